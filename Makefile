@@ -1,0 +1,144 @@
+# Shunt: one non-recursive Makefile for the whole tree.  `make help` lists the
+# targets.  MODE=debug, SAN=address,undefined and SAN=thread choose another
+# build folder.
+
+MODE     ?= release
+SAN      ?=
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+VERSION  := 0.1.0
+comma    := ,
+B        := build/$(MODE)$(if $(SAN),-$(subst $(comma),+,$(SAN)))
+PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wmissing-declarations -Wold-style-definition \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 \
+	-Wconversion -Wsign-conversion -Wimplicit-fallthrough \
+	-Wnull-dereference -Wdouble-promotion -Wswitch-enum -Wredundant-decls
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=2
+OPT_debug   := -O1 -g3
+WERROR      := $(if $(CI),-Werror)
+pc_cflags    = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
+pc_libs      = $(shell pkg-config --libs $(1) 2>/dev/null)
+PC_CFLAGS   := $(call pc_cflags,$(PKGS))
+ALL_CFLAGS   = -std=c11 -D_GNU_SOURCE -DSHUNT_VERSION='"$(VERSION)"' \
+	$(WARN) $(WERROR) $(OPT_$(MODE)) -fvisibility=hidden -fPIC \
+	-fno-omit-frame-pointer -fstack-protector-strong \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
+	-I. -Isdk/include $(PC_CFLAGS) -MMD -MP $(CFLAGS)
+ALL_LDFLAGS  = $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+
+src = $(sort $(wildcard $(1)/*.c))
+obj = $(patsubst %.c,$(B)/%.o,$(call src,$(1)))
+
+# ---- libraries of the tree -------------------------------------------------
+# Every folder is an archive, so that a program gets just what it uses.
+FOLDERS := common/base common/mm2 common/proto common/net common/kafka \
+	route-service offset-mapper sdk/src replicator ctl tests/support
+lib      = $(B)/lib/$(subst /,-,$(1)).a
+PARTS   := route-service offset-mapper replicator ctl
+
+define archive_rule
+$(call lib,$(1)): $(filter-out %/main.o,$(call obj,$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
+
+BASE  := $(call lib,common/base)
+MM2   := $(call lib,common/mm2)
+PROTO := $(call lib,common/proto)
+NET   := $(call lib,common/net)
+KAFKA := $(call lib,common/kafka)
+
+# What each part may see, in link order (DESIGN section 1; tests/lint/layers).
+deps_route-service := $(NET) $(PROTO) $(MM2) $(BASE)
+libs_route-service := libevent libevent_pthreads jansson lmdb
+deps_offset-mapper := $(NET) $(KAFKA) $(PROTO) $(MM2) $(BASE)
+libs_offset-mapper := rdkafka libevent libevent_pthreads jansson lmdb
+deps_replicator    := $(NET) $(KAFKA) $(MM2) $(BASE)
+libs_replicator    := rdkafka libevent libevent_pthreads jansson
+deps_ctl           := $(NET) $(PROTO) $(BASE)
+libs_ctl           := libcurl jansson
+deps_sdk           := $(NET) $(KAFKA) $(PROTO) $(BASE)
+libs_sdk           := rdkafka libcurl jansson
+
+BIN_route-service := $(B)/bin/shunt-route
+BIN_offset-mapper := $(B)/bin/shunt-offset
+BIN_replicator    := $(B)/bin/shunt-replicator
+BIN_ctl           := $(B)/bin/shuntctl
+BINS              := $(foreach p,$(PARTS),$(BIN_$(p)))
+SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
+
+all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger examples
+
+define program_rule
+$(BIN_$(1)): $(B)/$(1)/main.o $(call lib,$(1)) $(deps_$(1))
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $$(call pc_libs,$$(libs_$(1))) -pthread -lm
+endef
+$(foreach p,$(PARTS),$(eval $(call program_rule,$(p))))
+
+# ---- SDK -------------------------------------------------------------------
+$(B)/lib/libshunt.so: $(call obj,sdk/src) $(deps_sdk) sdk/shunt.map
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libshunt.so.0 \
+		$(if $(SAN),,-Wl$(comma)--no-undefined) \
+		-Wl,--version-script=sdk/shunt.map -o $@ \
+		$(call obj,sdk/src) $(deps_sdk) $(call pc_libs,$(libs_sdk)) -pthread -lm
+	@ln -sf libshunt.so $(@D)/libshunt.so.0
+# One relocatable object with the internals localised: an application that
+# links libshunt.a sees no symbol that does not start with shunt_.
+$(B)/lib/libshunt.a: $(call obj,sdk/src) $(deps_sdk)
+	@mkdir -p $(@D)
+	$(LD) -r -o $(B)/lib/shunt.o $(call obj,sdk/src) $(deps_sdk)
+	objcopy --localize-hidden $(B)/lib/shunt.o
+	@rm -f $@
+	$(AR) rcs $@ $(B)/lib/shunt.o
+
+# ---- sandbox, tools, examples ----------------------------------------------
+$(B)/bin/shunt-sandbox: $(call obj,tests/sandbox) $(BASE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
+$(B)/bin/ledger: $(call obj,tests/tools/ledger) $(B)/lib/libshunt.a $(BASE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,tests/tools/ledger) \
+		$(B)/lib/libshunt.a $(BASE) $(call pc_libs,$(libs_sdk)) -pthread -lm
+
+EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
+examples: $(EXAMPLES)
+$(B)/examples/%: $(B)/examples/%.o $(B)/lib/libshunt.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_sdk)) -pthread -lm
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# ---- tests -----------------------------------------------------------------
+# tests/unit/FOLDER/t_NAME.c is one Check program, linked with that folder's
+# archive and what it may see.
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/t_*.c))
+unit_deps = $(if $(filter common-%,$(1)),$(call lib,$(subst common-,common/,$(1))) $(NET) $(KAFKA) $(PROTO) $(MM2) $(BASE),\
+	$(if $(filter sdk,$(1)),$(call lib,sdk/src) $(deps_sdk),\
+	$(if $(filter ledger,$(1)),$(filter-out %/main.o,$(call obj,tests/tools/ledger)) $(B)/lib/libshunt.a $(BASE),\
+	$(call lib,$(1)) $(deps_$(1)))))
+define unit_rule
+$(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(call unit_deps,$(firstword $(subst /, ,$(1))))
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $(B)/tests/unit/$(1).o \
+		$(call unit_deps,$(firstword $(subst /, ,$(1)))) $(call lib,tests/support) $(BASE) \
+		$$(call pc_libs,$(PKGS) check) -pthread -lm
+endef
+$(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $(call unit_rule,$(u))))
+
+unit: $(UNIT)
+
+clean:
+	rm -rf build
+
+.PHONY: all examples unit clean
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)
