@@ -1,0 +1,68 @@
+/*
+ * What the two engines (consumer.c, producer.c) get from whoever lays a
+ * surface over them.  The engines know nothing of the public API.
+ */
+#ifndef SHUNT_SDK_ENGINE_H
+#define SHUNT_SDK_ENGINE_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sdk/src/control.h"
+#include "sdk/src/worker.h"
+
+enum switch_position { SWITCH_STORED, SWITCH_COMMITTED, SWITCH_DELIVERED };
+
+/* What happens around a switch, for the application's event callback. */
+enum engine_event_type {
+    ENGINE_ROUTED,   /* bound to a cluster for the first time */
+    ENGINE_SWITCH,   /* a switch has begun */
+    ENGINE_SWITCHED, /* it is done: stall_ms, reread_bound */
+    ENGINE_STUCK,    /* it cannot be done now; the client stays and retries */
+    ENGINE_WARNING,  /* words in `text`, e.g. a start without a mapping */
+};
+
+struct engine_event {
+    enum engine_event_type type;
+    const char *from, *to; /* clusters; NULL: none */
+    int64_t since;         /* revision of the residency */
+    int64_t stall_ms;      /* SWITCHED: time without delivery; else -1 */
+    int64_t reread_bound;  /* SWITCHED: sum of high - low; -1 unknown */
+    const char *text;
+};
+
+struct engine {
+    /* Template of every generation: the application's librdkafka properties
+     * without bootstrap.servers. Never changed after start; owned by the
+     * surface. Callbacks are NOT set in it. */
+    rd_kafka_conf_t *template;
+    struct control *control; /* borrowed */
+    struct worker *worker;   /* borrowed */
+    char *group;             /* consumer: group.id */
+    struct pt_client client; /* for reports: instance, ... */
+    bool auto_commit;        /* enable.auto.commit as the application set it */
+    bool auto_store;         /* enable.auto.offset.store */
+    int64_t auto_commit_interval_ms;
+    bool reset_latest;       /* auto.offset.reset=latest|end|largest */
+    enum switch_position position;
+    int64_t settle_ms;  /* switch.group.settle.ms */
+    int64_t mapping_ms; /* switch.mapping.timeout.ms */
+    int64_t flush_ms;   /* switch.flush.timeout.ms: producers, old cluster */
+    /* Callbacks into the surface; any may be NULL. */
+    void (*on_event)(const struct engine_event *e, void *arg);
+    void (*on_log)(int level, const char *fac, const char *text, void *arg);
+    void (*on_error)(rd_kafka_resp_err_t code, const char *text, void *arg);
+    /* Partition lists are physical names on the current cluster; the engine
+     * has assigned or will unassign by itself (the callback only informs). */
+    void (*on_rebalance)(rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *partitions,
+                         void *arg);
+    void (*on_commit)(rd_kafka_resp_err_t code,
+                      rd_kafka_topic_partition_list_t *offsets, void *arg);
+    /* Exactly one for each accepted record; `opaque` is the application's. */
+    void (*on_delivery)(const rd_kafka_message_t *m, void *opaque, void *arg);
+    void *arg;
+};
+
+#endif
