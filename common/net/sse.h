@@ -4,6 +4,7 @@
 #ifndef SHUNT_NET_SSE_H
 #define SHUNT_NET_SSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/buf.h"
@@ -19,7 +20,8 @@ struct sse {
     struct buf line, event, id, data;
     void (*on_event)(const struct sse_event *e, void *arg);
     void *arg;
-    int after_cr;
+    bool after_cr;
+    bool past_first; /* a byte order mark may open the first line */
 };
 
 /* `max_bytes` caps a line and the data of an event. */
