@@ -1,0 +1,101 @@
+/*
+ * The consumer engine: one stable handle that reads the logical topics of an
+ * application from whichever cluster the route names, and moves to another one
+ * at its own position.
+ *
+ * Threads: one application thread at a time calls these functions (as with
+ * consumer_poll of librdkafka); all state is its own.  consumer_news() may be
+ * called by any thread at any time until consumer_free().  The callbacks of
+ * `struct engine` are called by the thread that calls consumer_poll(),
+ * consumer_close() and the like; on_log by any thread.
+ *
+ * Nothing moves unless consumer_poll() is called: it serves librdkafka's
+ * callbacks, the automatic commits and every step of a switch.
+ *
+ * Partition lists carry physical names on the current cluster; a logical name
+ * in a list that the application gives means the local topic (which is called
+ * the same).
+ */
+#ifndef SHUNT_SDK_CONSUMER_H
+#define SHUNT_SDK_CONSUMER_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+#include "sdk/src/engine.h"
+
+struct consumer;
+
+/* Copies *e shallowly: what it points to outlives the consumer.  Connects to
+ * nothing yet. ERR_NOMEM. */
+MUST_CHECK int consumer_new(const struct engine *e, struct consumer **out,
+                            struct err *err);
+
+/* Logical names; copied.  Takes effect in later polls, once a route for them
+ * is there.  _NOT_IMPLEMENTED: a regex ("^...") among them; _INVALID_ARG: an
+ * empty list or name; _STATE: closed. The caller tells control (the engine
+ * calls control_set_topics() itself). */
+rd_kafka_resp_err_t
+consumer_subscribe(struct consumer *c,
+                   const rd_kafka_topic_partition_list_t *topics);
+/* Commits what is finished and leaves the group; bounded (see close). */
+rd_kafka_resp_err_t consumer_unsubscribe(struct consumer *c);
+/* Logical names, in a new list that the caller destroys. */
+rd_kafka_resp_err_t
+consumer_subscription(struct consumer *c,
+                      rd_kafka_topic_partition_list_t **out);
+
+/* librdkafka's semantics: a record, an error in m->err, or NULL.  The caller
+ * destroys it with rd_kafka_message_destroy().  The call also says that the
+ * record returned before is finished. -1: waits for ever. */
+rd_kafka_message_t *consumer_poll(struct consumer *c, int timeout_ms);
+
+/* NULL: everything that is finished, the record returned last included (as in
+ * librdkafka, where it counts once it is returned). `async`: returns at once;
+ * else waits, at most as long as a request may take.  _NO_OFFSET: nothing to
+ * commit; _STATE: not connected or closed. */
+rd_kafka_resp_err_t
+consumer_commit(struct consumer *c,
+                const rd_kafka_topic_partition_list_t *offsets, bool async);
+/* Fills .offset of each; blocks up to timeout_ms. */
+rd_kafka_resp_err_t
+consumer_committed(struct consumer *c,
+                   rd_kafka_topic_partition_list_t *partitions, int timeout_ms);
+/* Fills .offset with the last returned record's + 1, RD_KAFKA_OFFSET_INVALID
+ * where nothing was returned in this assignment. */
+rd_kafka_resp_err_t
+consumer_position(struct consumer *c,
+                  rd_kafka_topic_partition_list_t *partitions);
+/* What this member owns on the current cluster, also partitions that wait for
+ * their start position; a new list that the caller destroys. */
+rd_kafka_resp_err_t consumer_assignment(struct consumer *c,
+                                        rd_kafka_topic_partition_list_t **out);
+
+/* Any thread: wakes the poll, which then looks at control_route() and at the
+ * translation it asked for. Never blocks. */
+void consumer_news(struct consumer *c);
+
+/* The cluster in use as a string, "" before the first one. */
+void consumer_cluster(struct consumer *c, char *buf, size_t size);
+/* What a physical topic on the current cluster (or on the one before it) is
+ * called logically, and where its records were first written; the physical
+ * name itself and "" when it is not in the view.  Borrowed until the next
+ * call of consumer_poll() or consumer_subscribe(). */
+const char *consumer_logical_name(struct consumer *c, const char *physical);
+const char *consumer_origin(struct consumer *c, const char *physical);
+/* The handle now in use, for what the surface passes through (name, memberid,
+ * watermarks, metadata); NULL: none yet. Borrowed until the next call of
+ * consumer_poll(). */
+rd_kafka_t *consumer_handle(struct consumer *c);
+
+/* Commits what is finished, leaves the groups.  Takes at most a few seconds,
+ * also with dead clusters or with messages that the application still holds
+ * (their handle is then left behind, with a log line). */
+rd_kafka_resp_err_t consumer_close(struct consumer *c);
+bool consumer_closed(const struct consumer *c);
+/* Closes if need be. NULL allowed. */
+void consumer_free(struct consumer *c);
+
+#endif
