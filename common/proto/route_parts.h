@@ -1,0 +1,36 @@
+/*
+ * What route.c and route_answer.c share: paths of fields and the checks of
+ * names.  Pure.
+ */
+#ifndef SHUNT_PROTO_ROUTE_PARTS_H
+#define SHUNT_PROTO_ROUTE_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+struct json_t;
+
+struct part_path {
+    char s[160]; /* cut when longer: it is only shown */
+};
+
+/* "rule.match" of "rule" and "match"; no dot after an empty path. */
+struct part_path part_path_of(const char *path, const char *key);
+/* "routes[2]" of "routes" and 2. */
+struct part_path part_path_at(const char *path, size_t i);
+
+/* Letters, digits, - and _; at least one. */
+bool part_name_valid(const char *name);
+/* ERR_INVALID with the field's path unless it is such a name. */
+MUST_CHECK int part_name_check(const char *name, const char *path,
+                               const char *key, struct err *err);
+/* n zeroed elements, room for one when n is 0; NULL: out of memory. */
+void *part_alloc(size_t n, size_t size);
+/* Sets *s to a copy of `def` unless it has a value. */
+MUST_CHECK int part_default(char **s, const char *def, struct err *err);
+/* `j`, or NULL after releasing it when rc says that building failed. */
+struct json_t *part_built(struct json_t *j, int rc);
+
+#endif
