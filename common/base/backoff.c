@@ -24,8 +24,7 @@ backoff_next_ms(struct backoff *b)
 {
     const int64_t wait_ms =
         1 + (int64_t)(draw(b) % (uint64_t)(b->limit_ms > 0 ? b->limit_ms : 1));
-    b->limit_ms =
-        b->limit_ms > b->max_ms / 2 ? b->max_ms : b->limit_ms * 2;
+    b->limit_ms = b->limit_ms > b->max_ms / 2 ? b->max_ms : b->limit_ms * 2;
     return wait_ms;
 }
 

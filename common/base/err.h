@@ -11,8 +11,8 @@
 
 #include <stdarg.h>
 
-#define MUST_CHECK          __attribute__((warn_unused_result))
-#define PRINTF_LIKE(f, va)  __attribute__((format(printf, f, va)))
+#define MUST_CHECK         __attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, va) __attribute__((format(printf, f, va)))
 
 #define ERR_MAP(X)                                                             \
     X(-1, NOMEM, "out of memory")                                              \

@@ -9,8 +9,8 @@ int
 js_parse(const char *text, size_t len, struct json_t **out, struct err *err)
 {
     json_error_t why;
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                      &why);
+    *out =
+        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (*out)
         return 0;
     return err_set(err, ERR_PARSE, "not valid JSON: %s at line %d, column %d",
@@ -51,6 +51,12 @@ struct json_t *
 js_array(void)
 {
     return json_array();
+}
+
+struct json_t *
+js_string(const char *value)
+{
+    return json_string(value);
 }
 
 int
@@ -128,10 +134,9 @@ wrong_type(const struct json_t *v, const char *path, const char *key,
 {
     const struct place at = place_of(path, key);
     char *text = v ? js_dump(v) : NULL;
-    const int rc = err_field(err, ERR_INVALID, at.path, text,
-                             "%s must be %s, not %.100s",
-                             *at.path ? at.path : "the document", wanted,
-                             text ? text : "absent");
+    const int rc = err_field(
+        err, ERR_INVALID, at.path, text, "%s must be %s, not %.100s",
+        *at.path ? at.path : "the document", wanted, text ? text : "absent");
     free(text);
     return rc;
 }
@@ -149,8 +154,7 @@ member(const struct json_t *obj, const char *path, const char *key,
     if (*v || need == JS_OPTIONAL)
         return 0;
     const struct place at = place_of(path, key);
-    return err_field(err, ERR_INVALID, at.path, NULL, "%s is missing",
-                     at.path);
+    return err_field(err, ERR_INVALID, at.path, NULL, "%s is missing", at.path);
 }
 
 int
@@ -227,8 +231,8 @@ js_get_bool(const struct json_t *obj, const char *path, const char *key,
 }
 
 static int
-add_str(const json_t *v, const char *path, const char *key,
-        struct strlist *out, struct err *err)
+add_str(const json_t *v, const char *path, const char *key, struct strlist *out,
+        struct err *err)
 {
     if (!json_is_string(v) ||
         strlen(json_string_value(v)) != json_string_length(v))
@@ -255,8 +259,8 @@ js_get_strs(const struct json_t *obj, const char *path, const char *key,
 }
 
 static int
-add_prop(const char *key, const json_t *v, const char *path,
-         struct props *out, struct err *err)
+add_prop(const char *key, const json_t *v, const char *path, struct props *out,
+         struct err *err)
 {
     char *text = NULL;
     const char *value = json_string_value(v);
@@ -282,7 +286,8 @@ js_get_props(const struct json_t *obj, const char *path, const char *key,
     const struct place at = place_of(path, key);
     const char *name;
     json_t *value;
-    json_object_foreach(v, name, value) {
+    json_object_foreach(v, name, value)
+    {
         rc = add_prop(name, value, at.path, out, err);
         if (rc)
             break;
@@ -328,7 +333,8 @@ js_only_keys(const struct json_t *obj, const char *path,
     json_t *walked = (json_t *)(uintptr_t)obj; /* only read */
     const char *name;
     json_t *value;
-    json_object_foreach(walked, name, value) {
+    json_object_foreach(walked, name, value)
+    {
         const char *const *k = keys;
         while (*k && strcmp(*k, name) != 0)
             k++;
@@ -375,7 +381,8 @@ js_each(const struct json_t *obj,
     json_t *walked = (json_t *)(uintptr_t)obj; /* only read */
     const char *name;
     json_t *value;
-    json_object_foreach(walked, name, value) {
+    json_object_foreach(walked, name, value)
+    {
         const int rc = fn(name, value, arg);
         if (rc)
             return rc;

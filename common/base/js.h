@@ -29,6 +29,7 @@ char *js_dump_pretty(const struct json_t *v);
  * `value` whatever happens; a NULL value is ERR_NOMEM. */
 struct json_t *js_object(void);
 struct json_t *js_array(void);
+struct json_t *js_string(const char *value);
 int js_put_str(struct json_t *obj, const char *key, const char *value);
 int js_put_int(struct json_t *obj, const char *key, int64_t value);
 int js_put_bool(struct json_t *obj, const char *key, bool value);

@@ -59,8 +59,8 @@ set_bool(const struct opt *o, void *conf, const char *value, struct err *err)
 }
 
 int
-opt_set(const struct opt *table, void *conf, const char *key,
-        const char *value, struct err *err)
+opt_set(const struct opt *table, void *conf, const char *key, const char *value,
+        struct err *err)
 {
     const struct opt *o = opt_find(table, key);
     if (!o)

@@ -120,8 +120,7 @@ props_set(struct props *p, const char *key, const char *value)
         return 0;
     }
     char *key_copy = strdup(key);
-    struct prop *v =
-        key_copy ? reallocarray(p->v, p->n + 1, sizeof(*v)) : NULL;
+    struct prop *v = key_copy ? reallocarray(p->v, p->n + 1, sizeof(*v)) : NULL;
     if (!v) {
         free(key_copy);
         free(value_copy);

@@ -1,0 +1,198 @@
+/*
+ * flip CODE --to CLUSTER: the rules that name the code literally get another
+ * cluster, in one change set made against the revision that was read.  Then it
+ * watches the clients follow.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/js.h"
+#include "common/base/xmem.h"
+#include "ctl/call.h"
+#include "ctl/ctl.h"
+#include "ctl/out.h"
+
+#define POLL_MS 200
+
+static bool
+names_code(const struct json_t *rule, const char *code)
+{
+    const struct json_t *codes = js_any(js_any(rule, "match"), "cluster.code");
+    if (js_str(codes))
+        return strcmp(js_str(codes), code) == 0;
+    for (size_t i = 0; i < js_len(codes); i++)
+        if (strcmp(js_str(js_at(codes, i)), code) == 0)
+            return true;
+    return false;
+}
+
+static bool
+selected(const struct ctl *ctl, const struct json_t *rule)
+{
+    const struct ctl_conf *c = &ctl->conf;
+    const char *cluster = js_str(js_any(rule, "cluster"));
+    const char *id = js_str(js_any(rule, "id"));
+    return names_code(rule, ctl->argv[0]) && strcmp(cluster, c->to) != 0 &&
+           (!c->from || strcmp(cluster, c->from) == 0) &&
+           (!c->rule || strcmp(id, c->rule) == 0);
+}
+
+/* A put of the rule with its new cluster. */
+static struct json_t *
+operation(const struct ctl *ctl, struct json_t *rule)
+{
+    struct json_t *op = js_object();
+    int rc = js_put_str(rule, "cluster", ctl->conf.to);
+    rc |= js_put_str(op, "op", "put");
+    rc |= js_put_take(op, "rule", js_ref(rule));
+    if (rc)
+        abort(); /* out of memory */
+    return op;
+}
+
+static struct json_t *
+operations(const struct ctl *ctl, const struct json_t *table)
+{
+    struct json_t *ops = js_array();
+    const struct json_t *rules = js_any(table, "rules");
+    for (size_t i = 0; i < js_len(rules); i++) {
+        struct json_t *rule = js_at(rules, i);
+        if (selected(ctl, rule) && js_add_take(ops, operation(ctl, rule)) != 0)
+            abort(); /* out of memory */
+    }
+    return ops;
+}
+
+struct progress {
+    size_t live, moved, stuck;
+    int64_t slowest_ms;
+};
+
+static void
+count_client(const struct ctl *ctl, const struct json_t *client,
+             struct progress *p)
+{
+    const struct json_t *identity = js_any(client, "identity");
+    const struct json_t *report = js_any(client, "report");
+    const char *code = js_str(js_any(identity, "cluster.code"));
+    if (!code || strcmp(code, ctl->argv[0]) != 0)
+        return;
+    p->live++;
+    const char *state = js_str(js_any(report, "state"));
+    const char *cluster = js_str(js_any(report, "cluster"));
+    if (state && strcmp(state, "stuck") == 0)
+        p->stuck++;
+    if (!state || !cluster || strcmp(state, "running") != 0 ||
+        strcmp(cluster, ctl->conf.to) != 0)
+        return;
+    p->moved++;
+    int64_t stall_ms = -1;
+    if (js_get_int(report, "report", "switch_ms", JS_OPTIONAL, -1, INT64_MAX,
+                   &stall_ms, NULL) == 0 &&
+        stall_ms > p->slowest_ms)
+        p->slowest_ms = stall_ms;
+}
+
+static int
+look(const struct ctl *ctl, struct progress *p)
+{
+    struct json_t *answer = NULL;
+    const int rc = ctl_call_take(ctl, "GET", "/v1/clients", NULL, &answer);
+    if (rc)
+        return rc;
+    *p = (struct progress){.slowest_ms = -1};
+    const struct json_t *clients = js_any(answer, "clients");
+    for (size_t i = 0; i < js_len(clients); i++)
+        count_client(ctl, js_at(clients, i), p);
+    js_free(answer);
+    return CTL_OK;
+}
+
+static void
+print_progress(const struct progress *p, bool last)
+{
+    const bool terminal = isatty(STDOUT_FILENO);
+    if (!terminal && !last)
+        return;
+    (void)printf("%s%s%zu of %zu clients have moved%s", terminal ? "\r" : "",
+                 out_color(p->moved == p->live ? OUT_GREEN : OUT_YELLOW),
+                 p->moved, p->live, out_color(OUT_PLAIN));
+    if (p->stuck)
+        (void)printf(", %s%zu stuck%s", out_color(OUT_RED), p->stuck,
+                     out_color(OUT_PLAIN));
+    if (p->slowest_ms >= 0)
+        (void)printf(", slowest stall %lld ms", (long long)p->slowest_ms);
+    (void)fputs(last ? "\n" : "  ", stdout);
+    (void)fflush(stdout);
+}
+
+/* Clients whose own rule keeps them elsewhere never move: then the deadline
+ * ends this and the exit code says so. */
+static int
+wait_for_clients(const struct ctl *ctl)
+{
+    const int64_t deadline_ms = clock_mono_ms() + ctl->conf.wait_ms;
+    for (;;) {
+        struct progress p;
+        const int rc = look(ctl, &p);
+        if (rc)
+            return rc;
+        const bool done = p.moved == p.live;
+        const bool late = clock_mono_ms() >= deadline_ms;
+        print_progress(&p, done || late);
+        if (done)
+            return CTL_OK;
+        if (late) {
+            (void)printf("`shuntctl clients` shows where each one is\n");
+            return CTL_WAITING;
+        }
+        const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static int
+publish(const struct ctl *ctl, const struct json_t *table)
+{
+    struct json_t *ops = operations(ctl, table);
+    if (js_len(ops) == 0) {
+        js_free(ops);
+        (void)fprintf(stderr,
+                      "shuntctl: no rule that names cluster.code %s%s%s has "
+                      "another cluster than %s; `shuntctl rule` lists them\n",
+                      ctl->argv[0], ctl->conf.from ? " and is on " : "",
+                      ctl->conf.from ? ctl->conf.from : "", ctl->conf.to);
+        return CTL_FAILED;
+    }
+    int64_t revision = -1;
+    struct err err;
+    if (js_get_int(table, "", "revision", JS_REQUIRED, 0, INT64_MAX, &revision,
+                   &err) != 0)
+        return ctl_fail(&err);
+    char *what =
+        xasprintf("flip %s to %s (%zu rule%s)", ctl->argv[0], ctl->conf.to,
+                  js_len(ops), js_len(ops) == 1 ? "" : "s");
+    const int rc = ctl_change_take(ctl, ops, revision, what);
+    free(what);
+    return rc;
+}
+
+int
+ctl_flip(struct ctl *ctl)
+{
+    if (ctl->argc != 1 || !ctl->conf.to)
+        return ctl_usage("flip CODE --to CLUSTER");
+    struct json_t *table = NULL;
+    int rc = ctl_call_take(ctl, "GET", "/v1/table", NULL, &table);
+    if (rc)
+        return rc;
+    rc = publish(ctl, table);
+    js_free(table);
+    if (rc || ctl->conf.dry_run || ctl->conf.json || ctl->conf.wait_ms == 0)
+        return rc;
+    return wait_for_clients(ctl);
+}

@@ -1,0 +1,232 @@
+/* The command table, --help, and the way from words to a command. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/strs.h"
+#include "common/base/xmem.h"
+#include "ctl/ctl.h"
+
+#define AT(f) offsetof(struct ctl_conf, f)
+
+static const struct opt options[] = {
+    {"route.service", OPT_STR, AT(route_service), "http://127.0.0.1:7070", 0, 0,
+     "URL[,URL]", "route services; also SHUNT_ROUTE_SERVICE"},
+    {"timeout.ms", OPT_INT, AT(timeout_ms), "5000", 1, 3600000, "MS",
+     "how long to wait for an answer"},
+    {"json", OPT_BOOL, AT(json), "false", 0, 0, "", "print JSON"},
+    {"author", OPT_STR, AT(author), NULL, 0, 0, "NAME",
+     "who makes the change; default: the login name"},
+    {"comment", OPT_STR, AT(comment), NULL, 0, 0, "TEXT",
+     "why, for the history"},
+    {"dry-run", OPT_BOOL, AT(dry_run), "false", 0, 0, "",
+     "say what would happen, change nothing"},
+    {"to", OPT_STR, AT(to), NULL, 0, 0, "CLUSTER", "flip, translate: where to"},
+    {"from", OPT_STR, AT(from), NULL, 0, 0, "CLUSTER",
+     "translate: where from; flip: only rules that are there now"},
+    {"rule", OPT_STR, AT(rule), NULL, 0, 0, "ID", "flip: only this rule"},
+    {"wait.ms", OPT_INT, AT(wait_ms), "30000", 0, 3600000, "MS",
+     "flip: how long to watch the clients follow; 0: not at all"},
+    {"mapper", OPT_STR, AT(mapper), NULL, 0, 0, "URL",
+     "translate: the mapper to ask; default: from the route table"},
+    {"limit", OPT_INT, AT(limit), "20", 1, 10000, "N",
+     "history: at most so many changes"},
+    {"help", OPT_BOOL, AT(help), "false", 0, 0, "", "this text, or of COMMAND"},
+    {"version", OPT_BOOL, AT(version), "false", 0, 0, "", "print the version"},
+    {0},
+};
+
+static const char common_options[] = " route.service timeout.ms json help "
+                                     "version ";
+#define CHANGE_OPTIONS " author comment dry-run "
+
+static const struct ctl_command commands[] = {
+    {"cluster", "list | put NAME KEY=VALUE... | delete NAME",
+     "the Kafka clusters",
+     "shuntctl cluster put a bootstrap.servers=k1:9092,k2:9092 "
+     "security.protocol=ssl",
+     CHANGE_OPTIONS, ctl_cluster},
+    {"flow",
+     "list | put SOURCE TARGET [KEY=VALUE...] | delete "
+     "'SOURCE->TARGET'",
+     "which cluster is replicated to which, and who maps its offsets",
+     "shuntctl flow put a b mappers=http://127.0.0.1:7071", CHANGE_OPTIONS,
+     ctl_flow},
+    {"rule", "list | put ID cluster=C [KEY=VALUE...] | delete ID",
+     "who is routed where",
+     "shuntctl rule put billing cluster=b priority=10 cluster.code=orders "
+     "group=billing",
+     CHANGE_OPTIONS, ctl_rule},
+    {"flip", "CODE --to CLUSTER",
+     "move everything that asks for a cluster code",
+     "shuntctl flip orders --to b --comment 'drill 17'",
+     CHANGE_OPTIONS "to from rule wait.ms ", ctl_flip},
+    {"clients", "", "the live clients, where they are and how they fare",
+     "shuntctl clients --json", " ", ctl_clients},
+    {"resolve", "CODE [topic=T] [role=R] [group=G] [client.id=C] [attr.K=V]",
+     "where a client would go",
+     "shuntctl resolve orders topic=orders group=billing", " ", ctl_resolve},
+    {"explain", "CODE [topic=T] [role=R] [group=G] [client.id=C] [attr.K=V]",
+     "which rules could match, which one wins, and why",
+     "shuntctl explain orders topic=orders attr.flink.id=1234", " ",
+     ctl_explain},
+    {"translate", "TOPIC:PARTITION:OFFSET... --from CLUSTER --to CLUSTER",
+     "which offset there is this offset here",
+     "shuntctl translate orders:0:1234 --from a --to b", " from to mapper ",
+     ctl_translate},
+    {"watch", "CODE [topic=T] [role=R] [group=G] [client.id=C] [attr.K=V]",
+     "follow a client's route as it is pushed, until Ctrl-C",
+     "shuntctl watch orders topic=orders", " ", ctl_watch},
+    {"history", "", "the changes of the table, newest first",
+     "shuntctl history --limit 5", " limit ", ctl_history},
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
+
+int
+ctl_fail(const struct err *err)
+{
+    (void)fprintf(stderr, "shuntctl: %s\n", err->text);
+    return CTL_FAILED;
+}
+
+int
+ctl_usage(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)fputs("shuntctl: ", stderr);
+    (void)vfprintf(stderr, fmt, ap);
+    (void)fputs("\n`shuntctl --help` and `shuntctl COMMAND --help` show how\n",
+                stderr);
+    va_end(ap);
+    return CTL_USAGE;
+}
+
+static const struct ctl_command *
+find_command(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void
+help_all(void)
+{
+    (void)puts("usage: shuntctl COMMAND [WORDS] [OPTIONS]\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        (void)printf("  %-10s %s\n             e.g. %s\n", commands[i].name,
+                     commands[i].summary, commands[i].example);
+    (void)puts("\noptions:");
+    opt_help(options, stdout);
+    (void)puts("\nexit codes: 0 done, 1 refused, 2 usage, 3 no service "
+               "answers, 4 conflict, 5 clients have not followed yet");
+}
+
+static void
+help_command(const struct ctl_command *c)
+{
+    (void)printf("usage: shuntctl %s %s\n\n%s\n\nexample:\n  %s\n\noptions:\n",
+                 c->name, c->args, c->summary, c->example);
+    for (const struct opt *o = options; o->key; o++) {
+        char *word = xasprintf(" %s ", o->key);
+        if (strstr(common_options, word) || strstr(c->options, word))
+            (void)printf("  --%-14s %-10s %s\n", o->key, o->arg, o->help);
+        free(word);
+    }
+}
+
+/* An option that the command doesn't know is an error, not ignored. */
+static int
+check_options(const struct ctl_command *c, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (!str_starts_with(argv[i], "--"))
+            continue;
+        const int n = (int)strcspn(argv[i] + 2, "=");
+        char *word = xasprintf(" %.*s ", n, argv[i] + 2);
+        const bool known =
+            strstr(common_options, word) || strstr(c->options, word);
+        free(word);
+        if (!known)
+            return ctl_usage("%s has no option %.*s", c->name, n + 2, argv[i]);
+    }
+    return CTL_OK;
+}
+
+/* Options may stand anywhere; what is left are the words. */
+static int
+parse(struct ctl *ctl, int argc, char **argv, struct err *err)
+{
+    ctl->argv = xcalloc((size_t)argc, sizeof(*ctl->argv));
+    for (int i = 0, next; i < argc;) {
+        const int rc =
+            opt_args(options, &ctl->conf, argc - i, argv + i, &next, err);
+        if (rc)
+            return rc;
+        i += next;
+        if (i < argc)
+            ctl->argv[ctl->argc++] = argv[i];
+    }
+    return 0;
+}
+
+static int
+dispatch(struct ctl *ctl, int argc, char **argv)
+{
+    if (ctl->conf.version)
+        return puts("shuntctl " SHUNT_VERSION) < 0;
+    const struct ctl_command *c =
+        ctl->argc > 0 ? find_command(ctl->argv[0]) : NULL;
+    if (ctl->argc > 0 && !c)
+        return ctl_usage("there is no command %s", ctl->argv[0]);
+    if (ctl->conf.help || !c) {
+        c ? help_command(c) : help_all();
+        return ctl->conf.help ? CTL_OK : CTL_USAGE;
+    }
+    const int rc = check_options(c, argc, argv);
+    if (rc)
+        return rc;
+    struct ctl inner = *ctl;
+    inner.argc--;
+    inner.argv++;
+    return c->run(&inner);
+}
+
+static int
+set_defaults(struct ctl_conf *conf, struct err *err)
+{
+    const char *service = getenv("SHUNT_ROUTE_SERVICE");
+    const char *login = getenv("USER");
+    int rc = opt_defaults(options, conf, err);
+    if (!rc)
+        rc = opt_set(options, conf, "author", login && *login ? login : "-",
+                     err);
+    if (!rc && service && *service)
+        rc = opt_set(options, conf, "route.service", service, err);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct ctl ctl = {0};
+    struct err err;
+    int rc;
+    if (argc == 2 && strcmp(argv[1], "--help-options") == 0) {
+        opt_markdown(options, stdout);
+        return CTL_OK;
+    }
+    if (set_defaults(&ctl.conf, &err) != 0)
+        rc = ctl_fail(&err);
+    else if (parse(&ctl, argc, argv, &err) != 0)
+        rc = ctl_usage("%s", err.text);
+    else
+        rc = dispatch(&ctl, argc, argv);
+    opt_fini(options, &ctl.conf);
+    free(ctl.argv);
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* What shuntctl prints: tables for people, JSON for programs, colours on a
+ * terminal (NO_COLOR is honoured). */
+#ifndef SHUNT_CTL_OUT_H
+#define SHUNT_CTL_OUT_H
+
+#include <stddef.h>
+
+struct json_t;
+
+enum out_color { OUT_PLAIN, OUT_BOLD, OUT_GREEN, OUT_YELLOW, OUT_RED };
+
+/* The escape sequence, or "" when stdout is no terminal. Static storage. */
+const char *out_color(enum out_color c);
+
+void out_json(const struct json_t *v);
+
+#define OUT_COLUMNS_MAX 10
+
+struct out_table {
+    char **cells; /* owned; row after row, the heading first */
+    size_t n, columns;
+};
+
+/* Headings, then NULL. */
+void out_table_init(struct out_table *t, ...) __attribute__((sentinel));
+/* As many cells as there are headings, then NULL. */
+void out_table_row(struct out_table *t, ...) __attribute__((sentinel));
+void out_table_print_fini(struct out_table *t);
+
+/* A member as text for a cell: strings as they are, lists joined by ",",
+ * objects as key=value, "-" when absent.  The last 16 results stay valid. */
+const char *out_str(const struct json_t *obj, const char *key);
+
+#endif

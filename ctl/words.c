@@ -1,0 +1,227 @@
+/* Pure: words in, JSON out.  The services check what the values mean. */
+#include "ctl/words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/js.h"
+#include "common/base/strs.h"
+#include "common/base/xmem.h"
+
+enum word_kind { WORD_STR, WORD_LIST, WORD_INT, WORD_BOOL };
+
+struct word_key {
+    const char *key; /* on the command line; "attr.*" takes any suffix */
+    enum word_kind kind;
+    const char *group; /* member object it goes to; NULL: the top */
+    const char *name;  /* property there; NULL: the key, or the suffix */
+};
+
+static const struct word_key cluster_keys[] = {
+    {"bootstrap.servers", WORD_STR, NULL, NULL},
+    {"*", WORD_STR, "properties", NULL},
+    {0},
+};
+static const struct word_key flow_keys[] = {
+    {"policy", WORD_STR, NULL, NULL},
+    {"separator", WORD_STR, NULL, NULL},
+    {"offset-syncs.topic.location", WORD_STR, NULL, NULL},
+    {"mappers", WORD_LIST, NULL, NULL},
+    {0},
+};
+static const struct word_key rule_keys[] = {
+    {"cluster", WORD_STR, NULL, NULL},
+    {"priority", WORD_INT, NULL, NULL},
+    {"enabled", WORD_BOOL, NULL, NULL},
+    {"comment", WORD_STR, NULL, NULL},
+    {"cluster.code", WORD_LIST, "match", NULL},
+    {"role", WORD_LIST, "match", NULL},
+    {"topic", WORD_LIST, "match", NULL},
+    {"group", WORD_LIST, "match", NULL},
+    {"client.id", WORD_LIST, "match", NULL},
+    {"attr.*", WORD_LIST, "match.attributes", NULL},
+    {0},
+};
+static const struct word_key identity_keys[] = {
+    {"role", WORD_STR, NULL, NULL},
+    {"topic", WORD_LIST, NULL, "topics"},
+    {"group", WORD_STR, NULL, NULL},
+    {"client.id", WORD_STR, NULL, NULL},
+    {"attr.*", WORD_STR, "attributes", NULL},
+    {0},
+};
+
+/* Out of memory ends a command line tool. */
+static void
+must(int rc)
+{
+    if (rc)
+        abort();
+}
+
+static struct json_t *
+subobject(struct json_t *obj, const char *name)
+{
+    if (!js_any(obj, name))
+        must(js_put_take(obj, name, js_object()));
+    return js_any(obj, name);
+}
+
+static struct json_t *
+place_for(struct json_t *obj, const char *group)
+{
+    if (!group)
+        return obj;
+    const char *dot = strchr(group, '.');
+    if (!dot)
+        return subobject(obj, group);
+    char first[32];
+    (void)snprintf(first, sizeof(first), "%.*s", (int)(dot - group), group);
+    return subobject(subobject(obj, first), dot + 1);
+}
+
+static const struct word_key *
+find_key(const struct word_key *keys, const char *key, const char **suffix)
+{
+    for (; keys->key; keys++) {
+        const size_t n = strlen(keys->key);
+        const bool open = keys->key[n - 1] == '*';
+        *suffix = open ? key + n - 1 : key;
+        if (open ? strncmp(key, keys->key, n - 1) == 0 && **suffix
+                 : strcmp(key, keys->key) == 0)
+            return keys;
+    }
+    return NULL;
+}
+
+static int
+put_word(struct json_t *to, const char *name, const struct word_key *k,
+         const char *value, struct err *err)
+{
+    if (k->kind == WORD_INT) {
+        int64_t number;
+        if (!str_to_i64(value, INT32_MIN, INT32_MAX, &number))
+            return err_field(err, ERR_INVALID, k->key, value,
+                             "%s=%s: not a whole number", k->key, value);
+        must(js_put_int(to, name, number));
+    } else if (k->kind == WORD_BOOL) {
+        const bool on = strcmp(value, "true") == 0;
+        if (!on && strcmp(value, "false") != 0)
+            return err_field(err, ERR_INVALID, k->key, value,
+                             "%s=%s: neither true nor false", k->key, value);
+        must(js_put_bool(to, name, on));
+    } else if (k->kind == WORD_LIST) {
+        struct strlist list = {0};
+        must(strlist_split(&list, value, ","));
+        must(js_put_strs(to, name, &list));
+        strlist_fini(&list);
+    } else {
+        must(js_put_str(to, name, value));
+    }
+    return 0;
+}
+
+static int
+take_word(struct json_t *obj, const struct word_key *keys, char *word,
+          struct err *err)
+{
+    char *eq = strchr(word, '=');
+    if (!eq)
+        return err_field(err, ERR_INVALID, word, NULL,
+                         "\"%s\" is not KEY=VALUE", word);
+    char *key = xasprintf("%.*s", (int)(eq - word), word);
+    const char *suffix;
+    const struct word_key *k = find_key(keys, key, &suffix);
+    int rc;
+    if (!k)
+        rc =
+            err_field(err, ERR_INVALID, key, eq + 1, "unknown key \"%s\"", key);
+    else
+        rc = put_word(place_for(obj, k->group), k->name ? k->name : suffix, k,
+                      eq + 1, err);
+    free(key);
+    return rc;
+}
+
+static int
+take_words(struct json_t *obj, const struct word_key *keys, int n, char **words,
+           struct json_t **out, struct err *err)
+{
+    for (int i = 0; i < n; i++) {
+        const int rc = take_word(obj, keys, words[i], err);
+        if (rc) {
+            js_free(obj);
+            return rc;
+        }
+    }
+    *out = obj;
+    return 0;
+}
+
+int
+words_cluster(const char *name, int n, char **words, struct json_t **out,
+              struct err *err)
+{
+    struct json_t *obj = js_object();
+    must(js_put_str(obj, "name", name));
+    return take_words(obj, cluster_keys, n, words, out, err);
+}
+
+int
+words_flow(const char *source, const char *target, int n, char **words,
+           struct json_t **out, struct err *err)
+{
+    struct json_t *obj = js_object();
+    must(js_put_str(obj, "source", source));
+    must(js_put_str(obj, "target", target));
+    return take_words(obj, flow_keys, n, words, out, err);
+}
+
+int
+words_rule(const char *id, int n, char **words, struct json_t **out,
+           struct err *err)
+{
+    struct json_t *obj = js_object();
+    must(js_put_str(obj, "id", id));
+    return take_words(obj, rule_keys, n, words, out, err);
+}
+
+int
+words_identity(const char *cluster_code, int n, char **words,
+               struct json_t **out, struct err *err)
+{
+    struct json_t *obj = js_object();
+    must(js_put_str(obj, "cluster.code", cluster_code));
+    must(js_put_str(obj, "role", "consumer"));
+    return take_words(obj, identity_keys, n, words, out, err);
+}
+
+int
+words_position(const char *word, struct json_t **out, struct err *err)
+{
+    const char *second = strrchr(word, ':');
+    const char *first = second;
+    while (first && first > word && *--first != ':')
+        ;
+    int64_t partition, offset;
+    char number[24];
+    if (!second || first <= word || *first != ':' ||
+        second - first >= (int)sizeof(number))
+        return err_field(err, ERR_INVALID, "position", word,
+                         "\"%s\" is not TOPIC:PARTITION:OFFSET", word);
+    (void)snprintf(number, sizeof(number), "%.*s", (int)(second - first - 1),
+                   first + 1);
+    if (!str_to_i64(number, 0, INT32_MAX, &partition) ||
+        !str_to_i64(second + 1, 0, INT64_MAX, &offset))
+        return err_field(err, ERR_INVALID, "position", word,
+                         "\"%s\": partition and offset are whole numbers",
+                         word);
+    char *topic = xasprintf("%.*s", (int)(first - word), word);
+    *out = js_object();
+    must(js_put_str(*out, "topic", topic));
+    must(js_put_int(*out, "partition", partition));
+    must(js_put_int(*out, "offset", offset));
+    free(topic);
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* KEY=VALUE words of the command line, as the JSON that the services take. */
+#ifndef SHUNT_CTL_WORDS_H
+#define SHUNT_CTL_WORDS_H
+
+#include "common/base/err.h"
+
+struct json_t;
+
+/* {"name":NAME,"bootstrap.servers":..,"properties":{..}} */
+MUST_CHECK int words_cluster(const char *name, int n, char **words,
+                             struct json_t **out, struct err *err);
+/* policy=, separator=, offset-syncs.topic.location=, mappers=URL,URL */
+MUST_CHECK int words_flow(const char *source, const char *target, int n,
+                          char **words, struct json_t **out, struct err *err);
+/* cluster=, priority=, enabled=, comment=; the rest is what it matches:
+ * cluster.code=, role=, topic=, group=, client.id= (lists with ","),
+ * attr.NAME= */
+MUST_CHECK int words_rule(const char *id, int n, char **words,
+                          struct json_t **out, struct err *err);
+/* role= (default consumer), topic=, group=, client.id=, attr.NAME= */
+MUST_CHECK int words_identity(const char *cluster_code, int n, char **words,
+                              struct json_t **out, struct err *err);
+/* TOPIC:PARTITION:OFFSET */
+MUST_CHECK int words_position(const char *word, struct json_t **out,
+                              struct err *err);
+
+#endif
