@@ -9,7 +9,7 @@ DESTDIR  ?=
 VERSION  := 0.1.0
 comma    := ,
 B        := build/$(MODE)$(if $(SAN),-$(subst $(comma),+,$(SAN)))
-PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb
+PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb libpcre2-8
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wmissing-declarations -Wold-style-definition \
@@ -59,7 +59,7 @@ libs_route-service := libevent libevent_pthreads jansson lmdb
 deps_offset-mapper := $(NET) $(KAFKA) $(PROTO) $(MM2) $(BASE)
 libs_offset-mapper := rdkafka libevent libevent_pthreads jansson lmdb
 deps_replicator    := $(NET) $(KAFKA) $(MM2) $(BASE)
-libs_replicator    := rdkafka libevent libevent_pthreads jansson
+libs_replicator    := rdkafka libevent libevent_pthreads jansson libpcre2-8
 deps_ctl           := $(NET) $(PROTO) $(BASE)
 libs_ctl           := libcurl jansson
 deps_sdk           := $(NET) $(KAFKA) $(PROTO) $(BASE)
@@ -102,6 +102,9 @@ $(B)/lib/libshunt.a: $(call obj,sdk/src) $(deps_sdk)
 $(B)/bin/shunt-sandbox: $(call obj,tests/sandbox) $(BASE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
+$(B)/bin/ktool: $(call obj,tests/tools/ktool) $(BASE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
 $(B)/bin/ledger: $(call obj,tests/tools/ledger) $(B)/lib/libshunt.a $(BASE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,tests/tools/ledger) \
@@ -134,11 +137,70 @@ $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(call unit_dep
 endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $(call unit_rule,$(u))))
 
+# ---- what people type --------------------------------------------------------
+# demo and check install what is missing first; then make starts again, so that
+# pkg-config is asked after the packages are there.
+SUITES ?= unit,programs,sandbox,real
+
 unit: $(UNIT)
+
+deps:
+	@scripts/deps.sh check
+deps-build:
+	@scripts/deps.sh build
+
+demo: deps-build
+	@$(MAKE) --no-print-directory run-demo
+run-demo: all
+	@python3 tests/demo/demo.py --clusters $(if $(KAFKA),$(KAFKA),embedded)
+
+check: deps
+	@$(MAKE) --no-print-directory run-check
+run-check: all unit
+	@python3 tests/check.py --build $(B) --suites $(SUITES)
+
+lint: deps
+	@$(MAKE) --no-print-directory run-lint
+run-lint: all
+	@tests/lint/run.sh $(B)
+
+docs: all
+	@scripts/options-md.sh $(B) >build/options.md
+	@mv build/options.md docs/options.md
+
+BENCHES := $(patsubst tests/bench/%.py,bench-%,$(wildcard tests/bench/*.py))
+bench: $(BENCHES)
+bench-%: all
+	@python3 tests/bench/$*.py --build $(B) --json build/bench/$*.json
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+		$(DESTDIR)$(PREFIX)/include/shunt
+	install $(BINS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 sdk/include/shunt/*.h $(DESTDIR)$(PREFIX)/include/shunt
+	install -m 644 $(B)/lib/libshunt.a $(DESTDIR)$(PREFIX)/lib
+	install $(B)/lib/libshunt.so $(DESTDIR)$(PREFIX)/lib/libshunt.so.$(VERSION)
+	ln -sf libshunt.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libshunt.so.0
+	ln -sf libshunt.so.0 $(DESTDIR)$(PREFIX)/lib/libshunt.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' sdk/shunt.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/shunt.pc
 
 clean:
 	rm -rf build
 
-.PHONY: all examples unit clean
+help:
+	@echo 'make            build everything into build/release (MODE=debug: build/debug)'
+	@echo 'make demo       move an application between two embedded clusters; KAFKA=real: real ones'
+	@echo 'make check      all tests; SUITES=unit,programs,sandbox,real chooses'
+	@echo 'make lint       format, layers, headers, lengths, options, symbols, shell'
+	@echo 'make bench      every make bench-NAME; figures in build/bench/NAME.json'
+	@echo 'make docs       docs/options.md from the option tables'
+	@echo 'make deps       install the Debian packages that are missing'
+	@echo 'make install    to $(PREFIX); DESTDIR and PREFIX as usual'
+	@echo 'make clean      remove build/'
+	@echo 'SAN=address,undefined or SAN=thread build with sanitizers in a folder of their own'
+
+.PHONY: all examples unit deps deps-build demo run-demo check run-check lint \
+	run-lint docs bench install clean help
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

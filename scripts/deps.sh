@@ -7,7 +7,7 @@ set -eu
 build='gcc libc6-dev binutils pkg-config librdkafka-dev libevent-dev
     libcurl4-openssl-dev libjansson-dev liblmdb-dev libpcre2-dev uthash-dev
     python3'
-check="$build check clang-format universal-ctags shellcheck
+check="$build g++ check clang-format universal-ctags shellcheck
     openjdk-17-jre-headless maven"
 
 case ${1-} in

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Runs the test suites and ends with one line: N passed, N failed, N skipped.
+
+usage: tests/check.py --build build/release [--suites unit,programs,sandbox,real]
+
+unit      every Check program below BUILD/unit
+programs  the programs' command lines and their bad input, as processes
+sandbox   harness and stories on the embedded clusters
+real      the same on real Apache Kafka and MirrorMaker 2
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
+PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
+
+
+@dataclass
+class Tally:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def count(output: str, code: int) -> tuple[int, int, int]:
+    """(passed, failed, skipped) as a program said them; its exit code has the last word."""
+    passed = failed = skipped = 0
+    for checks, failures, errors in CHECK_LINE.findall(output):
+        failed += int(failures) + int(errors)
+        passed += int(checks) - int(failures) - int(errors)
+    for p, f, s in PLAIN_LINE.findall(output)[-1:]:
+        passed, failed, skipped = passed + int(p), failed + int(f), skipped + int(s or 0)
+    if code != 0 and failed == 0:
+        failed = 1
+    if code == 0 and passed + skipped == 0:
+        failed = 1  # a program that ran no test is no success
+    return passed, failed, skipped
+
+
+def run(name: str, command: list[str], deadline_s: int, tally: Tally) -> None:
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=deadline_s,
+        )
+        output, code = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b"").decode(errors="replace") + f"\nended after {deadline_s} s"
+        code = -1
+    passed, failed, skipped = count(output, code)
+    tally.passed += passed
+    tally.failed += failed
+    tally.skipped += skipped
+    seconds = time.monotonic() - started
+    print(f"{'FAIL' if failed else 'ok  '}  {name:44} {passed:4} passed {seconds:7.1f} s", flush=True)
+    for line in output.splitlines():
+        if failed or "skipped:" in line or line.startswith(("story", "demo:")):
+            print(f"      {line}", flush=True)
+    if failed:
+        tally.failures.append(name)
+
+
+def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
+    if suite == "unit":
+        return [(str(p.relative_to(build)), [str(p)], 300)
+                for p in sorted((build / "unit").glob("*/t_*")) if p.suffix == ""]
+    if suite == "programs":
+        return [("programs", ["python3", "tests/programs/test_programs.py"], 300)]
+    kind = "embedded" if suite == "sandbox" else "real"
+    return [
+        (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind], 300),
+        (f"stories on {kind} clusters", ["python3", "tests/stories/run.py", "--clusters", kind], 1500),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release", type=Path)
+    parser.add_argument("--suites", default="unit,programs,sandbox,real")
+    options = parser.parse_args()
+    build = (ROOT / options.build).resolve()
+    os.environ["SHUNT_BUILD"] = str(build)
+    tally = Tally()
+    started = time.monotonic()
+    for suite in options.suites.split(","):
+        for name, command, deadline_s in commands(suite, build):
+            run(name, command, deadline_s, tally)
+    for name in tally.failures:
+        print(f"failed: {name}")
+    print(f"{time.monotonic() - started:.0f} s")
+    print(tally.line())
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
