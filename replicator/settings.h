@@ -1,0 +1,92 @@
+/*
+ * What an mm2.properties file asks for, checked.  Pure: text in, structs out.
+ *
+ * Precedence as in MirrorMaker 2 (mm2.md 7.4): a key at the top level is for
+ * all flows, `A.` for what talks to cluster A, `A->B.` for one flow and over
+ * all others.  A key that this version cannot honour is refused if leaving it
+ * out would break what it promises, else named in `warnings`.
+ */
+#ifndef SHUNT_REPLICATOR_SETTINGS_H
+#define SHUNT_REPLICATOR_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/opt.h"
+#include "common/base/strs.h"
+#include "common/mm2/naming.h"
+#include "replicator/pattern.h"
+
+struct cluster_settings {
+    char *name;
+    char *bootstrap_servers;
+    struct props client;             /* security.*, ssl.*, sasl.* */
+    struct props consumer, producer; /* names without their prefix */
+    /* Where flows to this cluster keep their positions. */
+    int64_t flush_interval_ms;
+    char *positions_topic; /* NULL: mm2-offsets.SOURCE.internal */
+    int64_t positions_partitions;
+    int64_t positions_replication;
+};
+
+struct flow_settings {
+    char *name; /* "a->b" */
+    const struct cluster_settings *source, *target;
+    bool enabled;
+    char *topics_text, *topics_exclude_text;
+    char *groups_text, *groups_exclude_text;
+    struct pattern *topics, *topics_exclude, *groups, *groups_exclude;
+    char *policy_class, *separator;
+    bool separator_in_internal;
+    struct naming naming;
+    int64_t lag_max;
+    bool syncs_enabled;
+    char *syncs_location;
+    bool syncs_on_target;
+    bool heartbeats_enabled, heartbeats_replicated;
+    int64_t heartbeats_interval_s;
+    bool checkpoints_enabled;
+    int64_t checkpoints_interval_s;
+    bool refresh_enabled;
+    int64_t refresh_interval_s;
+    int64_t replication, syncs_replication, checkpoints_replication,
+        heartbeats_replication;
+    struct props consumer, producer; /* over those of the clusters */
+};
+
+struct settings {
+    struct cluster_settings *clusters;
+    size_t n_clusters;
+    struct flow_settings *flows; /* every ordered pair of clusters */
+    size_t n_flows;
+    struct strlist warnings;
+};
+
+/* ERR_PARSE, ERR_INVALID or ERR_UNSUPPORTED with line, key and value.
+ * Nothing is left to free after a failure. */
+MUST_CHECK int settings_load(const char *text, size_t len,
+                             struct settings *out, struct err *err);
+void settings_fini(struct settings *s);
+/* Borrowed; NULL when there is no such cluster or flow. */
+const struct cluster_settings *settings_cluster(const struct settings *s,
+                                                const char *name);
+const struct flow_settings *settings_flow(const struct settings *s,
+                                          const char *source,
+                                          const char *target);
+
+/* Does the flow copy this topic of its source? (mm2.md 3.4) */
+bool settings_copies_topic(const struct flow_settings *f, const char *topic);
+bool settings_follows_group(const struct flow_settings *f, const char *group);
+
+/* The option tables (settings_keys.c): what this version honours. */
+extern const struct opt settings_flow_keys[];    /* struct flow_settings */
+extern const struct opt settings_cluster_keys[]; /* struct cluster_settings */
+/* A key of MirrorMaker 2 that this version does not honour.  0: it may be
+ * left out, *warn says whether to tell; ERR_UNSUPPORTED with the reason;
+ * ERR_NOTFOUND: no such key. */
+MUST_CHECK int settings_other_key(const char *key, const char *value,
+                                  bool *warn, struct err *err);
+
+#endif
