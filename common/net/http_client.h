@@ -16,21 +16,21 @@ struct http_client;
 struct http_call;
 
 struct http_answer {
-    int error;         /* 0, or why there is no answer: ERR_UNAVAILABLE,
+    int error;        /* 0, or why there is no answer: ERR_UNAVAILABLE,
                           ERR_TIMEOUT, ERR_LIMIT, ERR_NOMEM */
-    int status;        /* HTTP status when error is 0 */
-    const char *body;  /* NUL-terminated, "" when empty; borrowed */
+    int status;       /* HTTP status when error is 0 */
+    const char *body; /* NUL-terminated, "" when empty; borrowed */
     size_t len;
-    const char *text;  /* what went wrong, with method and URL; or "" */
+    const char *text; /* what went wrong, with method and URL; or "" */
 };
 
 struct http_call_conf {
-    const char *method;     /* "GET", "POST" */
+    const char *method; /* "GET", "POST" */
     const char *url;
-    const char *body;       /* JSON, or NULL; copied */
-    int64_t timeout_ms;     /* whole request; for a stream: to connect and
+    const char *body;   /* JSON, or NULL; copied */
+    int64_t timeout_ms; /* whole request; for a stream: to connect and
                                get its head */
-    int64_t silence_ms;     /* stream: drop after so long without a byte */
+    int64_t silence_ms; /* stream: drop after so long without a byte */
     size_t answer_max_bytes;
     /* Once, at the end (also of a stream; also after http_call_cancel() with
      * ERR_CLOSED).  May start and cancel other calls. */
@@ -55,8 +55,8 @@ void http_call_cancel(struct http_call *call);
 
 /* One request, waited for: for command line tools. *body is owned by the
  * caller. A status >= 400 is no error here. */
-MUST_CHECK int http_fetch(const char *method, const char *url,
-                          const char *body, int64_t timeout_ms, int *status,
-                          char **answer, struct err *err);
+MUST_CHECK int http_fetch(const char *method, const char *url, const char *body,
+                          int64_t timeout_ms, int *status, char **answer,
+                          struct err *err);
 
 #endif

@@ -71,10 +71,9 @@ int http_status_of(int err_code);
 /* Turns the request into a text/event-stream.  on_close runs once, when the
  * peer is gone, the backlog cap is exceeded, or the server is freed; not after
  * http_stream_close(). */
-struct http_stream *http_stream_open(struct http_req *req,
-                                     void (*on_close)(void *arg,
-                                                      const char *why),
-                                     void *arg);
+struct http_stream *
+http_stream_open(struct http_req *req,
+                 void (*on_close)(void *arg, const char *why), void *arg);
 /* One event; `event` and `id` may be NULL; `data` is one line. */
 void http_stream_send(struct http_stream *stream, const char *event,
                       const char *id, const char *data);
