@@ -14,6 +14,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include "common/base/strs.h"
 #include "common/net/http_server.h"
