@@ -56,8 +56,7 @@ MUST_CHECK int mm2_checkpoint_decode(const void *key, size_t key_len,
                                      struct err *err);
 MUST_CHECK int mm2_heartbeat_decode(const void *key, size_t key_len,
                                     const void *value, size_t value_len,
-                                    struct mm2_heartbeat *out,
-                                    struct err *err);
+                                    struct mm2_heartbeat *out, struct err *err);
 void mm2_offset_sync_fini(struct mm2_offset_sync *s);
 void mm2_checkpoint_fini(struct mm2_checkpoint *c);
 void mm2_heartbeat_fini(struct mm2_heartbeat *h);

@@ -32,8 +32,8 @@ struct http_call_conf {
                                get its head */
     int64_t silence_ms; /* stream: drop after so long without a byte */
     size_t answer_max_bytes;
-    /* Once, at the end (also of a stream; also after http_call_cancel() with
-     * ERR_CLOSED).  May start and cancel other calls. */
+    /* Once, at the end (also of a stream).  May start and cancel other calls,
+     * as may on_event. */
     void (*on_done)(const struct http_answer *a, void *arg);
     /* Not NULL: the answer is an event stream (when its status is 200). */
     void (*on_event)(const struct sse_event *e, void *arg);
@@ -51,6 +51,8 @@ void http_client_wakeup(struct http_client *client);
 MUST_CHECK int http_call_start(struct http_client *client,
                                const struct http_call_conf *conf,
                                struct http_call **out, struct err *err);
+/* Calls on_done with ERR_CLOSED before it returns; nothing of this call is
+ * called afterwards.  Not for a call that is done: it is freed. */
 void http_call_cancel(struct http_call *call);
 
 /* One request, waited for: for command line tools. *body is owned by the

@@ -23,11 +23,11 @@ struct pt_cluster {
 
 struct pt_flow {
     char *source, *target;
-    char *policy;    /* "default" or "identity" */
-    char *separator; /* "." */
-    char *syncs_location;    /* "source" or "target": where the offset-syncs
+    char *policy;           /* "default" or "identity" */
+    char *separator;        /* "." */
+    char *syncs_location;   /* "source" or "target": where the offset-syncs
                                 topic is */
-    struct strlist mappers;  /* base URLs of offset mappers that follow it */
+    struct strlist mappers; /* base URLs of offset mappers that follow it */
 };
 
 struct pt_attr {
@@ -98,12 +98,12 @@ struct pt_client {
 struct pt_report {
     char *instance;
     int64_t revision;
-    char *cluster;   /* in use; NULL: none yet */
-    char *state;     /* "starting" | "running" | "switching" | "stuck" */
-    char *detail;    /* words for people; NULL: none */
+    char *cluster; /* in use; NULL: none yet */
+    char *state;   /* "starting" | "running" | "switching" | "stuck" */
+    char *detail;  /* words for people; NULL: none */
     int64_t since;
-    int64_t switch_ms;     /* stall of the last switch; -1: none yet */
-    int64_t reread_bound;  /* records it may read again; -1: unknown */
+    int64_t switch_ms;    /* stall of the last switch; -1: none yet */
+    int64_t reread_bound; /* records it may read again; -1: unknown */
 };
 
 MUST_CHECK int pt_cluster_decode(const struct json_t *j, const char *path,

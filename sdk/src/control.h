@@ -19,7 +19,7 @@ struct control_conf {
     struct strlist servers;      /* base URLs of route services */
     struct pt_identity identity; /* topics may be empty at first */
     struct pt_client client;
-    char *cache_dir;     /* NULL: keep nothing on disk */
+    char *cache_dir; /* NULL: keep nothing on disk */
     int64_t request_timeout_ms;
     /* Control thread, no lock held: something new can be had (an answer, a
      * translation). Must not block. */

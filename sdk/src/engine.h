@@ -44,7 +44,7 @@ struct engine {
     bool auto_commit;        /* enable.auto.commit as the application set it */
     bool auto_store;         /* enable.auto.offset.store */
     int64_t auto_commit_interval_ms;
-    bool reset_latest;       /* auto.offset.reset=latest|end|largest */
+    bool reset_latest; /* auto.offset.reset=latest|end|largest */
     enum switch_position position;
     int64_t settle_ms;  /* switch.group.settle.ms */
     int64_t mapping_ms; /* switch.mapping.timeout.ms */
