@@ -1,0 +1,270 @@
+/*
+ * Runs are kept by upstream offset; the reverse direction is the same question
+ * with the two sides of each run swapped.
+ */
+#include "common/mm2/runs.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static int64_t
+min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t
+max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Questions, unlike syncs, may hold any offset. */
+static int64_t
+add_capped(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+static int64_t
+last_up(const struct run *r)
+{
+    return r->up + r->length - 1;
+}
+
+static int64_t
+last_down(const struct run *r)
+{
+    return r->down + r->length - 1;
+}
+
+static bool
+holds(const struct run *r, int64_t up, int64_t down)
+{
+    return up >= r->up && up <= last_up(r) && down - up == r->down - r->up;
+}
+
+/* ---- answers ---------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void
+say(struct runs_answer *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(a->reason, sizeof(a->reason), fmt, ap);
+    va_end(ap);
+}
+
+static void
+answer_none(struct runs_answer *a)
+{
+    *a = (struct runs_answer){
+        .quality = RUNS_NONE, .position = -1, .low = -1, .high = -1};
+    say(a, "no sync of this partition");
+}
+
+static void
+answer_before(const struct run *first, struct runs_answer *a)
+{
+    *a = (struct runs_answer){.quality = RUNS_BEFORE, .high = first->down};
+    say(a, "before the first known sync %lld -> %lld", (long long)first->up,
+        (long long)first->down);
+}
+
+static void
+answer_exact(const struct run *r, int64_t i, struct runs_answer *a)
+{
+    const int64_t p = r->down + i;
+    *a = (struct runs_answer){
+        .quality = RUNS_EXACT, .position = p, .low = p, .high = p};
+    say(a, "%s the run %lld..%lld -> %lld..%lld",
+        i < r->length ? "in" : "right after", (long long)r->up,
+        (long long)last_up(r), (long long)r->down, (long long)last_down(r));
+}
+
+/* Records between two syncs may be missing on one side, or stand beside
+ * others on the other: the right position may be anything between the runs. */
+static void
+answer_bounded(const struct run *r, int64_t high, int64_t q,
+               struct runs_answer *a)
+{
+    const int64_t low = r->down + r->length;
+    *a = (struct runs_answer){.quality = RUNS_BOUNDED,
+                              .position = low,
+                              .low = low,
+                              .high = max64(low, high)};
+    say(a, "%lld records after the sync %lld -> %lld",
+        (long long)(q - last_up(r)) - 1, (long long)last_up(r),
+        (long long)last_down(r));
+}
+
+/* False: between or after the runs; the caller knows how far the right
+ * position may be. */
+static bool
+answer_simple(const struct run *at, const struct run *after, int64_t q,
+              struct runs_answer *a)
+{
+    if (!at && !after)
+        answer_none(a);
+    else if (!at)
+        answer_before(after, a);
+    else if (q <= last_up(at) + 1)
+        answer_exact(at, q - at->up, a);
+    else
+        return false;
+    return true;
+}
+
+static int64_t
+high_after(const struct run *r, int64_t q)
+{
+    return add_capped(r->down + r->length, q - last_up(r) - 1);
+}
+
+void
+runs_forward(const struct runs_state *s, const struct run *at,
+             const struct run *after, int64_t q, struct runs_answer *out)
+{
+    if (!answer_simple(at, after, q, out))
+        answer_bounded(at, after ? after->down : high_after(at, q), q, out);
+    if (!s->doubt || q < s->doubt_from || out->quality == RUNS_NONE)
+        return;
+    out->quality = RUNS_BOUNDED;
+    out->position = out->low = min64(s->doubt_low, out->low);
+    say(out,
+        "records from %lld on may be being copied a second time; certain "
+        "after the sync of %lld",
+        (long long)s->doubt_from, (long long)s->doubt_until);
+}
+
+void
+runs_reverse(const struct run *at, const struct run *after, int64_t q,
+             struct runs_answer *out)
+{
+    struct run a = {0}, b = {0};
+    if (at)
+        a = (struct run){at->down, at->up, at->length};
+    if (after)
+        b = (struct run){after->down, after->up, after->length};
+    if (answer_simple(at ? &a : NULL, after ? &b : NULL, q, out))
+        return;
+    /* Where the copy went back, records read may lie beyond the next run. */
+    const int64_t high = max64(high_after(&a, q), after ? b.down : 0);
+    answer_bounded(&a, high, q, out);
+}
+
+/* ---- syncs ------------------------------------------------------------ */
+
+static bool
+in_range(int64_t offset)
+{
+    return offset >= 0 && offset <= RUNS_OFFSET_MAX;
+}
+
+static void
+start_over(struct runs_step *out)
+{
+    out->change = RUNS_RESTART;
+    out->next = (struct runs_state){.any = true, .newest = out->put};
+}
+
+/* d <= ld */
+static void
+target_back(const struct runs_state *s, int64_t up, int64_t down,
+            struct runs_step *out)
+{
+    if (!holds(&s->newest, up, down)) {
+        start_over(out);
+        return;
+    }
+    if (up == last_up(&s->newest)) {
+        out->change = RUNS_SAME;
+        return;
+    }
+    out->change = RUNS_PUT;
+    out->put = s->newest;
+    out->put.length = up - s->newest.up + 1;
+    out->next.newest = out->put;
+}
+
+/* See "Doubt" in the header; `extra` is its k. */
+static void
+take_doubt(const struct runs_state *s, const struct run *before, int64_t up,
+           int64_t extra, struct runs_state *next)
+{
+    const int64_t until = up + extra - 1;
+    if (extra >= 2) {
+        struct runs_answer a;
+        /* A run after `before` is of no matter: only low is used. */
+        runs_forward(s, before, before ? NULL : &s->newest, up, &a);
+        next->doubt_from = s->doubt ? min64(s->doubt_from, up) : up;
+        next->doubt_until = s->doubt ? max64(s->doubt_until, until) : until;
+        next->doubt_low = s->doubt ? min64(s->doubt_low, a.low) : a.low;
+        next->doubt = true;
+    }
+    if (next->doubt && up >= next->doubt_until)
+        next->doubt = false;
+}
+
+static bool
+extends(const struct runs_state *s, int64_t du, int64_t dd)
+{
+    return du == dd && (du == 1 || !(s->holes && s->extras));
+}
+
+/* d > ld, u > lu */
+static void
+both_forward(const struct runs_state *s, int64_t du, int64_t dd,
+             struct runs_step *out)
+{
+    out->next.holes = s->holes || du > dd;
+    out->next.extras = s->extras || dd > du;
+    if (!extends(s, du, dd)) {
+        out->change = RUNS_NEW;
+        return;
+    }
+    out->change = RUNS_PUT;
+    out->put = s->newest;
+    out->put.length += du;
+}
+
+/* d > ld, u <= lu */
+static void
+source_back(const struct run *before, int64_t up, struct runs_step *out)
+{
+    out->change = RUNS_BACK;
+    out->next.extras = true;
+    if (!before || before->up == up)
+        return;
+    out->kept = *before;
+    out->kept.length = min64(before->length, up - before->up);
+}
+
+int
+runs_apply(const struct runs_state *s, const struct run *before, int64_t up,
+           int64_t down, struct runs_step *out)
+{
+    if (!in_range(up) || !in_range(down))
+        return ERR_INVALID;
+    *out = (struct runs_step){.put = {up, down, 1}, .next = *s};
+    if (!s->any) {
+        out->change = RUNS_NEW;
+        out->next.any = true;
+        out->next.newest = out->put;
+        return 0;
+    }
+    const int64_t du = up - last_up(&s->newest);
+    const int64_t dd = down - last_down(&s->newest);
+    if (dd <= 0) {
+        target_back(s, up, down, out);
+        return 0;
+    }
+    if (du > 0)
+        both_forward(s, du, dd, out);
+    else
+        source_back(before, up, out);
+    take_doubt(s, before, up, dd - du, &out->next);
+    out->next.newest = out->put;
+    return 0;
+}
