@@ -3,9 +3,9 @@
  *
  * Thread: the one that calls http_client_poll(), except http_client_wakeup().
  * Invariants: every call stands in client->calls until it is finished; on_done
- * runs exactly once, after the call has left the list and libcurl.  libcurl
- * allows no removal from inside its callbacks, so these only note what is
- * wanted (`cancelled`, `failure`) and http_client_poll() ends the call.
+ * runs exactly once.  libcurl can be told of no new call and of no end of one
+ * from inside its own callbacks (`in_perform`): a call that is started there
+ * is added, and one that is cancelled there is freed, when libcurl returns.
  */
 #include "common/net/http_client.h"
 
@@ -27,12 +27,13 @@ struct http_call {
     CURL *easy;
     struct curl_slist *headers;
     char *what;                 /* "POST http://..." */
-    struct http_call_conf conf; /* its strings are not ours: not used */
+    struct http_call_conf conf; /* without its strings: they are borrowed */
     struct buf body;
     struct sse sse;
     bool is_stream; /* wanted, and the head said 200 */
-    bool cancelled;
-    int failure; /* 0, or why our callback refused the bytes */
+    bool added;     /* to libcurl */
+    bool told;      /* on_done was called */
+    int failure;    /* 0, or why our callback refused the bytes */
     int64_t started_ms;
     int64_t heard_ms; /* a stream's last byte */
     char why[CURL_ERROR_SIZE];
@@ -42,7 +43,8 @@ struct http_call {
 struct http_client {
     CURLM *multi;
     struct http_call *calls;
-    int in_callback; /* depth; calls are not ended below one */
+    bool in_perform; /* libcurl is on the stack */
+    bool called_back;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -86,16 +88,12 @@ free_call(struct http_call *call)
     free(call);
 }
 
-/* The end of a call: unlinked first, then told, then freed. */
 static void
-finish(struct http_call *call, int error, const char *why)
+tell(struct http_call *call, int error, const char *why)
 {
-    struct http_client *client = call->client;
-    DL_DELETE(client->calls, call);
-    (void)curl_multi_remove_handle(client->multi, call->easy);
     long status = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     char text[CURL_ERROR_SIZE + 512] = "";
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (error)
         (void)snprintf(text, sizeof(text), "%s: %s", call->what, why);
     const struct http_answer a = {
@@ -105,10 +103,22 @@ finish(struct http_call *call, int error, const char *why)
         .len = call->body.len,
         .text = text,
     };
-    client->in_callback++;
+    call->told = true;
+    call->client->called_back = true;
     if (call->conf.on_done)
         call->conf.on_done(&a, call->conf.arg);
-    client->in_callback--;
+}
+
+/* The end of a call: unlinked first, then told, then freed. */
+static void
+finish(struct http_call *call, int error, const char *why)
+{
+    struct http_client *client = call->client;
+    DL_DELETE(client->calls, call);
+    if (call->added)
+        (void)curl_multi_remove_handle(client->multi, call->easy);
+    if (!call->told)
+        tell(call, error, why);
     free_call(call);
 }
 
@@ -127,7 +137,8 @@ static void
 on_sse(const struct sse_event *e, void *arg)
 {
     const struct http_call *call = arg;
-    if (!call->cancelled)
+    call->client->called_back = true;
+    if (!call->told)
         call->conf.on_event(e, call->conf.arg);
 }
 
@@ -148,17 +159,15 @@ on_bytes(char *bytes, size_t size, size_t n, void *arg)
     const size_t len = size * n;
     call->heard_ms = clock_mono_ms();
     learn_kind(call);
-    if (call->cancelled)
+    if (call->told)
         return CURL_WRITEFUNC_ERROR;
     if (call->is_stream) {
-        call->client->in_callback++;
         call->failure = sse_feed(&call->sse, bytes, len);
-        call->client->in_callback--;
     } else {
         buf_append(&call->body, bytes, len);
         call->failure = buf_failed(&call->body) ? ERR_LIMIT : 0;
     }
-    return call->failure || call->cancelled ? CURL_WRITEFUNC_ERROR : len;
+    return call->failure || call->told ? CURL_WRITEFUNC_ERROR : len;
 }
 
 /* The head alone counts as a sign of life, and tells a stream's kind. */
@@ -218,8 +227,8 @@ set_up_easy(struct http_call *call, const struct http_call_conf *conf)
     SET(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
     if (!conf->on_event)
         SET(CURLOPT_TIMEOUT_MS, timeout_ms);
-    if (conf->body)
-        SET(CURLOPT_COPYPOSTFIELDS, conf->body);
+    if (conf->body || strcmp(conf->method, "POST") == 0)
+        SET(CURLOPT_COPYPOSTFIELDS, conf->body ? conf->body : "");
     SET(CURLOPT_USERAGENT, "shunt/" SHUNT_VERSION);
 #undef SET
     return bad ? ERR_INVALID : 0;
@@ -249,6 +258,16 @@ new_call(struct http_client *client, const struct http_call_conf *conf)
     return call;
 }
 
+/* Failure (out of memory only) is told like any other, from a poll. */
+static void
+add(struct http_call *call)
+{
+    const CURLMcode rc = curl_multi_add_handle(call->client->multi, call->easy);
+    call->added = rc == CURLM_OK;
+    if (!call->added)
+        call->failure = ERR_NOMEM;
+}
+
 int
 http_call_start(struct http_client *client, const struct http_call_conf *conf,
                 struct http_call **out, struct err *err)
@@ -264,11 +283,9 @@ http_call_start(struct http_client *client, const struct http_call_conf *conf,
                          "cannot ask %s %s: libcurl refuses its settings",
                          conf->method, conf->url);
     }
-    if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK) {
-        free_call(call);
-        return err_nomem(err);
-    }
     DL_APPEND(client->calls, call);
+    if (!client->in_perform)
+        add(call);
     if (out)
         *out = call;
     return 0;
@@ -277,18 +294,17 @@ http_call_start(struct http_client *client, const struct http_call_conf *conf,
 void
 http_call_cancel(struct http_call *call)
 {
-    if (!call || call->cancelled)
+    if (!call || call->told)
         return;
-    call->cancelled = true;
-    if (!call->client->in_callback)
+    if (call->client->in_perform)
+        tell(call, ERR_CLOSED, "cancelled");
+    else
         finish(call, ERR_CLOSED, "cancelled");
 }
 
 static int
 error_of(const struct http_call *call, CURLcode result)
 {
-    if (call->cancelled)
-        return ERR_CLOSED;
     if (call->failure)
         return call->failure;
     switch ((int)result) {
@@ -310,8 +326,6 @@ end_call(struct http_call *call, CURLcode result)
     const char *why = *call->why ? call->why : curl_easy_strerror(result);
     if (error == ERR_LIMIT)
         why = "the answer is larger than allowed";
-    else if (error == ERR_CLOSED)
-        why = "cancelled";
     finish(call, error, why);
 }
 
@@ -356,8 +370,8 @@ end_overdue(struct http_call *call)
     finish(call, ERR_TIMEOUT, why);
 }
 
-/* Ends one call that was cancelled below a callback or is overdue; on_done
- * may have changed the list, so the caller starts over. */
+/* Ends one call that is over without libcurl's saying so; on_done may have
+ * changed the list, so the caller starts over. */
 static bool
 end_one(struct http_client *client)
 {
@@ -366,8 +380,10 @@ end_one(struct http_client *client)
     DL_FOREACH(client->calls, call)
     {
         const int64_t deadline = deadline_ms(call);
-        if (call->cancelled)
+        if (call->told)
             finish(call, ERR_CLOSED, "cancelled");
+        else if (!call->added && call->failure)
+            finish(call, call->failure, err_text(call->failure));
         else if (deadline && now_ms >= deadline)
             end_overdue(call);
         else
@@ -375,6 +391,15 @@ end_one(struct http_client *client)
         return true;
     }
     return false;
+}
+
+static void
+add_new(struct http_client *client)
+{
+    struct http_call *call;
+    DL_FOREACH(client->calls, call)
+    if (!call->added && !call->told && !call->failure)
+        add(call);
 }
 
 static int
@@ -396,16 +421,22 @@ static void
 work(struct http_client *client)
 {
     int running;
+    client->in_perform = true;
     (void)curl_multi_perform(client->multi, &running);
+    client->in_perform = false;
     end_completed(client);
     while (end_one(client)) {
     }
+    add_new(client);
 }
 
 void
 http_client_poll(struct http_client *client, int timeout_ms)
 {
+    client->called_back = false;
     work(client); /* starts what was added since */
+    if (client->called_back)
+        return;
     (void)curl_multi_poll(client->multi, NULL, 0, wait_ms(client, timeout_ms),
                           NULL);
     work(client);

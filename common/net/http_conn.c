@@ -87,7 +87,7 @@ http_conn_new(struct event_base *base, void *arg)
         return bev; /* a connection that is not watched */
     conn->server = server;
     conn->bev = bev;
-    DL_APPEND(server->conns, conn);
+    DL_PREPEND(server->conns, conn);
     server->n_conns++;
     (void)evbuffer_add_cb(bufferevent_get_input(bev), on_input, conn);
     event_active(server->adopt, EV_TIMEOUT, 0);
@@ -97,8 +97,12 @@ http_conn_new(struct event_base *base, void *arg)
 static void
 forget(struct http_conn *conn)
 {
-    DL_DELETE(conn->server->conns, conn);
-    conn->server->n_conns--;
+    struct http_server *server = conn->server;
+    const size_t fd = (size_t)bufferevent_getfd(conn->bev);
+    DL_DELETE(server->conns, conn);
+    server->n_conns--;
+    if (fd < server->n_fds && server->by_fd[fd] == conn)
+        server->by_fd[fd] = NULL;
     free(conn);
 }
 
@@ -123,40 +127,62 @@ on_evcon_close(struct evhttp_connection *evcon, void *arg)
     forget(conn);
 }
 
+static int
+index_by_fd(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    const size_t fd = (size_t)bufferevent_getfd(conn->bev);
+    if (fd >= server->n_fds) {
+        const size_t n = fd + 64 + fd / 2;
+        struct http_conn **v = reallocarray(server->by_fd, n, sizeof(*v));
+        if (!v)
+            return ERR_NOMEM;
+        memset(v + server->n_fds, 0, (n - server->n_fds) * sizeof(*v));
+        server->by_fd = v;
+        server->n_fds = n;
+    }
+    server->by_fd[fd] = conn;
+    return 0;
+}
+
+static void
+adopt(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    void *evcon = NULL;
+    bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evcon);
+    conn->evcon = evcon;
+    evhttp_connection_set_closecb(conn->evcon, on_evcon_close, conn);
+    if (server->n_conns > server->limits.connections_max) {
+        log_warn("connection refused: %zu are open already",
+                 server->n_conns - 1);
+        evhttp_connection_free(conn->evcon);
+    } else if (index_by_fd(conn) != 0) {
+        evhttp_connection_free(conn->evcon);
+    }
+}
+
+/* New ones stand in front, the newest first: it is the one over the limit. */
 void
 http_conn_adopt_all(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    struct http_server *server = arg;
-    struct http_conn *conn, *next;
-    DL_FOREACH_SAFE(server->conns, conn, next)
-    {
-        void *evcon = NULL;
-        if (conn->evcon)
-            continue;
-        bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evcon);
-        if (!evcon)
-            continue;
-        conn->evcon = evcon;
-        evhttp_connection_set_closecb(evcon, on_evcon_close, conn);
-        if (server->n_conns > server->limits.connections_max) {
-            log_warn("connection refused: %zu are open (connections limit)",
-                     server->n_conns - 1);
-            evhttp_connection_free(evcon);
-        }
+    const struct http_server *server = arg;
+    struct http_conn *conn = server->conns, *next;
+    for (; conn && !conn->evcon; conn = next) {
+        next = conn->next;
+        adopt(conn);
     }
 }
 
 struct http_conn *
-http_conn_of(struct http_server *server, struct evhttp_request *ev)
+http_conn_of(const struct http_server *server, struct evhttp_request *ev)
 {
-    const struct evhttp_connection *evcon = evhttp_request_get_connection(ev);
-    struct http_conn *conn;
-    DL_FOREACH(server->conns, conn)
-    if (conn->evcon == evcon)
-        return conn;
-    return NULL;
+    struct bufferevent *bev =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(ev));
+    const size_t fd = (size_t)bufferevent_getfd(bev);
+    return fd < server->n_fds ? server->by_fd[fd] : NULL;
 }
 
 void

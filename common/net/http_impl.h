@@ -59,6 +59,8 @@ struct http_server {
     struct event *reap;  /* ends doomed streams outside of their callers */
     struct http_conn *conns;
     size_t n_conns;
+    struct http_conn **by_fd; /* adopted ones */
+    size_t n_fds;
     char url[128];
 };
 
@@ -66,7 +68,7 @@ struct http_server {
 /* evhttp asks for a bufferevent: the start of a connection. */
 struct bufferevent *http_conn_new(struct event_base *base, void *server);
 void http_conn_adopt_all(evutil_socket_t fd, short what, void *server);
-struct http_conn *http_conn_of(struct http_server *server,
+struct http_conn *http_conn_of(const struct http_server *server,
                                struct evhttp_request *ev);
 /* Closes it; its request and stream are told. */
 void http_conn_drop(struct http_conn *conn, const char *why);

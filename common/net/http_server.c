@@ -162,8 +162,7 @@ http_server_free(struct http_server *server)
 {
     if (!server)
         return;
-    if (server->adopt)
-        http_conn_adopt_all(-1, 0, server);
+    http_conn_adopt_all(-1, 0, server);
     while (server->conns)
         http_conn_drop(server->conns, "server stops");
     if (server->http)
@@ -172,5 +171,6 @@ http_server_free(struct http_server *server)
         event_free(server->adopt);
     if (server->reap)
         event_free(server->reap);
+    free(server->by_fd);
     free(server);
 }
