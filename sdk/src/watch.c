@@ -1,0 +1,235 @@
+/*
+ * Owns one stream.  A server that sends nonsense is no reason to fall over nor
+ * to forget what is known: what cannot be read is logged and left alone.  The
+ * backoff starts over only after a stream has lived for a while, so that a
+ * server that flaps is not stormed.
+ */
+#include "sdk/src/watch.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/base/backoff.h"
+#include "common/base/clock.h"
+#include "common/base/js.h"
+
+#define WATCH_MIN_MS     50
+#define WATCH_MAX_MS     2000
+#define WATCH_SILENCE_MS 30000 /* three heartbeats */
+#define WATCH_STEADY_MS  2000
+#define WATCH_IDLE_MS    1000
+#define WATCH_EVENT_MAX  ((size_t)4 << 20)
+
+struct watch {
+    struct watch_conf conf;
+    struct http_client *client;
+    char *body; /* NULL: nothing to watch */
+    size_t turn;
+    struct backoff backoff;
+    struct http_call *call;
+    int64_t next_at_ms, started_ms;
+    bool heard;           /* this stream has sent a route */
+    char last_error[512]; /* the same words are logged once */
+};
+
+static void
+say(struct watch *w, int level, const char *text)
+{
+    w->conf.on_log(level, text, w->conf.arg);
+}
+
+static void
+complain(struct watch *w, const char *text)
+{
+    if (strcmp(text, w->last_error) == 0)
+        return;
+    (void)snprintf(w->last_error, sizeof(w->last_error), "%s", text);
+    say(w, LOG_WARNING, text);
+}
+
+int
+watch_new(const struct watch_conf *conf, struct http_client *client,
+          struct watch **out)
+{
+    struct watch *w = calloc(1, sizeof(*w));
+    if (!w)
+        return ERR_NOMEM;
+    w->conf = *conf;
+    w->client = client;
+    const uint64_t seed = (uint64_t)clock_mono_us() ^ (uint64_t)getpid() << 32;
+    backoff_init(&w->backoff, WATCH_MIN_MS, WATCH_MAX_MS, seed);
+    *out = w;
+    return 0;
+}
+
+static void
+hang_up(struct watch *w)
+{
+    if (w->call)
+        http_call_cancel(w->call);
+    w->call = NULL;
+}
+
+void
+watch_free(struct watch *w)
+{
+    if (!w)
+        return;
+    hang_up(w);
+    free(w->body);
+    free(w);
+}
+
+const char *
+watch_server(const struct watch *w)
+{
+    return w->conf.servers->v[w->turn % w->conf.servers->n];
+}
+
+static char *
+body_of(const struct watch *w, const struct pt_identity *identity)
+{
+    struct json_t *j = js_object();
+    int rc = js_put_take(j, "client", pt_client_encode(w->conf.client));
+    rc |= js_put_take(j, "identity", pt_identity_encode(identity));
+    char *body = rc ? NULL : js_dump(j);
+    js_free(j);
+    return body;
+}
+
+int
+watch_identity(struct watch *w, const struct pt_identity *identity)
+{
+    char *body = NULL;
+    if (identity->topics.n > 0) {
+        body = body_of(w, identity);
+        if (!body)
+            return ERR_NOMEM;
+    }
+    hang_up(w);
+    free(w->body);
+    w->body = body;
+    w->next_at_ms = 0;
+    return 0;
+}
+
+static void
+on_route(struct watch *w, const struct sse_event *e)
+{
+    struct json_t *j = NULL;
+    struct err why = {0};
+    struct pt_answer answer = {0};
+    int rc = js_parse(e->data, strlen(e->data), &j, &why);
+    if (!rc)
+        rc = pt_answer_decode(j, &answer, &why);
+    js_free(j);
+    if (!rc) {
+        w->last_error[0] = '\0';
+        w->heard = true;
+        w->conf.on_answer(&answer, w->conf.arg);
+        return;
+    }
+    char text[768];
+    (void)snprintf(text, sizeof(text),
+                   "route service %s sent a route that cannot be used, it is "
+                   "ignored: %s",
+                   watch_server(w), why.text);
+    complain(w, text);
+}
+
+static void
+on_closed(struct watch *w, const struct sse_event *e)
+{
+    char text[512];
+    (void)snprintf(text, sizeof(text), "route service %s closes the stream: %s",
+                   watch_server(w), e->data);
+    say(w, LOG_INFO, text);
+}
+
+static void
+on_event(const struct sse_event *e, void *arg)
+{
+    struct watch *w = arg;
+    if (!w->call)
+        return; /* hung up */
+    if (strcmp(e->event, "route") == 0)
+        on_route(w, e);
+    else if (strcmp(e->event, "closed") == 0)
+        on_closed(w, e);
+}
+
+static void
+explain_end(struct watch *w, const struct http_answer *a)
+{
+    char text[768];
+    if (a->error)
+        (void)snprintf(text, sizeof(text), "route service: %s", a->text);
+    else if (a->status != 200)
+        (void)snprintf(text, sizeof(text), "route service %s answered %d: %s",
+                       watch_server(w), a->status, a->body);
+    else
+        (void)snprintf(text, sizeof(text), "route service %s ended the stream",
+                       watch_server(w));
+    complain(w, text);
+}
+
+static void
+on_done(const struct http_answer *a, void *arg)
+{
+    struct watch *w = arg;
+    if (a->error == ERR_CLOSED)
+        return; /* hung up by us: `call` may be the next one already */
+    w->call = NULL;
+    const int64_t now_ms = clock_mono_ms();
+    explain_end(w, a);
+    if (w->heard && now_ms - w->started_ms >= WATCH_STEADY_MS)
+        backoff_reset(&w->backoff);
+    w->turn++;
+    w->next_at_ms = now_ms + backoff_next_ms(&w->backoff);
+}
+
+static void
+dial(struct watch *w, int64_t now_ms)
+{
+    char url[1024];
+    struct err err = {0};
+    (void)snprintf(url, sizeof(url), "%s/v1/watch", watch_server(w));
+    const struct http_call_conf conf = {
+        .method = "POST",
+        .url = url,
+        .body = w->body,
+        .timeout_ms = w->conf.request_timeout_ms,
+        .silence_ms = WATCH_SILENCE_MS,
+        .answer_max_bytes = WATCH_EVENT_MAX,
+        .on_done = on_done,
+        .on_event = on_event,
+        .arg = w,
+    };
+    w->started_ms = now_ms;
+    w->heard = false;
+    if (http_call_start(w->client, &conf, &w->call, &err) == 0)
+        return;
+    complain(w, err.text);
+    w->turn++;
+    w->next_at_ms = now_ms + backoff_next_ms(&w->backoff);
+}
+
+void
+watch_step(struct watch *w)
+{
+    const int64_t now_ms = clock_mono_ms();
+    if (!w->call && w->body && now_ms >= w->next_at_ms)
+        dial(w, now_ms);
+}
+
+int64_t
+watch_due_ms(const struct watch *w)
+{
+    if (w->call || !w->body)
+        return clock_mono_ms() + WATCH_IDLE_MS;
+    return w->next_at_ms;
+}
