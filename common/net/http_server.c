@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/listener.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,20 +72,29 @@ bad_address(const char *addr, struct err *err)
                      addr);
 }
 
-/* evutil_parse_sockaddr_port() does not insist on a port. */
+/* A name is looked up here, before anything runs. */
 static int
 parse_address(const char *addr, struct sockaddr_storage *sa, int *len,
               struct err *err)
 {
-    const char *colon = strrchr(addr, ':');
+    static const struct addrinfo hints = {
+        .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    char host[256];
+    struct addrinfo *found;
     int64_t port;
-    *len = (int)sizeof(*sa);
-    if (!colon || !str_to_i64(colon + 1, 0, 65535, &port))
+    const char *colon = strrchr(addr, ':');
+    if (!colon || colon == addr || !str_to_i64(colon + 1, 0, 65535, &port))
         return bad_address(addr, err);
-    if (*addr == '[' ? colon[-1] != ']' : strchr(addr, ':') != colon)
+    const bool v6 = *addr == '[';
+    if (v6 ? colon[-1] != ']' : strchr(addr, ':') != colon)
         return bad_address(addr, err);
-    if (evutil_parse_sockaddr_port(addr, (struct sockaddr *)sa, len) != 0)
+    (void)snprintf(host, sizeof(host), "%.*s", (int)(colon - addr) - 2 * v6,
+                   addr + v6);
+    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
         return bad_address(addr, err);
+    memcpy(sa, found->ai_addr, found->ai_addrlen);
+    *len = (int)found->ai_addrlen;
+    freeaddrinfo(found);
     return 0;
 }
 
@@ -126,7 +136,7 @@ http_server_listen(struct http_server *server, const char *addr,
                    struct err *err)
 {
     struct sockaddr_storage sa = {0};
-    int len;
+    int len = 0;
     const int rc = parse_address(addr, &sa, &len, err);
     if (rc)
         return rc;
