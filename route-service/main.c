@@ -1,0 +1,163 @@
+/*
+ * shunt-route: options, signals, the loop.  One sentence and exit code 1 when
+ * it can't start; 0 after SIGTERM or SIGINT.
+ */
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/opt.h"
+#include "route-service/service.h"
+
+struct conf {
+    char *listen, *data_dir, *log_level;
+    int64_t heartbeat_ms, idle_ms;
+    int64_t body_max, header_max, connections_max, backlog_max;
+};
+
+#define FIELD(f) offsetof(struct conf, f)
+
+static const struct opt options[] = {
+    {"listen", OPT_STR, FIELD(listen), "127.0.0.1:7070", 0, 0, "ADDR:PORT",
+     "where to listen; port 0 takes a free one"},
+    {"data.dir", OPT_STR, FIELD(data_dir), "/var/lib/shunt-route", 0, 0, "DIR",
+     "folder of the route table and its history; made if missing"},
+    {"heartbeat.interval.ms", OPT_INT, FIELD(heartbeat_ms), "10000", 100,
+     3600000, "MS", "time between two heartbeats of a watch stream"},
+    {"body.max.bytes", OPT_INT, FIELD(body_max), "4194304", 1024, 67108864,
+     "BYTES", "largest body of a request"},
+    {"header.max.bytes", OPT_INT, FIELD(header_max), "16384", 1024, 1048576,
+     "BYTES", "largest head of a request"},
+    {"connections.max", OPT_INT, FIELD(connections_max), "10000", 1, 1000000,
+     "N", "connections at once; more are refused"},
+    {"stream.backlog.max.bytes", OPT_INT, FIELD(backlog_max), "1048576", 4096,
+     67108864, "BYTES", "unread events of a watcher before it is dropped"},
+    {"idle.timeout.ms", OPT_INT, FIELD(idle_ms), "60000", 1000, 3600000, "MS",
+     "a connection without request or stream is closed after this time"},
+    {"log.level", OPT_STR, FIELD(log_level), "info", 0, 0, "LEVEL",
+     "error, warn, info or debug"},
+    {0},
+};
+
+static void
+help(FILE *to)
+{
+    (void)fputs(
+        "usage: shunt-route [--config FILE] [--OPTION VALUE ...]\n\n"
+        "Serves the route table: which Kafka cluster an application is on.\n\n"
+        "options:\n",
+        to);
+    opt_help(options, to);
+    (void)fputs(
+        "  --config FILE                      read options from FILE "
+        "(key = value)\n"
+        "  --help, --help-options, --version\n\n"
+        "examples:\n"
+        "  shunt-route --data.dir ./routes\n"
+        "  shunt-route --listen 0.0.0.0:7070 --data.dir /var/lib/shunt-route\n"
+        "  curl http://127.0.0.1:7070/v1/table\n",
+        to);
+}
+
+/* Words that answer by themselves; true: done. */
+static bool
+answered(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    if (strcmp(word, "--help") == 0)
+        help(stdout);
+    else if (strcmp(word, "--help-options") == 0)
+        opt_markdown(options, stdout);
+    else if (strcmp(word, "--version") == 0)
+        (void)puts("shunt-route " SHUNT_VERSION);
+    else
+        return false;
+    return true;
+}
+
+static int
+read_options(struct conf *conf, int argc, char **argv, struct err *err)
+{
+    int next = argc;
+    int rc;
+    if ((rc = opt_defaults(options, conf, err)) ||
+        (rc = opt_args(options, conf, argc, argv, &next, err)))
+        return rc;
+    if (next < argc)
+        return err_set(err, ERR_INVALID,
+                       "\"%s\" is no option; --help shows what there is",
+                       argv[next]);
+    const int level = log_level_of(conf->log_level);
+    if (level < 0)
+        return err_set(err, ERR_INVALID,
+                       "option log.level: \"%s\" is not error, warn, info or "
+                       "debug",
+                       conf->log_level);
+    log_set_level((enum log_level)level);
+    return 0;
+}
+
+static void
+on_signal(void *arg)
+{
+    service_stop(arg);
+}
+
+static int
+run(struct loop *loop, const struct service_conf *conf, struct err *err)
+{
+    struct service s;
+    int rc = service_open(&s, loop, conf, err);
+    if (rc)
+        return rc;
+    if ((rc = loop_on_signal(loop, SIGTERM, on_signal, &s)) == 0 &&
+        (rc = loop_on_signal(loop, SIGINT, on_signal, &s)) == 0) {
+        log_info("ready: %s", http_server_url(s.server));
+        loop_run(loop);
+    } else {
+        (void)err_set(err, rc, "cannot watch for signals: %s", err_text(rc));
+    }
+    service_close(&s);
+    return rc;
+}
+
+static int
+serve(const struct conf *conf, struct err *err)
+{
+    const struct service_conf to = {
+        .listen = conf->listen,
+        .data_dir = conf->data_dir,
+        .heartbeat_ms = conf->heartbeat_ms,
+        .limits = {.body_max_bytes = (size_t)conf->body_max,
+                   .header_max_bytes = (size_t)conf->header_max,
+                   .connections_max = (size_t)conf->connections_max,
+                   .stream_backlog_max_bytes = (size_t)conf->backlog_max,
+                   .idle_timeout_ms = conf->idle_ms},
+    };
+    struct loop *loop;
+    int rc = loop_new(&loop, err);
+    if (rc)
+        return rc;
+    rc = run(loop, &to, err);
+    loop_free(loop);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct conf conf = {0};
+    struct err err;
+    if (answered(argc, argv))
+        return 0;
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone is no signal */
+    int rc = read_options(&conf, argc, argv, &err);
+    if (rc == 0)
+        rc = serve(&conf, &err);
+    if (rc)
+        (void)fprintf(stderr, "shunt-route: %s\n", err.text);
+    opt_fini(options, &conf);
+    return rc ? 1 : 0;
+}

@@ -1,0 +1,46 @@
+/*
+ * Which rule wins for an identity and a topic, and why (DESIGN section 3).
+ * Pure.  What an identity does not say is the empty text: `*` matches it,
+ * nothing longer does; but a rule that names an attribute never matches an
+ * identity without it.
+ */
+#ifndef SHUNT_ROUTE_MATCH_H
+#define SHUNT_ROUTE_MATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "route-service/table.h"
+
+/* The first dimension in which a rule does not match; borrowed. */
+struct miss {
+    const char *dimension; /* "topic", "attributes" */
+    const char *attribute; /* its key, or NULL */
+    const char *value;     /* of the identity; NULL: it has none */
+};
+
+struct rank match_rank(const struct pt_rule *r);
+/* < 0: a is tried before b.  0 only for the same id. */
+int match_compare(const struct item *a, const struct item *b);
+bool match_ranks_equal(const struct rank *a, const struct rank *b);
+
+/* Whether the rule is enabled does not matter here. `why` may be NULL. */
+bool match_rule(const struct pt_rule *r, const struct pt_identity *id,
+                const char *topic, struct miss *why);
+/* The rule's item, borrowed from the table; NULL: no rule matches. */
+const struct item *match_winner(const struct table *t,
+                                const struct pt_identity *id,
+                                const char *topic);
+
+struct candidate {
+    const struct item *rule; /* borrowed from the table */
+    bool won;
+    char reason[200];
+};
+
+/* Up to `max` rules that are for the identity's cluster code, in the order in
+ * which they are tried.  Returns how many there are in `out`. */
+size_t match_explain(const struct table *t, const struct pt_identity *id,
+                     const char *topic, struct candidate *out, size_t max);
+
+#endif
