@@ -1,0 +1,1 @@
+"""The harness of every test that needs more than one process."""

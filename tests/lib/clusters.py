@@ -1,0 +1,271 @@
+"""Two Kafka clusters, `a` and `b`, with replication between them.
+
+Embedded (shunt-sandbox and shunt-replicator) and RealKafka (Apache Kafka and
+MirrorMaker 2) have one interface, Clusters; a test runs on both unchanged."""
+
+import os
+import socket
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from . import kafka_jars
+from .procs import Proc, ProcError, free_port, run
+from .wait import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("a", "b")
+START_S = 60.0
+
+
+class Clusters(ABC):
+    """`a` and `b` are bootstrap strings; `kind` is "embedded" or "real"."""
+
+    kind: str
+    a: str
+    b: str
+
+    def __init__(self, folder: Path, build: Path) -> None:
+        self.folder = folder
+        self.build = build
+        self.replication: Proc | None = None
+
+    def bootstrap(self, cluster: str) -> str:
+        return {"a": self.a, "b": self.b}[cluster]
+
+    @abstractmethod
+    def create_topic(self, cluster: str, name: str, partitions: int) -> None:
+        """Returns when the topic has its leaders."""
+
+    @abstractmethod
+    def kill(self, cluster: str) -> None:
+        """Real: kill -9 of the broker; embedded: every connection is cut."""
+
+    @abstractmethod
+    def revive(self, cluster: str) -> None:
+        """What was written before is still there; returns when it answers."""
+
+    @abstractmethod
+    def slow(self, cluster: str, rtt_ms: int) -> None:
+        """Delays every answer (embedded only); 0 ends it."""
+
+    @abstractmethod
+    def _replication_argv(self, properties: Path) -> list[object]:
+        """The program that replicates as `properties` say."""
+
+    def start_mm2(self, properties: dict[str, str] | None = None) -> Proc:
+        """Starts MirrorMaker 2 (embedded: shunt-replicator), both ways and
+        with quick intervals; `properties` override that."""
+        path = self.folder / "mm2.properties"
+        path.write_text("".join(f"{k} = {v}\n" for k, v in
+                                {**self.mm2_properties(), **(properties or {})}.items()))
+        if self.replication and self.replication.alive:
+            raise ProcError("replication is running already")
+        if self.replication:
+            self.replication.start()
+        else:
+            self.replication = Proc("replication", self._replication_argv(path),
+                                    self.folder, env=jvm_env())
+        return self.replication
+
+    def kill_mm2(self) -> None:
+        """kill -9."""
+        if self.replication:
+            self.replication.kill()
+
+    def mm2_properties(self) -> dict[str, str]:
+        """Both flows, everything that is not internal, quick intervals."""
+        props = {
+            "clusters": "a, b",
+            "a.bootstrap.servers": self.a,
+            "b.bootstrap.servers": self.b,
+            "a->b.enabled": "true",
+            "b->a.enabled": "true",
+            "topics": ".*",
+            "groups": ".*",
+            "refresh.topics.interval.seconds": "2",
+            "refresh.groups.interval.seconds": "2",
+            "emit.checkpoints.interval.seconds": "1",
+            "emit.heartbeats.interval.seconds": "1",
+            "sync.group.offsets.enabled": "false",
+            "replication.factor": "1",
+        }
+        for topic in ("checkpoints", "heartbeats", "offset-syncs"):
+            props[f"{topic}.topic.replication.factor"] = "1"
+        for cluster in NAMES:
+            for store in ("offset", "status", "config"):
+                props[f"{cluster}.{store}.storage.replication.factor"] = "1"
+            props[f"{cluster}.offset.flush.interval.ms"] = "1000"
+        return props
+
+    def stop(self) -> None:
+        """Ends everything; may be called twice."""
+        if self.replication:
+            self.replication.kill()
+
+
+class Embedded(Clusters):
+    """shunt-sandbox: librdkafka's mock clusters, ready in milliseconds."""
+
+    kind = "embedded"
+
+    def __init__(self, folder: Path, build: Path,
+                 topics: str = "orders:6,a.orders:6,b.orders:6", brokers: int = 1) -> None:
+        super().__init__(folder, build)
+        self.sandbox = Proc("sandbox", [build / "bin/shunt-sandbox", "--a.port", 0,
+                                        "--b.port", 0, "--topics", topics,
+                                        "--brokers", brokers], folder)
+        port = self.sandbox.wait_for(r"control: 127\.0\.0\.1:(\d+)").group(1)
+        ready = self.sandbox.wait_for(r"ready: a=(\S+) b=(\S+)")
+        self.a, self.b = ready.group(1), ready.group(2)
+        self._control = ("127.0.0.1", int(port))
+
+    def command(self, line: str) -> list[str]:
+        """One command; the lines of its answer before "ok"."""
+        with socket.create_connection(self._control, timeout=10) as s, s.makefile("rw") as f:
+            f.write(line + "\n")
+            f.flush()
+            lines: list[str] = []
+            for answer in f:
+                answer = answer.rstrip("\n")
+                if answer == "ok":
+                    return lines
+                if answer.startswith("error: "):
+                    raise ProcError(f"sandbox: {line}: {answer[7:]}")
+                lines.append(answer)
+        raise ProcError(f"sandbox: {line}: no answer")
+
+    def create_topic(self, cluster: str, name: str, partitions: int) -> None:
+        self.command(f"topic {cluster} {name} {partitions}")
+
+    def kill(self, cluster: str) -> None:
+        self.command(f"cluster {cluster} down")
+
+    def revive(self, cluster: str) -> None:
+        self.command(f"cluster {cluster} up")
+
+    def slow(self, cluster: str, rtt_ms: int) -> None:
+        self.command(f"cluster {cluster} slow {rtt_ms}")
+
+    def _replication_argv(self, properties: Path) -> list[object]:
+        return [self.build / "bin/shunt-replicator", properties]
+
+    def stop(self) -> None:
+        super().stop()
+        self.sandbox.end()
+
+
+class RealKafka(Clusters):
+    """Two brokers of one node each (KRaft) and MirrorMaker 2.
+
+    Raises kafka_jars.Unreachable where Apache Kafka can't be had."""
+
+    kind = "real"
+
+    def __init__(self, folder: Path, build: Path,
+                 topics: str = "orders:6", rebalance_delay_ms: int = 3000,
+                 broker_properties: dict[str, str] | None = None) -> None:
+        super().__init__(folder, build)
+        self.classpath = f"{kafka_jars.ensure()}/*"
+        self._ports = {name: free_port() for name in NAMES}
+        self.a, self.b = (f"127.0.0.1:{self._ports[name]}" for name in NAMES)
+        self._extra = {"group.initial.rebalance.delay.ms": str(rebalance_delay_ms),
+                       **(broker_properties or {})}
+        self.brokers = {name: self._broker(name) for name in NAMES}
+        for name in NAMES:
+            self._format(name)
+        for broker in self.brokers.values():
+            broker.start()
+        for name in NAMES:
+            self._wait_ready(name)
+        for topic in filter(None, topics.split(",")):
+            self._create_listed(topic)
+
+    def create_topic(self, cluster: str, name: str, partitions: int) -> None:
+        self.ktool("create-topic", self.bootstrap(cluster), name, partitions)
+
+    def kill(self, cluster: str) -> None:
+        self.brokers[cluster].kill()
+
+    def revive(self, cluster: str) -> None:
+        self.brokers[cluster].start()
+        self._wait_ready(cluster)
+
+    def slow(self, cluster: str, rtt_ms: int) -> None:
+        raise NotImplementedError("real brokers can't be slowed down")
+
+    def ktool(self, *words: object) -> str:
+        return run([self.build / "bin/ktool", *words], START_S)
+
+    def stop(self) -> None:
+        super().stop()
+        for broker in self.brokers.values():
+            broker.kill()
+
+    def _replication_argv(self, properties: Path) -> list[object]:
+        return ["java", "-Xmx512m", *jvm_flags(), "-cp", self.classpath,
+                "org.apache.kafka.connect.mirror.MirrorMaker", properties]
+
+    def _broker(self, name: str) -> Proc:
+        path = self.folder / f"{name}.properties"
+        path.write_text("".join(f"{k}={v}\n" for k, v in self._properties(name).items()))
+        return Proc(f"broker-{name}",
+                    ["java", "-Xms128m", "-Xmx384m", *jvm_flags(), "-cp", self.classpath,
+                     "kafka.Kafka", path], self.folder, env=jvm_env(), start=False)
+
+    def _properties(self, name: str) -> dict[str, str]:
+        controller = free_port()
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self._ports[name]},"
+                         f"CONTROLLER://127.0.0.1:{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.folder / f"data-{name}"),
+            # As with the sandbox, nobody should depend on a topic made by accident.
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "5",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "5",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            **self._extra,
+        }
+
+    def _format(self, name: str) -> None:
+        cluster_id = f"shunt-test-cluster---{name}"  # 22 characters of base64
+        run(["java", *jvm_flags(), "-cp", self.classpath, "kafka.tools.StorageTool",
+             "format", "-t", cluster_id, "-c", self.folder / f"{name}.properties"], START_S)
+
+    def _wait_ready(self, name: str) -> None:
+        self.brokers[name].wait_for(r"Kafka Server started", START_S)
+        wait_until(lambda: self.ktool("wait", self.bootstrap(name), 10) is not None,
+                   START_S, f"metadata of {self.bootstrap(name)}")
+
+    def _create_listed(self, item: str) -> None:
+        """NAME:PARTITIONS on both, a/NAME:PARTITIONS on one."""
+        name, partitions = item.rsplit(":", 1)
+        cluster, _, topic = name.rpartition("/")
+        for where in (cluster,) if cluster else NAMES:
+            self.create_topic(where, topic, int(partitions))
+
+
+def start(kind: str, folder: Path, build: Path, topics: str | None = None) -> Clusters:
+    if kind == "embedded":
+        return Embedded(folder, build, **({"topics": topics} if topics else {}))
+    if kind == "real":
+        return RealKafka(folder, build, **({"topics": topics} if topics else {}))
+    raise ValueError(f"kind is \"embedded\" or \"real\", not {kind!r}")
+
+
+def jvm_flags() -> list[str]:
+    return ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+            f"-Dlog4j2.configurationFile={ROOT / 'tests/kafka/log4j2.properties'}"]
+
+
+def jvm_env() -> dict[str, str]:
+    # What a user's shell has set for his own JVMs must not change ours.
+    return {name: "" for name in ("JAVA_TOOL_OPTIONS", "CLASSPATH") if name in os.environ}

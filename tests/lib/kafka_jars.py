@@ -1,0 +1,45 @@
+"""Apache Kafka's jars in build/kafka/jars, from Maven Central."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+POM = ROOT / "tests/kafka/pom.xml"
+JARS = ROOT / "build/kafka/jars"
+FETCH_S = 600
+
+
+class Unreachable(Exception):
+    """Real Kafka can't be had here; the text says why."""
+
+
+def complete() -> bool:
+    """The jars are there, for the pom.xml as it is now."""
+    stamp = JARS / "complete"
+    return stamp.exists() and stamp.read_text() == POM.read_text()
+
+
+def ensure() -> Path:
+    """The folder of the jars; fetches them the first time (54 MB)."""
+    if not complete():
+        _fetch()
+    return JARS
+
+
+def _fetch() -> None:
+    JARS.mkdir(parents=True, exist_ok=True)
+    for old in JARS.iterdir():
+        old.unlink()
+    try:
+        done = subprocess.run(["mvn", "-q", "-B", "-f", str(POM),
+                               "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"],
+                              capture_output=True, text=True, timeout=FETCH_S,
+                              stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError:
+        raise Unreachable("mvn is not installed: run `make deps`") from None
+    except subprocess.TimeoutExpired:
+        raise Unreachable(f"Maven Central did not answer within {FETCH_S} s") from None
+    if done.returncode:
+        first = next((line for line in done.stdout.splitlines() if "ERROR" in line), "")
+        raise Unreachable(f"Apache Kafka can't be fetched from Maven Central: {first.strip()}")
+    (JARS / "complete").write_text(POM.read_text())

@@ -1,0 +1,253 @@
+/*
+ * ktool: what tests ask of a Kafka cluster, in milliseconds instead of the
+ * second that a JVM takes to start.  One command, one thread, exit code 0 or
+ * 1 with a sentence on stderr.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "common/base/clock.h"
+#include "common/base/strs.h"
+
+#define TRY_MS      2000
+#define ADMIN_MS    10000
+#define DEADLINE_MS 30000
+#define RETRY_MS    20
+
+struct ktool {
+    rd_kafka_t *rk;
+    char **words; /* after the bootstrap servers */
+};
+
+struct command {
+    const char *name;
+    int words;
+    const char *usage;
+    int (*run)(struct ktool *k);
+};
+
+static int
+fail(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "ktool: %s: %s\n", what, why);
+    return 1;
+}
+
+/* Metadata of all topics: naming one might make it. NULL after `tries_ms`. */
+static const struct rd_kafka_metadata *
+metadata(struct ktool *k, int64_t tries_ms)
+{
+    const struct rd_kafka_metadata *md;
+    const int64_t end = clock_mono_ms() + tries_ms;
+    do {
+        if (rd_kafka_metadata(k->rk, 1, NULL, &md, TRY_MS) == 0)
+            return md;
+    } while (clock_mono_ms() < end);
+    return NULL;
+}
+
+/* wait SECONDS */
+static int
+run_wait(struct ktool *k)
+{
+    int64_t seconds;
+    if (!str_to_i64(k->words[0], 0, 3600, &seconds))
+        return fail(k->words[0], "is no number of seconds");
+    const struct rd_kafka_metadata *md = metadata(k, seconds * 1000);
+    if (!md)
+        return fail("wait", "no metadata");
+    (void)printf("%d brokers, %d topics\n", md->broker_cnt, md->topic_cnt);
+    rd_kafka_metadata_destroy(md);
+    return 0;
+}
+
+/* The number of partitions if each has a leader; else 0. */
+static int
+ready_partitions(struct ktool *k, const char *topic)
+{
+    int found = 0;
+    const struct rd_kafka_metadata *md = metadata(k, ADMIN_MS);
+    for (int i = 0; md && i < md->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *t = &md->topics[i];
+        if (!str_equal(t->topic, topic) || t->err)
+            continue;
+        found = t->partition_cnt;
+        for (int p = 0; p < t->partition_cnt; p++)
+            if (t->partitions[p].err || t->partitions[p].leader < 0)
+                found = 0;
+    }
+    if (md)
+        rd_kafka_metadata_destroy(md);
+    return found;
+}
+
+static int
+topic_result(rd_kafka_event_t *ev)
+{
+    size_t n = 0;
+    if (rd_kafka_event_error(ev))
+        return fail("create-topic", rd_kafka_event_error_string(ev));
+    const rd_kafka_topic_result_t **r = rd_kafka_CreateTopics_result_topics(
+        rd_kafka_event_CreateTopics_result(ev), &n);
+    if (n == 1 && rd_kafka_topic_result_error(r[0]))
+        return fail(rd_kafka_topic_result_name(r[0]),
+                    rd_kafka_topic_result_error_string(r[0]));
+    return 0;
+}
+
+static int
+create(struct ktool *k, const char *topic, int partitions)
+{
+    char why[256];
+    rd_kafka_NewTopic_t *t =
+        rd_kafka_NewTopic_new(topic, partitions, 1, why, sizeof(why));
+    if (!t)
+        return fail(topic, why);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+    rd_kafka_CreateTopics(k->rk, &t, 1, NULL, q);
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, DEADLINE_MS);
+    const int rc = ev ? topic_result(ev) : fail(topic, "no answer");
+    if (ev)
+        rd_kafka_event_destroy(ev);
+    rd_kafka_queue_destroy(q);
+    rd_kafka_NewTopic_destroy(t);
+    return rc;
+}
+
+/* create-topic TOPIC PARTITIONS */
+static int
+run_create_topic(struct ktool *k)
+{
+    int64_t partitions;
+    if (!str_to_i64(k->words[1], 1, 100000, &partitions))
+        return fail(k->words[1], "is no number of partitions");
+    if (create(k, k->words[0], (int)partitions))
+        return 1;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
+    while (ready_partitions(k, k->words[0]) != partitions) {
+        if (clock_mono_ms() > end)
+            return fail(k->words[0], "made, but has no leaders");
+        (void)rd_kafka_poll(k->rk, RETRY_MS);
+    }
+    return 0;
+}
+
+/* end-offsets TOPIC: "PARTITION START END" each */
+static int
+run_end_offsets(struct ktool *k)
+{
+    const char *topic = k->words[0];
+    const int n = ready_partitions(k, topic);
+    if (n == 0)
+        return fail(topic, "no such topic, or a partition without a leader");
+    for (int p = 0; p < n; p++) {
+        int64_t low, high;
+        const rd_kafka_resp_err_t kerr = rd_kafka_query_watermark_offsets(
+            k->rk, topic, p, &low, &high, ADMIN_MS);
+        if (kerr)
+            return fail(topic, rd_kafka_err2str(kerr));
+        (void)printf("%d %lld %lld\n", p, (long long)low, (long long)high);
+    }
+    return 0;
+}
+
+/* topics: "NAME PARTITIONS" each */
+static int
+run_topics(struct ktool *k)
+{
+    const struct rd_kafka_metadata *md = metadata(k, ADMIN_MS);
+    if (!md)
+        return fail("topics", "no metadata");
+    for (int i = 0; i < md->topic_cnt; i++)
+        (void)printf("%s %d\n", md->topics[i].topic,
+                     md->topics[i].partition_cnt);
+    rd_kafka_metadata_destroy(md);
+    return 0;
+}
+
+static void
+on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
+{
+    (void)rk;
+    (void)arg;
+    rd_kafka_resp_err_t *result = m->_private;
+    *result = m->err;
+}
+
+/* produce TOPIC PARTITION VALUE */
+static int
+run_produce(struct ktool *k)
+{
+    int64_t partition;
+    rd_kafka_resp_err_t result = RD_KAFKA_RESP_ERR__IN_PROGRESS;
+    if (!str_to_i64(k->words[1], 0, 100000, &partition))
+        return fail(k->words[1], "is no partition");
+    rd_kafka_resp_err_t kerr =
+        rd_kafka_producev(k->rk, RD_KAFKA_V_TOPIC(k->words[0]),
+                          RD_KAFKA_V_PARTITION((int32_t)partition),
+                          RD_KAFKA_V_VALUE(k->words[2], strlen(k->words[2])),
+                          RD_KAFKA_V_OPAQUE(&result), RD_KAFKA_V_END);
+    if (kerr == 0)
+        kerr = rd_kafka_flush(k->rk, DEADLINE_MS);
+    if (kerr == 0)
+        kerr = result;
+    return kerr ? fail(k->words[0], rd_kafka_err2str(kerr)) : 0;
+}
+
+static const struct command commands[] = {
+    {"wait", 1, "wait BOOTSTRAP SECONDS", run_wait},
+    {"topics", 0, "topics BOOTSTRAP", run_topics},
+    {"create-topic", 2, "create-topic BOOTSTRAP TOPIC PARTITIONS",
+     run_create_topic},
+    {"end-offsets", 1, "end-offsets BOOTSTRAP TOPIC", run_end_offsets},
+    {"produce", 3, "produce BOOTSTRAP TOPIC PARTITION VALUE", run_produce},
+    {NULL, 0, NULL, NULL},
+};
+
+static rd_kafka_t *
+client_new(const char *bootstrap)
+{
+    char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    /* log_level: what fails is told by the command. */
+    if (rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, why,
+                          sizeof(why)) ||
+        rd_kafka_conf_set(conf, "log_level", "0", why, sizeof(why)))
+        goto bad;
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    if (rk)
+        return rk; /* which took conf */
+bad:
+    rd_kafka_conf_destroy(conf);
+    (void)fail(bootstrap, why);
+    return NULL;
+}
+
+static const struct command *
+find(const char *name, int words)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (str_equal(c->name, name) && c->words == words)
+            return c;
+    return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct command *c = argc < 3 ? NULL : find(argv[1], argc - 3);
+    if (!c) {
+        for (c = commands; c->name; c++)
+            (void)fprintf(stderr, "usage: ktool %s\n", c->usage);
+        return 1;
+    }
+    struct ktool k = {.rk = client_new(argv[2]), .words = argv + 3};
+    if (!k.rk)
+        return 1;
+    const int rc = c->run(&k);
+    rd_kafka_destroy(k.rk);
+    return rc;
+}
