@@ -1,0 +1,24 @@
+/*
+ * The HTTP side of PROTOCOL.md.  Everything here runs on the loop thread.
+ */
+#ifndef SHUNT_OFFSET_API_H
+#define SHUNT_OFFSET_API_H
+
+#include "common/base/err.h"
+#include "common/net/loop.h"
+#include "offset-mapper/config.h"
+#include "offset-mapper/follow.h"
+#include "offset-mapper/store.h"
+
+struct api;
+
+/* Everything is borrowed until api_free(). ERR_BUSY: the port is taken. */
+MUST_CHECK int api_start(struct loop *loop, const char *listen,
+                         const struct config *config, struct store *store,
+                         struct follower *const *followers, size_t n_followers,
+                         struct api **out, struct err *err);
+/* "http://127.0.0.1:7071", borrowed. */
+const char *api_url(const struct api *api);
+void api_free(struct api *api);
+
+#endif

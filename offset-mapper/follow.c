@@ -1,0 +1,452 @@
+/*
+ * The follower thread owns its librdkafka handle and `progress`; `status` is
+ * what others see, behind `lock`.  The simple consumer is used, because it
+ * needs no group and so no rights on one.
+ *
+ * A round: wait for a record, take what else is there, write it all with the
+ * position behind it in one transaction.  When the write fails nothing has
+ * moved: the same offset is asked for again.
+ */
+#include "offset-mapper/follow.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/backoff.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmem.h"
+#include "common/kafka/kconf.h"
+#include "common/mm2/codec.h"
+
+#define BATCH_MAX      1000
+#define POLL_MS        100
+#define ASK_TIMEOUT_MS 2000
+#define RETRY_MIN_MS   100
+#define RETRY_MAX_MS   2000
+
+struct follower {
+    const struct flow *flow;
+    struct store *store;
+    char *source; /* "topic@cluster": names the stored position */
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *rkt;
+    pthread_t thread;
+    atomic_bool stopping;
+    struct store_progress progress;
+    struct backoff backoff;
+    int64_t end_at_start; /* -1 before it is known */
+    bool down;            /* no broker answers */
+    pthread_mutex_t lock;
+    struct follow_status status;
+};
+
+const struct flow *
+follow_flow(const struct follower *f)
+{
+    return f->flow;
+}
+
+void
+follow_status(struct follower *f, struct follow_status *out)
+{
+    (void)pthread_mutex_lock(&f->lock); /* cannot fail: never recursive */
+    *out = f->status;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void
+publish(struct follower *f, int64_t end)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    f->status.progress = f->progress;
+    if (end >= 0)
+        f->status.end = end;
+    if (f->status.end < f->progress.position)
+        f->status.end = f->progress.position;
+    if (f->end_at_start >= 0 && f->progress.position >= f->end_at_start)
+        f->status.ready = true;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* Says a trouble once, and its end. */
+static void
+trouble(struct follower *f, const char *text)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    const bool news = strcmp(f->status.error, text) != 0;
+    (void)snprintf(f->status.error, sizeof(f->status.error), "%s", text);
+    (void)pthread_mutex_unlock(&f->lock);
+    if (!news)
+        return;
+    if (*text)
+        log_warn("flow %s: %s", f->flow->name, text);
+    else
+        log_info("flow %s: reading %s on %s from %lld", f->flow->name,
+                 f->flow->topic, f->flow->cluster->name,
+                 (long long)f->progress.position);
+}
+
+static void
+wait_a_little(struct follower *f)
+{
+    const int64_t until = clock_mono_ms() + backoff_next_ms(&f->backoff);
+    while (!atomic_load(&f->stopping) && clock_mono_ms() < until)
+        (void)rd_kafka_poll(f->rk, 20);
+}
+
+/* ---- records ---------------------------------------------------------- */
+
+static void
+skip_record(struct follower *f, const rd_kafka_message_t *m, const char *why)
+{
+    f->progress.undecodable++;
+    log_warn("flow %s: %s offset %lld skipped: %s", f->flow->name,
+             f->flow->topic, (long long)m->offset, why);
+}
+
+static void
+tell_change(const struct follower *f, const struct mm2_offset_sync *s,
+            enum runs_change change)
+{
+    if (change == RUNS_RESTART)
+        log_warn("flow %s: %s [%d] was made anew on the target (sync %lld -> "
+                 "%lld): its older syncs are dropped",
+                 f->flow->name, s->topic, s->partition, (long long)s->upstream,
+                 (long long)s->downstream);
+    else if (change == RUNS_BACK)
+        log_info("flow %s: %s [%d] is copied again from %lld on (to %lld)",
+                 f->flow->name, s->topic, s->partition, (long long)s->upstream,
+                 (long long)s->downstream);
+}
+
+static int
+keep_record(struct follower *f, struct store_batch *batch,
+            const rd_kafka_message_t *m, struct err *err)
+{
+    struct mm2_offset_sync s;
+    struct err why = {0};
+    int rc = mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &s,
+                                    &why);
+    if (rc) {
+        skip_record(f, m, why.text);
+        return 0;
+    }
+    const struct store_part part = {f->flow->name, s.topic, s.partition};
+    enum runs_change change = RUNS_SAME;
+    rc = store_batch_sync(batch, &part, s.upstream, s.downstream, &f->progress,
+                          &change, err);
+    if (rc == 0)
+        tell_change(f, &s, change);
+    else if (rc == ERR_INVALID)
+        skip_record(f, m, err ? err->text : "out of range");
+    mm2_offset_sync_fini(&s);
+    return rc == ERR_INVALID ? 0 : rc;
+}
+
+static int
+keep_all(struct follower *f, rd_kafka_message_t **m, size_t n, struct err *err)
+{
+    struct store_batch *batch;
+    int rc = store_batch_begin(f->store, &batch, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = keep_record(f, batch, m[i], err);
+    if (rc) {
+        store_batch_abort(batch);
+        return rc;
+    }
+    if (n > 0)
+        f->progress.position = m[n - 1]->offset + 1;
+    return store_batch_commit_take(batch, f->flow->name, f->source,
+                                   &f->progress, err);
+}
+
+/* ---- the topic -------------------------------------------------------- */
+
+/* Position outside the log: the topic was made anew (beyond its end), or old
+ * records are gone (below its start). Either way its first record is next. */
+static void
+fit_position(struct follower *f, int64_t low, int64_t high)
+{
+    const int64_t at = f->progress.position;
+    if (at >= low && at <= high)
+        return;
+    f->progress.position = low;
+    if (at == 0)
+        return;
+    f->progress.resets++;
+    log_warn("flow %s: position %lld is %s %s (%lld to %lld): reading it from "
+             "its start",
+             f->flow->name, (long long)at,
+             at < low ? "before the start of" : "beyond the end of",
+             f->flow->topic, (long long)low, (long long)high);
+}
+
+static bool
+missing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+static void
+say_kafka(struct follower *f, rd_kafka_resp_err_t code, const char *what)
+{
+    char text[256];
+    if (missing(code))
+        (void)snprintf(text, sizeof(text),
+                       "waiting for the topic %s on cluster %s", f->flow->topic,
+                       f->flow->cluster->name);
+    else
+        (void)snprintf(text, sizeof(text), "cannot %s %s on cluster %s: %s",
+                       what, f->flow->topic, f->flow->cluster->name,
+                       rd_kafka_err2str(code));
+    trouble(f, text);
+}
+
+/* A topic that is not there has no syncs that could be missed. */
+static void
+nothing_yet(struct follower *f)
+{
+    if (f->end_at_start < 0)
+        f->end_at_start = 0;
+    publish(f, -1);
+}
+
+static bool
+open_topic(struct follower *f)
+{
+    int64_t low = 0, high = 0;
+    f->down = false;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        f->rk, f->flow->topic, 0, &low, &high, ASK_TIMEOUT_MS);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        fit_position(f, low, high);
+        if (f->end_at_start < 0)
+            f->end_at_start = high;
+        if (rd_kafka_consume_start(f->rkt, 0, f->progress.position) == 0) {
+            trouble(f, "");
+            publish(f, high);
+            return true;
+        }
+        code = rd_kafka_last_error();
+    }
+    if (missing(code))
+        nothing_yet(f);
+    say_kafka(f, code, "read");
+    return false;
+}
+
+/* ---- rounds ----------------------------------------------------------- */
+
+enum round { GO_ON, REOPEN };
+
+static enum round
+event(struct follower *f, const rd_kafka_message_t *m)
+{
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        trouble(f, "");
+        publish(f, m->offset);
+        return GO_ON;
+    }
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+        m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+        return REOPEN;
+    say_kafka(f, m->err, "read");
+    return REOPEN;
+}
+
+/* Takes what is there, up to BATCH_MAX; an event ends the batch. */
+static size_t
+take_records(struct follower *f, rd_kafka_message_t **m, enum round *round)
+{
+    size_t n = 0;
+    *round = GO_ON;
+    while (n < BATCH_MAX && *round == GO_ON) {
+        m[n] = rd_kafka_consume(f->rkt, 0, n == 0 ? POLL_MS : 0);
+        if (!m[n])
+            break;
+        if (m[n]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            n++;
+            continue;
+        }
+        *round = event(f, m[n]);
+        rd_kafka_message_destroy(m[n]);
+        break;
+    }
+    return n;
+}
+
+static int64_t
+seen_end(const struct follower *f)
+{
+    int64_t low, high;
+    if (rd_kafka_get_watermark_offsets(f->rk, f->flow->topic, 0, &low, &high))
+        return -1;
+    return high;
+}
+
+static enum round
+one_round(struct follower *f, rd_kafka_message_t **m)
+{
+    enum round round;
+    const size_t n = take_records(f, m, &round);
+    const struct store_progress before = f->progress;
+    struct err err = {0};
+    const int rc = n > 0 ? keep_all(f, m, n, &err) : 0;
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_message_destroy(m[i]);
+    (void)rd_kafka_poll(f->rk, 0);
+    if (rc) {
+        f->progress = before;
+        trouble(f, err.text);
+        return REOPEN;
+    }
+    if (n > 0) {
+        backoff_reset(&f->backoff);
+        trouble(f, "");
+        publish(f, seen_end(f));
+    }
+    return f->down ? REOPEN : round;
+}
+
+static void
+follow_topic(struct follower *f, rd_kafka_message_t **m)
+{
+    enum round round = GO_ON;
+    while (!atomic_load(&f->stopping) && round == GO_ON)
+        round = one_round(f, m);
+    (void)rd_kafka_consume_stop(f->rkt, 0); /* only fails when not started */
+}
+
+static void *
+run(void *arg)
+{
+    struct follower *f = arg;
+    rd_kafka_message_t **m = xcalloc(BATCH_MAX, sizeof(*m));
+    while (!atomic_load(&f->stopping)) {
+        if (open_topic(f))
+            follow_topic(f, m);
+        if (!atomic_load(&f->stopping))
+            wait_a_little(f);
+    }
+    free(m);
+    return NULL;
+}
+
+/* Called from rd_kafka_poll(), so on the follower's thread. */
+static void
+on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    (void)rk;
+    (void)reason;
+    struct follower *f = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        f->down = true;
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+static int
+configure(struct follower *f, rd_kafka_conf_t *conf, int64_t fetch_wait_max_ms,
+          struct err *err)
+{
+    char wait[24];
+    (void)snprintf(wait, sizeof(wait), "%lld", (long long)fetch_wait_max_ms);
+    const char *const own[][2] = {
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"enable.partition.eof", "true"},
+        {"auto.offset.reset", "error"},
+        {"fetch.wait.max.ms", wait},
+        {"fetch.error.backoff.ms", "100"},
+        {"reconnect.backoff.max.ms", "2000"},
+        {"topic.metadata.refresh.interval.ms", "10000"},
+    };
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && rc == 0; i++)
+        rc = kconf_set(conf, own[i][0], own[i][1], err);
+    rd_kafka_conf_set_opaque(conf, f);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    kconf_log_to_base(conf);
+    return rc;
+}
+
+static int
+open_handle(struct follower *f, int64_t fetch_wait_max_ms, struct err *err)
+{
+    const struct pt_cluster *c = f->flow->cluster;
+    rd_kafka_conf_t *conf;
+    int rc = kconf_new(c->bootstrap_servers, &c->properties, &conf, err);
+    if (rc)
+        return rc;
+    rc = configure(f, conf, fetch_wait_max_ms, err);
+    if (rc) {
+        rd_kafka_conf_destroy(conf);
+        return rc;
+    }
+    rc = kafka_new_take(RD_KAFKA_CONSUMER, conf, &f->rk, err);
+    if (rc)
+        return rc;
+    f->rkt = rd_kafka_topic_new(f->rk, f->flow->topic, NULL);
+    return f->rkt ? 0
+                  : err_kafka(err, rd_kafka_last_error(), "cannot use %s",
+                              f->flow->topic);
+}
+
+static void
+follower_free(struct follower *f)
+{
+    if (f->rkt)
+        rd_kafka_topic_destroy(f->rkt);
+    if (f->rk)
+        rd_kafka_destroy(f->rk);
+    (void)pthread_mutex_destroy(&f->lock);
+    free(f->source);
+    free(f);
+}
+
+int
+follow_start(const struct flow *flow, struct store *store,
+             int64_t fetch_wait_max_ms, struct follower **out, struct err *err)
+{
+    *out = NULL;
+    struct follower *f = xcalloc(1, sizeof(*f));
+    f->flow = flow;
+    f->store = store;
+    f->source = xasprintf("%s@%s", flow->topic, flow->cluster->name);
+    f->end_at_start = -1;
+    f->status.end = -1;
+    backoff_init(&f->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
+                 (uint64_t)clock_mono_us());
+    (void)pthread_mutex_init(&f->lock, NULL); /* cannot fail: defaults */
+    int rc =
+        store_progress_load(store, flow->name, f->source, &f->progress, err);
+    f->status.progress = f->progress;
+    if (rc == 0)
+        rc = open_handle(f, fetch_wait_max_ms, err);
+    if (rc == 0 && pthread_create(&f->thread, NULL, run, f) != 0)
+        rc = err_set(err, ERR_NOMEM, "cannot start a thread");
+    if (rc) {
+        follower_free(f);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}
+
+void
+follow_stop(struct follower *f)
+{
+    if (!f)
+        return;
+    atomic_store(&f->stopping, true);
+    (void)pthread_join(f->thread, NULL); /* own thread, joined once */
+    follower_free(f);
+}

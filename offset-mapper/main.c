@@ -1,0 +1,211 @@
+/*
+ * shunt-offset: options, start, stop.  The loop thread answers requests; one
+ * thread for each flow reads its topic (follow.c).  What was opened is closed
+ * in the opposite order.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/opt.h"
+#include "common/base/xmem.h"
+#include "common/net/loop.h"
+#include "offset-mapper/api.h"
+#include "offset-mapper/config.h"
+#include "offset-mapper/follow.h"
+#include "offset-mapper/store.h"
+
+struct options {
+    char *listen;
+    char *data_dir;
+    char *flows_file;
+    int64_t fetch_wait_max_ms;
+    char *log_level;
+    bool help, help_options, version;
+};
+
+#define FIELD(f) offsetof(struct options, f)
+
+static const struct opt options[] = {
+    {"listen", OPT_STR, FIELD(listen), "127.0.0.1:7071", 0, 0, "HOST:PORT",
+     "where to listen; port 0 takes a free one"},
+    {"data.dir", OPT_STR, FIELD(data_dir), "shunt-offset.data", 0, 0, "DIR",
+     "folder of the store; made when absent"},
+    {"flows.file", OPT_STR, FIELD(flows_file), NULL, 0, 0, "FILE",
+     "JSON file with the clusters and flows to follow"},
+    {"fetch.wait.max.ms", OPT_INT, FIELD(fetch_wait_max_ms), "100", 1, 60000,
+     "MS", "how long a broker may hold back an empty fetch"},
+    {"log.level", OPT_STR, FIELD(log_level), "info", 0, 0, "LEVEL",
+     "error, warn, info or debug"},
+    {"help", OPT_BOOL, FIELD(help), "false", 0, 0, "", "this text"},
+    {"help-options", OPT_BOOL, FIELD(help_options), "false", 0, 0, "",
+     "the options as a markdown table"},
+    {"version", OPT_BOOL, FIELD(version), "false", 0, 0, "", "the version"},
+    {0},
+};
+
+struct program {
+    struct config config;
+    struct store *store;
+    struct follower **followers;
+    size_t n_followers;
+    struct loop *loop;
+    struct api *api;
+};
+
+static void
+print_help(void)
+{
+    puts("usage: shunt-offset --flows.file FILE [OPTION...]\n"
+         "\n"
+         "Follows MirrorMaker 2's offset-syncs topics and answers which offset "
+         "on one\ncluster is which on the other, both ways "
+         "(offset-mapper/PROTOCOL.md).\n");
+    opt_help(options, stdout);
+    puts(
+        "\nexamples:\n"
+        "  shunt-offset --flows.file flows.json --data.dir "
+        "/var/lib/shunt-offset\n"
+        "  shunt-offset --config /etc/shunt-offset.conf --listen 0.0.0.0:7071\n"
+        "\n"
+        "flows.json:\n"
+        "  {\"clusters\":[{\"name\":\"a\",\"bootstrap.servers\":\"h1:9092\"},\n"
+        "               {\"name\":\"b\",\"bootstrap.servers\":\"h2:9092\"}],\n"
+        "   \"flows\":[{\"source\":\"a\",\"target\":\"b\"}]}");
+}
+
+/* Handles options that only print; true when the program is done. */
+static bool
+only_print(const struct options *o)
+{
+    if (o->help)
+        print_help();
+    else if (o->help_options)
+        opt_markdown(options, stdout);
+    else if (o->version)
+        puts("shunt-offset " SHUNT_VERSION);
+    else
+        return false;
+    return true;
+}
+
+static int
+read_options(struct options *o, int argc, char **argv, struct err *err)
+{
+    int next = 1;
+    int rc = opt_defaults(options, o, err);
+    if (rc == 0)
+        rc = opt_args(options, o, argc, argv, &next, err);
+    if (rc)
+        return rc;
+    if (next < argc)
+        return err_set(err, ERR_INVALID,
+                       "\"%s\" is not an option; --help lists them",
+                       argv[next]);
+    if (log_level_of(o->log_level) < 0)
+        return err_field(err, ERR_INVALID, "log.level", o->log_level,
+                         "option log.level: \"%s\" is not error, warn, info "
+                         "or debug",
+                         o->log_level);
+    return 0;
+}
+
+static int
+start_followers(struct program *p, int64_t fetch_wait_max_ms, struct err *err)
+{
+    p->followers = xcalloc(p->config.n_flows + 1, sizeof(struct follower *));
+    for (size_t i = 0; i < p->config.n_flows; i++) {
+        const int rc = follow_start(&p->config.flows[i], p->store,
+                                    fetch_wait_max_ms, &p->followers[i], err);
+        if (rc)
+            return rc;
+        p->n_followers++;
+    }
+    return 0;
+}
+
+static void
+on_signal(void *arg)
+{
+    struct program *p = arg;
+    log_info("stopping");
+    loop_stop(p->loop);
+}
+
+static int
+start_loop(struct program *p, const char *listen, struct err *err)
+{
+    int rc = loop_new(&p->loop, err);
+    if (rc == 0)
+        rc = loop_on_signal(p->loop, SIGINT, on_signal, p);
+    if (rc == 0)
+        rc = loop_on_signal(p->loop, SIGTERM, on_signal, p);
+    if (rc == 0)
+        rc = api_start(p->loop, listen, &p->config, p->store, p->followers,
+                       p->config.n_flows, &p->api, err);
+    return rc;
+}
+
+static int
+start(struct program *p, const struct options *o, struct err *err)
+{
+    if (!o->flows_file)
+        return err_set(err, ERR_INVALID,
+                       "option flows.file is missing; --help shows an example");
+    int rc = config_load(o->flows_file, &p->config, err);
+    if (rc == 0)
+        rc = store_open(o->data_dir, &p->store, err);
+    if (rc == 0)
+        rc = start_followers(p, o->fetch_wait_max_ms, err);
+    if (rc == 0)
+        rc = start_loop(p, o->listen, err);
+    return rc;
+}
+
+static void
+stop(struct program *p)
+{
+    api_free(p->api);
+    for (size_t i = 0; i < p->n_followers; i++)
+        follow_stop(p->followers[i]);
+    free(p->followers);
+    if (p->loop)
+        loop_free(p->loop);
+    store_close(p->store);
+    config_fini(&p->config);
+}
+
+static int
+serve(const struct options *o)
+{
+    struct program p = {0};
+    struct err err = {0};
+    log_set_level((enum log_level)log_level_of(o->log_level));
+    const int rc = start(&p, o, &err);
+    if (rc) {
+        log_error("shunt-offset: %s", err.text);
+    } else {
+        log_info("ready: %s", api_url(p.api));
+        loop_run(p.loop);
+    }
+    stop(&p);
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o = {0};
+    struct err err = {0};
+    int status = EXIT_FAILURE;
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that left is no reason to die */
+    if (read_options(&o, argc, argv, &err))
+        (void)fprintf(stderr, "shunt-offset: %s\n", err.text);
+    else
+        status = only_print(&o) ? EXIT_SUCCESS : serve(&o);
+    opt_fini(options, &o);
+    return status;
+}

@@ -1,0 +1,809 @@
+/*
+ * One LMDB environment with one unnamed database.  Keys are big-endian, a kind
+ * byte first; strings in keys carry their length, so that no partition's keys
+ * lie between another's.  Values start with a version byte.
+ *
+ *   'f'                                        format: magic, FORMAT
+ *   'p' flow source                            struct store_progress
+ *   's' flow topic partition                   struct runs_state
+ *   'u' flow topic partition up                down, length of a run
+ *   'v' flow topic partition down              up of the same run
+ *
+ * To change the format: raise FORMAT, and either read the old one too (version
+ * bytes tell values apart) or refuse it; everything here can be read again
+ * from the offset-syncs topics as far as compaction has left them.
+ *
+ * Invariants: 'u' and 'v' hold the same runs; 's'.newest is the last of them.
+ * One writer at a time (mutex); a file lock keeps other processes out.
+ */
+#include "offset-mapper/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/base/cursor.h"
+#include "common/base/file.h"
+#include "common/base/xmem.h"
+
+#define FORMAT         1
+#define MAGIC          "shunt-offset"
+#define VALUE_VERSION  1
+#define MAP_SIZE_BYTES ((size_t)1 << 36)
+#define KEY_MAX        511
+#define VALUE_MAX      128
+
+struct store {
+    MDB_env *env;
+    MDB_dbi dbi;
+    int lock_fd;
+    char *dir;
+    pthread_mutex_t writing;
+};
+
+struct store_batch {
+    struct store *store;
+    MDB_txn *txn;
+};
+
+struct store_view {
+    struct store *store;
+    MDB_txn *txn;
+};
+
+struct key {
+    uint8_t bytes[KEY_MAX];
+    size_t len;
+};
+
+struct value {
+    uint8_t bytes[VALUE_MAX];
+    size_t len;
+};
+
+static int
+lmdb_err(struct err *err, const struct store *s, int rc, const char *what)
+{
+    if (rc == MDB_MAP_FULL || rc == ENOSPC)
+        return err_set(err, ERR_IO,
+                       "cannot %s in %s: it is full (%s); make room", what,
+                       s->dir, mdb_strerror(rc));
+    return err_set(err, ERR_IO, "cannot %s in %s: %s", what, s->dir,
+                   mdb_strerror(rc));
+}
+
+static int
+damaged(struct err *err, const struct store *s, const char *what)
+{
+    return err_set(err, ERR_CORRUPT,
+                   "%s: %s cannot be read; move the folder away, the topics "
+                   "will be read again",
+                   s->dir, what);
+}
+
+/* ---- keys and values -------------------------------------------------- */
+
+static void
+put_text(struct writer *w, const char *s)
+{
+    write_str(w, s, strlen(s));
+}
+
+static int
+key_done(struct key *k, const struct writer *w)
+{
+    k->len = w->len;
+    return w->failed ? ERR_INVALID : 0;
+}
+
+static int
+key_progress(struct key *k, const char *flow, const char *source)
+{
+    struct writer w = writer_of(k->bytes, sizeof(k->bytes));
+    write_u8(&w, 'p');
+    put_text(&w, flow);
+    put_text(&w, source);
+    return key_done(k, &w);
+}
+
+static int
+key_part(struct key *k, char kind, const struct store_part *part)
+{
+    struct writer w = writer_of(k->bytes, sizeof(k->bytes) - sizeof(int64_t));
+    write_u8(&w, (uint8_t)kind);
+    put_text(&w, part->flow);
+    put_text(&w, part->topic);
+    write_i32(&w, part->partition);
+    return key_done(k, &w);
+}
+
+/* `prefix` is a key_part(); offsets are never negative, so their order is that
+ * of the bytes. */
+static struct key
+key_at(const struct key *prefix, int64_t offset)
+{
+    struct key k = *prefix;
+    struct writer w = writer_of(k.bytes + k.len, sizeof(k.bytes) - k.len);
+    write_i64(&w, offset);
+    k.len += w.len;
+    return k;
+}
+
+static MDB_val
+key_val(struct key *k)
+{
+    return (MDB_val){.mv_size = k->len, .mv_data = k->bytes};
+}
+
+static struct writer
+value_start(struct value *v)
+{
+    struct writer w = writer_of(v->bytes, sizeof(v->bytes));
+    write_u8(&w, VALUE_VERSION);
+    return w;
+}
+
+static struct reader
+value_read(const MDB_val *v)
+{
+    struct reader r = reader_of(v->mv_data, v->mv_size);
+    if (read_u8(&r) != VALUE_VERSION)
+        r.failed = true;
+    return r;
+}
+
+/* The fields of a struct, in the order in which they are stored. */
+static void
+progress_fields(struct store_progress *p, int64_t *f[7])
+{
+    int64_t *const all[7] = {&p->position, &p->syncs, &p->undecodable, &p->runs,
+                             &p->restarts, &p->backs, &p->resets};
+    memcpy(f, all, sizeof(all));
+}
+
+static void
+state_fields(struct runs_state *s, int64_t *f[6])
+{
+    int64_t *const all[6] = {&s->newest.up,  &s->newest.down, &s->newest.length,
+                             &s->doubt_from, &s->doubt_low,   &s->doubt_until};
+    memcpy(f, all, sizeof(all));
+}
+
+static struct value
+progress_value(const struct store_progress *p)
+{
+    struct store_progress copy = *p;
+    int64_t *f[7];
+    progress_fields(&copy, f);
+    struct value v;
+    struct writer w = value_start(&v);
+    for (size_t i = 0; i < 7; i++)
+        write_i64(&w, *f[i]);
+    v.len = w.len;
+    return v;
+}
+
+static bool
+progress_read(const MDB_val *v, struct store_progress *out)
+{
+    int64_t *f[7];
+    progress_fields(out, f);
+    struct reader r = value_read(v);
+    for (size_t i = 0; i < 7; i++)
+        *f[i] = read_i64(&r);
+    return !r.failed;
+}
+
+static struct value
+state_value(const struct runs_state *s)
+{
+    struct runs_state copy = *s;
+    int64_t *f[6];
+    state_fields(&copy, f);
+    struct value v;
+    struct writer w = value_start(&v);
+    write_u8(&w, (uint8_t)(s->holes | s->extras << 1 | s->doubt << 2));
+    for (size_t i = 0; i < 6; i++)
+        write_i64(&w, *f[i]);
+    v.len = w.len;
+    return v;
+}
+
+static bool
+state_read(const MDB_val *v, struct runs_state *out)
+{
+    int64_t *f[6];
+    state_fields(out, f);
+    struct reader r = value_read(v);
+    const uint8_t flags = read_u8(&r);
+    out->any = true;
+    out->holes = flags & 1;
+    out->extras = flags >> 1 & 1;
+    out->doubt = flags >> 2 & 1;
+    for (size_t i = 0; i < 6; i++)
+        *f[i] = read_i64(&r);
+    return !r.failed;
+}
+
+/* ---- environment ------------------------------------------------------ */
+
+static int
+take_lock(struct store *s, struct err *err)
+{
+    char *path = xasprintf("%s/lock", s->dir);
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int rc = 0;
+    if (s->lock_fd < 0)
+        rc = err_errno(err, ERR_IO, errno, "cannot open %s", path);
+    else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        rc = err_set(err, ERR_BUSY,
+                     "%s is in use by another shunt-offset; stop that one or "
+                     "choose another data.dir",
+                     s->dir);
+    free(path);
+    return rc;
+}
+
+static int
+open_env(struct store *s, struct err *err)
+{
+    int rc = mdb_env_create(&s->env);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(s->env, MAP_SIZE_BYTES);
+    if (rc == 0)
+        rc = mdb_env_open(s->env, s->dir, 0, 0644);
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
+        return err_set(err, ERR_CORRUPT,
+                       "%s/data.mdb is not a file of shunt-offset; choose "
+                       "another data.dir",
+                       s->dir);
+    return rc ? lmdb_err(err, s, rc, "open the store") : 0;
+}
+
+static int
+write_format(struct store *s, MDB_txn *txn, struct err *err)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(txn, s->dbi, &stat);
+    if (rc)
+        return lmdb_err(err, s, rc, "look at the store");
+    if (stat.ms_entries > 0)
+        return err_set(err, ERR_CORRUPT,
+                       "%s holds another program's LMDB file; choose another "
+                       "data.dir",
+                       s->dir);
+    uint8_t bytes[32];
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    put_text(&w, MAGIC);
+    write_i32(&w, FORMAT);
+    char kind = 'f';
+    MDB_val k = {1, &kind}, v = {w.len, bytes};
+    rc = mdb_put(txn, s->dbi, &k, &v, 0);
+    return rc ? lmdb_err(err, s, rc, "write the format") : 0;
+}
+
+static int
+check_format(struct store *s, MDB_txn *txn, struct err *err)
+{
+    char kind = 'f';
+    MDB_val k = {1, &kind}, v;
+    const int rc = mdb_get(txn, s->dbi, &k, &v);
+    if (rc == MDB_NOTFOUND)
+        return write_format(s, txn, err);
+    if (rc)
+        return lmdb_err(err, s, rc, "read the format");
+    struct reader r = reader_of(v.mv_data, v.mv_size);
+    size_t len;
+    const char *magic = read_str(&r, &len);
+    const int32_t format = read_i32(&r);
+    if (r.failed || len != strlen(MAGIC) || memcmp(magic, MAGIC, len) != 0)
+        return err_set(err, ERR_CORRUPT,
+                       "%s holds another program's LMDB file; choose another "
+                       "data.dir",
+                       s->dir);
+    if (format != FORMAT)
+        return err_set(err, ERR_CORRUPT,
+                       "%s has format %d, this program knows %d; use the "
+                       "release that wrote it or an empty data.dir",
+                       s->dir, format, FORMAT);
+    return 0;
+}
+
+static int
+open_dbi(struct store *s, struct err *err)
+{
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (rc)
+        return lmdb_err(err, s, rc, "write");
+    rc = mdb_dbi_open(txn, NULL, 0, &s->dbi);
+    rc = rc ? lmdb_err(err, s, rc, "open the database")
+            : check_format(s, txn, err);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    rc = mdb_txn_commit(txn);
+    return rc ? lmdb_err(err, s, rc, "commit") : 0;
+}
+
+int
+store_open(const char *dir, struct store **out, struct err *err)
+{
+    *out = NULL;
+    int rc = file_make_dir(dir, err);
+    if (rc)
+        return rc;
+    struct store *s = xcalloc(1, sizeof(*s));
+    s->dir = xstrdup(dir);
+    s->lock_fd = -1;
+    (void)pthread_mutex_init(&s->writing, NULL); /* cannot fail: defaults */
+    rc = take_lock(s, err);
+    if (rc == 0)
+        rc = open_env(s, err);
+    if (rc == 0)
+        rc = open_dbi(s, err);
+    if (rc) {
+        store_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+void
+store_close(struct store *s)
+{
+    if (!s)
+        return;
+    if (s->env)
+        mdb_env_close(s->env);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    (void)pthread_mutex_destroy(&s->writing);
+    free(s->dir);
+    free(s);
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+static int
+load_state(struct store *s, MDB_txn *txn, const struct store_part *part,
+           struct runs_state *out, struct err *err)
+{
+    *out = (struct runs_state){0};
+    struct key k;
+    if (key_part(&k, 's', part))
+        return 0; /* a name too long to be kept is not known */
+    MDB_val key = key_val(&k), v;
+    const int rc = mdb_get(txn, s->dbi, &key, &v);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc)
+        return lmdb_err(err, s, rc, "read a partition");
+    return state_read(&v, out) ? 0 : damaged(err, s, "a partition's state");
+}
+
+static bool
+of_prefix(const MDB_val *key, const struct key *prefix)
+{
+    return key->mv_size == prefix->len + sizeof(int64_t) &&
+           memcmp(key->mv_data, prefix->bytes, prefix->len) == 0;
+}
+
+static bool
+run_read(const MDB_val *key, const MDB_val *v, struct run *out)
+{
+    struct reader k = reader_of(key->mv_data, key->mv_size);
+    k.p += k.left - sizeof(int64_t);
+    k.left = sizeof(int64_t);
+    out->up = read_i64(&k);
+    struct reader r = value_read(v);
+    out->down = read_i64(&r);
+    out->length = read_i64(&r);
+    return !r.failed && out->length > 0;
+}
+
+/* A cursor on one of a partition's two indexes. */
+struct walk {
+    struct store *store;
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    struct key prefix; /* of kind 'u' or 'v' */
+    struct key by_up;  /* the same of kind 'u' */
+    bool reverse;
+    bool off_end; /* the last walk_get() found no entry at all */
+};
+
+static int
+walk_open(struct walk *w, struct store *s, MDB_txn *txn,
+          const struct store_part *part, bool reverse, struct err *err)
+{
+    *w = (struct walk){.store = s, .txn = txn, .reverse = reverse};
+    if (key_part(&w->prefix, reverse ? 'v' : 'u', part) ||
+        key_part(&w->by_up, 'u', part))
+        return err_set(err, ERR_INVALID, "the topic name is too long");
+    const int rc = mdb_cursor_open(txn, s->dbi, &w->cursor);
+    return rc ? lmdb_err(err, s, rc, "read runs") : 0;
+}
+
+static int
+by_down_read(struct walk *w, const MDB_val *v, struct run *out, struct err *err)
+{
+    struct reader r = value_read(v);
+    const int64_t up = read_i64(&r);
+    struct key k = key_at(&w->by_up, up);
+    MDB_val key = key_val(&k), value;
+    if (r.failed || mdb_get(w->txn, w->store->dbi, &key, &value) != 0 ||
+        !run_read(&key, &value, out))
+        return damaged(err, w->store, "a run");
+    return 0;
+}
+
+/* The run under the cursor after `op`; *found is false when that is none of
+ * this partition's. `key` is in and out for MDB_SET_RANGE. */
+static int
+walk_get(struct walk *w, MDB_val *key, MDB_cursor_op op, bool *found,
+         struct run *out, struct err *err)
+{
+    MDB_val v;
+    *found = false;
+    const int rc = mdb_cursor_get(w->cursor, key, &v, op);
+    w->off_end = rc == MDB_NOTFOUND;
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc)
+        return lmdb_err(err, w->store, rc, "read runs");
+    if (!of_prefix(key, &w->prefix))
+        return 0;
+    *found = true;
+    if (w->reverse)
+        return by_down_read(w, &v, out, err);
+    return run_read(key, &v, out) ? 0 : damaged(err, w->store, "a run");
+}
+
+/* The runs around an offset, by up or by down. */
+struct around {
+    bool has_at, has_after;
+    struct run at, after;
+};
+
+static int
+walk_around(struct walk *w, int64_t q, struct around *out, struct err *err)
+{
+    *out = (struct around){0};
+    struct key k = key_at(&w->prefix, q < INT64_MAX ? q + 1 : q);
+    MDB_val key = key_val(&k);
+    int rc =
+        walk_get(w, &key, MDB_SET_RANGE, &out->has_after, &out->after, err);
+    const MDB_cursor_op back = w->off_end ? MDB_LAST : MDB_PREV;
+    if (rc == 0)
+        rc = walk_get(w, &key, back, &out->has_at, &out->at, err);
+    return rc;
+}
+
+int
+store_view_open(struct store *s, struct store_view **out, struct err *err)
+{
+    MDB_txn *txn = NULL;
+    int dead;
+    int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    if (rc == MDB_READERS_FULL && mdb_reader_check(s->env, &dead) == 0)
+        rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    if (rc)
+        return lmdb_err(err, s, rc, "read");
+    *out = xcalloc(1, sizeof(**out));
+    **out = (struct store_view){s, txn};
+    return 0;
+}
+
+void
+store_view_close(struct store_view *v)
+{
+    if (!v)
+        return;
+    mdb_txn_abort(v->txn);
+    free(v);
+}
+
+static int
+view_around(struct store_view *v, const struct store_part *part, int64_t q,
+            bool reverse, struct around *out, struct err *err)
+{
+    struct walk w;
+    int rc = walk_open(&w, v->store, v->txn, part, reverse, err);
+    if (rc)
+        return rc;
+    rc = walk_around(&w, q, out, err);
+    mdb_cursor_close(w.cursor);
+    return rc;
+}
+
+static int
+view_answer(struct store_view *v, const struct store_part *part, int64_t q,
+            bool reverse, bool *known, struct runs_answer *out, struct err *err)
+{
+    struct runs_state state;
+    struct around r = {0};
+    int rc = load_state(v->store, v->txn, part, &state, err);
+    *known = state.any;
+    if (rc == 0 && state.any)
+        rc = view_around(v, part, q, reverse, &r, err);
+    if (rc)
+        return rc;
+    const struct run *at = r.has_at ? &r.at : NULL;
+    const struct run *after = r.has_after ? &r.after : NULL;
+    if (reverse)
+        runs_reverse(at, after, q, out);
+    else
+        runs_forward(&state, at, after, q, out);
+    return 0;
+}
+
+int
+store_view_forward(struct store_view *v, const struct store_part *part,
+                   int64_t q, bool *known, struct runs_answer *out,
+                   struct err *err)
+{
+    return view_answer(v, part, q, false, known, out, err);
+}
+
+int
+store_view_reverse(struct store_view *v, const struct store_part *part,
+                   int64_t q, bool *known, struct runs_answer *out,
+                   struct err *err)
+{
+    return view_answer(v, part, q, true, known, out, err);
+}
+
+int
+store_view_runs(struct store_view *v, const struct store_part *part,
+                size_t limit, void (*fn)(const struct run *r, void *arg),
+                void *arg, struct err *err)
+{
+    struct walk w;
+    int rc = walk_open(&w, v->store, v->txn, part, false, err);
+    if (rc)
+        return rc;
+    struct key k = key_at(&w.prefix, 0);
+    MDB_val key = key_val(&k);
+    MDB_cursor_op op = MDB_SET_RANGE;
+    bool found = true;
+    for (size_t n = 0; n < limit && rc == 0 && found; n++, op = MDB_NEXT) {
+        struct run r;
+        rc = walk_get(&w, &key, op, &found, &r, err);
+        if (rc == 0 && found)
+            fn(&r, arg);
+    }
+    mdb_cursor_close(w.cursor);
+    return rc;
+}
+
+int
+store_progress_load(struct store *s, const char *flow, const char *source,
+                    struct store_progress *out, struct err *err)
+{
+    *out = (struct store_progress){0};
+    struct key k;
+    if (key_progress(&k, flow, source))
+        return err_set(err, ERR_LIMIT, "the names in flow %s are too long",
+                       flow);
+    struct store_view *view;
+    int rc = store_view_open(s, &view, err);
+    if (rc)
+        return rc;
+    MDB_val key = key_val(&k), v;
+    rc = mdb_get(view->txn, s->dbi, &key, &v);
+    if (rc == MDB_NOTFOUND)
+        rc = 0;
+    else if (rc)
+        rc = lmdb_err(err, s, rc, "read a position");
+    else if (!progress_read(&v, out))
+        rc = damaged(err, s, "a position");
+    store_view_close(view);
+    return rc;
+}
+
+/* ---- writing ---------------------------------------------------------- */
+
+int
+store_batch_begin(struct store *s, struct store_batch **out, struct err *err)
+{
+    *out = NULL;
+    MDB_txn *txn = NULL;
+    (void)pthread_mutex_lock(&s->writing); /* cannot fail: never recursive */
+    const int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (rc) {
+        (void)pthread_mutex_unlock(&s->writing);
+        return lmdb_err(err, s, rc, "write");
+    }
+    *out = xcalloc(1, sizeof(**out));
+    **out = (struct store_batch){s, txn};
+    return 0;
+}
+
+static void
+batch_end(struct store_batch *b)
+{
+    (void)pthread_mutex_unlock(&b->store->writing);
+    free(b);
+}
+
+void
+store_batch_abort(struct store_batch *b)
+{
+    if (!b)
+        return;
+    mdb_txn_abort(b->txn);
+    batch_end(b);
+}
+
+static int
+put(struct store_batch *b, struct key *k, struct value *v, struct err *err)
+{
+    MDB_val key = key_val(k), value = {v->len, v->bytes};
+    const int rc = mdb_put(b->txn, b->store->dbi, &key, &value, 0);
+    return rc ? lmdb_err(err, b->store, rc, "write") : 0;
+}
+
+/* The keys of a partition that a step needs. */
+struct part_keys {
+    struct key state, up, down;
+};
+
+static int
+part_keys_of(struct part_keys *k, const struct store_part *part)
+{
+    return key_part(&k->state, 's', part) | key_part(&k->up, 'u', part) |
+           key_part(&k->down, 'v', part);
+}
+
+static int
+put_run(struct store_batch *b, const struct part_keys *keys,
+        const struct run *r, struct err *err)
+{
+    struct key up = key_at(&keys->up, r->up);
+    struct value v;
+    struct writer w = value_start(&v);
+    write_i64(&w, r->down);
+    write_i64(&w, r->length);
+    v.len = w.len;
+    int rc = put(b, &up, &v, err);
+    if (rc)
+        return rc;
+    struct key down = key_at(&keys->down, r->down);
+    w = value_start(&v);
+    write_i64(&w, r->up);
+    v.len = w.len;
+    return put(b, &down, &v, err);
+}
+
+static int
+drop(struct store_batch *b, struct key *k)
+{
+    MDB_val key = key_val(k);
+    return mdb_del(b->txn, b->store->dbi, &key, NULL);
+}
+
+static int
+drop_run(struct store_batch *b, const struct part_keys *keys,
+         const struct run *r, struct err *err)
+{
+    struct key up = key_at(&keys->up, r->up);
+    struct key down = key_at(&keys->down, r->down);
+    int rc = drop(b, &down);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = drop(b, &up);
+    return rc ? lmdb_err(err, b->store, rc, "drop a run") : 0;
+}
+
+/* Drops every run with up >= from; *dropped counts them. */
+static int
+drop_runs(struct store_batch *b, const struct store_part *part,
+          const struct part_keys *keys, int64_t from, int64_t *dropped,
+          struct err *err)
+{
+    struct walk w;
+    int rc = walk_open(&w, b->store, b->txn, part, false, err);
+    if (rc)
+        return rc;
+    bool found = true;
+    while (rc == 0 && found) {
+        struct key k = key_at(&keys->up, from);
+        MDB_val key = key_val(&k);
+        struct run r;
+        rc = walk_get(&w, &key, MDB_SET_RANGE, &found, &r, err);
+        if (rc || !found)
+            break;
+        rc = drop_run(b, keys, &r, err);
+        ++*dropped;
+    }
+    mdb_cursor_close(w.cursor);
+    return rc;
+}
+
+static int
+keep_step(struct store_batch *b, const struct store_part *part,
+          const struct runs_step *step, struct store_progress *p,
+          struct err *err)
+{
+    struct part_keys keys;
+    if (part_keys_of(&keys, part))
+        return err_set(err, ERR_INVALID, "the topic name is too long");
+    int rc = 0;
+    int64_t dropped = 0;
+    if (step->change == RUNS_RESTART || step->change == RUNS_BACK)
+        rc = drop_runs(b, part, &keys,
+                       step->change == RUNS_BACK ? step->put.up : 0, &dropped,
+                       err);
+    if (rc == 0 && step->kept.length > 0)
+        rc = put_run(b, &keys, &step->kept, err);
+    if (rc == 0)
+        rc = put_run(b, &keys, &step->put, err);
+    struct value state = state_value(&step->next);
+    if (rc == 0)
+        rc = put(b, &keys.state, &state, err);
+    p->runs += (step->change != RUNS_PUT) - dropped;
+    p->restarts += step->change == RUNS_RESTART;
+    p->backs += step->change == RUNS_BACK;
+    return rc;
+}
+
+static int
+run_before(struct store_batch *b, const struct store_part *part, int64_t up,
+           struct around *out, struct err *err)
+{
+    struct store_view v = {b->store, b->txn};
+    return view_around(&v, part, up, false, out, err);
+}
+
+int
+store_batch_sync(struct store_batch *b, const struct store_part *part,
+                 int64_t up, int64_t down, struct store_progress *p,
+                 enum runs_change *change, struct err *err)
+{
+    struct runs_state state;
+    struct runs_step step;
+    struct around r = {0};
+    int rc = load_state(b->store, b->txn, part, &state, err);
+    if (rc == 0 && state.any && up >= 0)
+        rc = run_before(b, part, up, &r, err);
+    if (rc)
+        return rc;
+    rc = runs_apply(&state, r.has_at ? &r.at : NULL, up, down, &step);
+    if (rc)
+        return err_set(err, rc, "offsets %lld -> %lld are out of range",
+                       (long long)up, (long long)down);
+    *change = step.change;
+    if (step.change != RUNS_SAME)
+        rc = keep_step(b, part, &step, p, err);
+    if (rc == 0)
+        p->syncs++;
+    return rc;
+}
+
+int
+store_batch_commit_take(struct store_batch *b, const char *flow,
+                        const char *source, const struct store_progress *p,
+                        struct err *err)
+{
+    struct key k;
+    struct value v = progress_value(p);
+    int rc = key_progress(&k, flow, source)
+                 ? err_set(err, ERR_LIMIT, "names of flow %s too long", flow)
+                 : put(b, &k, &v, err);
+    if (rc) {
+        store_batch_abort(b);
+        return rc;
+    }
+    rc = mdb_txn_commit(b->txn);
+    if (rc)
+        rc = lmdb_err(err, b->store, rc, "commit");
+    batch_end(b);
+    return rc;
+}
