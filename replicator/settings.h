@@ -66,15 +66,14 @@ struct settings {
 
 /* ERR_PARSE, ERR_INVALID or ERR_UNSUPPORTED with line, key and value.
  * Nothing is left to free after a failure. */
-MUST_CHECK int settings_load(const char *text, size_t len,
-                             struct settings *out, struct err *err);
+MUST_CHECK int settings_load(const char *text, size_t len, struct settings *out,
+                             struct err *err);
 void settings_fini(struct settings *s);
 /* Borrowed; NULL when there is no such cluster or flow. */
 const struct cluster_settings *settings_cluster(const struct settings *s,
                                                 const char *name);
-const struct flow_settings *settings_flow(const struct settings *s,
-                                          const char *source,
-                                          const char *target);
+const struct flow_settings *
+settings_flow(const struct settings *s, const char *source, const char *target);
 
 /* Does the flow copy this topic of its source? (mm2.md 3.4) */
 bool settings_copies_topic(const struct flow_settings *f, const char *topic);

@@ -1,0 +1,37 @@
+/*
+ * Kafka handles as the replicator needs them: the properties of the file over
+ * our defaults, and under what must not be changed.
+ */
+#ifndef SHUNT_REPLICATOR_CLIENTS_H
+#define SHUNT_REPLICATOR_CLIENTS_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "common/base/err.h"
+#include "replicator/settings.h"
+
+/* The opaque of a produced record. done() runs once, in rd_kafka_poll() of its
+ * producer, and frees the flight. */
+struct flight {
+    void (*done)(struct flight *flight, const rd_kafka_message_t *m);
+};
+
+/* Idempotent, acks=all, no delivery timeout; partitions by murmur2.  `over`
+ * may be NULL. */
+MUST_CHECK int client_producer(const struct cluster_settings *c,
+                               const struct props *over, const char *id,
+                               rd_kafka_t **out, struct err *err);
+/* Never commits. With `eof`, ends of partitions are reported. */
+MUST_CHECK int client_consumer(const struct cluster_settings *c,
+                               const struct props *over, const char *id,
+                               bool eof, rd_kafka_t **out, struct err *err);
+/* For reading what `group` has committed; must never subscribe. */
+MUST_CHECK int client_of_group(const struct cluster_settings *c,
+                               const char *group, rd_kafka_t **out,
+                               struct err *err);
+/* Takes out of the settings, with a warning, what only Java clients know.
+ * ERR_INVALID: a value that librdkafka refuses, or a security property that it
+ * does not have. */
+MUST_CHECK int clients_check(struct settings *s, struct err *err);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * Owns the way of a record from the consumer to the acknowledgement.  Runs on
+ * the flow's thread.
+ *
+ * Invariant: of each part, all records up to `acked` stand on the target, in
+ * their order.  A refused record breaks its part: records behind it that are
+ * acknowledged do not count, and when all answers are there, copying begins
+ * again at the refused one.  So nothing is ever left out; some may stand there
+ * twice.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmem.h"
+#include "replicator/parts.h"
+
+#define BATCH 1000
+
+struct record_flight {
+    struct flight flight; /* first */
+    struct part *part;
+    int64_t offset; /* on the source */
+    size_t bytes;
+};
+
+static void
+part_break(struct part *p, int64_t offset, rd_kafka_resp_err_t code)
+{
+    struct flow *f = p->flow;
+    pthread_mutex_lock(&f->lock);
+    p->refused++;
+    pthread_mutex_unlock(&f->lock);
+    if (p->broken)
+        return;
+    p->broken = true;
+    f->n_broken++;
+    p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
+    if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+        return; /* at a stop */
+    log_error("%s: record %lld of %s/%d was refused by %s: %s (%s); the "
+              "partition waits and tries again",
+              f->conf->name, (long long)offset, p->topic->name,
+              (int)p->partition, f->conf->target->name, rd_kafka_err2str(code),
+              rd_kafka_err2name(code));
+}
+
+static void
+on_acked(struct part *p, int64_t offset, int64_t down, size_t bytes)
+{
+    struct flow *f = p->flow;
+    const struct sync_point at = {.up = offset, .down = down};
+    struct sync_point told[2];
+    size_t n = 0;
+    pthread_mutex_lock(&f->lock);
+    p->acked = offset;
+    p->records++;
+    p->bytes += bytes;
+    runs_acked(&p->runs, at);
+    if (f->conf->syncs_enabled)
+        n = sync_acked(&p->sync, f->conf->lag_max, at, told);
+    pthread_mutex_unlock(&f->lock);
+    backoff_reset(&p->backoff);
+    for (size_t i = 0; i < n; i++)
+        emit_sync(f, p, told[i]);
+}
+
+static void
+on_answer(struct flight *flight, const rd_kafka_message_t *m)
+{
+    struct record_flight *r = (struct record_flight *)flight;
+    struct part *p = r->part;
+    p->inflight--;
+    p->flow->inflight--;
+    if (m->err)
+        part_break(p, r->offset, m->err);
+    else if (!p->broken)
+        on_acked(p, r->offset, m->offset, r->bytes);
+    free(r);
+}
+
+/* One attempt. Takes the headers only on success. */
+static rd_kafka_resp_err_t
+send_record(struct topic *t, rd_kafka_message_t *m, rd_kafka_headers_t *headers,
+            struct record_flight *r)
+{
+    rd_kafka_timestamp_type_t type;
+    const int64_t at = rd_kafka_message_timestamp(m, &type);
+    const rd_kafka_vu_t v[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = t->to},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {m->key, m->key_len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {m->payload, m->len}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = at > 0 ? at : 0},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = r},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    const size_t n = sizeof(v) / sizeof(v[0]) - (headers ? 0 : 1);
+    rd_kafka_error_t *bad = rd_kafka_produceva(r->part->flow->producer, v, n);
+    if (!bad)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(bad);
+    rd_kafka_error_destroy(bad);
+    return code;
+}
+
+/* Waits for room in the producer; meanwhile the consumer fills its own
+ * queue, which is bounded. */
+static rd_kafka_resp_err_t
+send_when_room(struct flow *f, struct topic *t, rd_kafka_message_t *m,
+               struct record_flight *r)
+{
+    rd_kafka_headers_t *headers = NULL;
+    (void)rd_kafka_message_detach_headers(m, &headers); /* none: NULL */
+    rd_kafka_resp_err_t code;
+    while ((code = send_record(t, m, headers, r)) ==
+               RD_KAFKA_RESP_ERR__QUEUE_FULL &&
+           !atomic_load(&f->stop))
+        (void)flow_serve(f, 10);
+    if (code && headers)
+        rd_kafka_headers_destroy(headers);
+    return code;
+}
+
+static void
+copy_record(struct flow *f, struct part *p, rd_kafka_message_t *m)
+{
+    struct record_flight *r = xcalloc(1, sizeof(*r));
+    *r = (struct record_flight){.flight.done = on_answer,
+                                .part = p,
+                                .offset = m->offset,
+                                .bytes = m->len + m->key_len};
+    /* Counted first: the answer may come while others wait for room. */
+    p->inflight++;
+    f->inflight++;
+    const rd_kafka_resp_err_t code = send_when_room(f, p->topic, m, r);
+    if (!code)
+        return;
+    p->inflight--;
+    f->inflight--;
+    free(r);
+    /* Full only when the flow stops: no reason to complain. */
+    part_break(p, m->offset,
+               code == RD_KAFKA_RESP_ERR__QUEUE_FULL
+                   ? RD_KAFKA_RESP_ERR__PURGE_QUEUE
+                   : code);
+}
+
+static void
+copy_message(struct flow *f, rd_kafka_message_t *m)
+{
+    if (m->err) {
+        log_warn("%s: reading %s: %s", f->conf->name,
+                 m->rkt ? rd_kafka_topic_name(m->rkt) : f->conf->source->name,
+                 rd_kafka_message_errstr(m));
+        return;
+    }
+    const struct topic *t = rd_kafka_topic_opaque(m->rkt);
+    struct part *p = t->parts[m->partition];
+    if (p->acked < 0 && p->begin < 0)
+        p->begin = m->offset; /* "latest" must not move before an answer */
+    if (!p->broken)
+        copy_record(f, p, m);
+}
+
+bool
+copy_batch(struct flow *f)
+{
+    rd_kafka_message_t *batch[BATCH];
+    if (f->syncs.n > SYNCS_WAITING_MAX)
+        return false;
+    const ssize_t n = rd_kafka_consume_batch_queue(f->records, 0, batch, BATCH);
+    for (ssize_t i = 0; i < n; i++) {
+        if (!atomic_load(&f->stop))
+            copy_message(f, batch[i]);
+        rd_kafka_message_destroy(batch[i]);
+    }
+    return n > 0;
+}
+
+static void
+restart(struct part *p)
+{
+    struct err err = {0};
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition);
+    rd_kafka_error_t *bad =
+        rd_kafka_incremental_unassign(p->flow->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (bad)
+        rd_kafka_error_destroy(bad); /* not assigned: just what is wanted */
+    if (part_run(p, &err) != 0) {
+        p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
+        log_error("%s: %s", p->flow->conf->name, err.text);
+        return;
+    }
+    p->broken = false;
+    p->flow->n_broken--;
+}
+
+void
+copy_retry(struct flow *f)
+{
+    const int64_t now = clock_mono_ms();
+    struct topic *t, *next;
+    HASH_ITER(hh, f->topics, t, next)
+    {
+        for (int32_t i = 0; i < t->n_parts; i++) {
+            struct part *p = t->parts[i];
+            if (p->broken && p->inflight == 0 && now >= p->retry_at_ms)
+                restart(p);
+        }
+    }
+}

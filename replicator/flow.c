@@ -1,0 +1,465 @@
+/*
+ * Owns a flow: its handles, its two threads, its life.  The flow's thread
+ * starts by connecting (again and again, if it must), reads what was left by
+ * the last one, then turns: records, deliveries, chores that are due.
+ */
+#include "replicator/flow.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/xmem.h"
+#include "common/kafka/kconf.h"
+#include "common/mm2/codec.h"
+#include "replicator/parts.h"
+#include "replicator/topics.h"
+
+#define NAME_MAX_BYTES  512
+#define START_RETRY_MS  1000
+#define TURN_MAX_MS     50
+#define RETRY_LOOK_MS   200
+#define ANSWERS_WAIT_MS 10000
+#define NOTES_WAIT_MS   3000
+
+bool
+flow_serve(struct flow *f, int timeout_ms)
+{
+    int n = rd_kafka_poll(f->producer, timeout_ms);
+    if (f->back)
+        n += rd_kafka_poll(f->back, 0);
+    emit_waiting_syncs(f);
+    return n > 0;
+}
+
+/* ---- start ------------------------------------------------------------- */
+
+static int
+name_topics(struct flow *f, struct err *err)
+{
+    const struct flow_settings *c = f->conf;
+    char syncs[NAME_MAX_BYTES], checkpoints[NAME_MAX_BYTES];
+    const char *other = c->syncs_on_target ? c->source->name : c->target->name;
+    if (naming_offset_syncs(&c->naming, other, syncs, sizeof(syncs)) != 0 ||
+        naming_checkpoints(&c->naming, c->source->name, checkpoints,
+                           sizeof(checkpoints)) != 0)
+        return err_set(err, ERR_LIMIT, "%s: the cluster's name is too long",
+                       c->name);
+    f->syncs_topic = xstrdup(syncs);
+    f->checkpoints_topic = xstrdup(checkpoints);
+    f->positions_topic =
+        c->target->positions_topic
+            ? xstrdup(c->target->positions_topic)
+            : xasprintf("mm2-offsets.%s.internal", c->source->name);
+    return 0;
+}
+
+static int
+make_handles(struct flow *f, struct err *err)
+{
+    const struct flow_settings *c = f->conf;
+    char *id = xasprintf("shunt-replicator-%s", c->name);
+    int rc =
+        client_consumer(c->source, &c->consumer, id, false, &f->consumer, err);
+    if (rc == 0)
+        rc = client_producer(c->target, &c->producer, id, &f->producer, err);
+    if (rc == 0 && ((c->syncs_enabled && !c->syncs_on_target) || f->beat_back))
+        rc = client_producer(c->source, NULL, id, &f->back, err);
+    free(id);
+    return rc;
+}
+
+/* Two descriptors, so that the thread wakes for records and for deliveries. */
+static int
+make_wakes(struct flow *f, struct err *err)
+{
+    f->records = rd_kafka_queue_get_consumer(f->consumer);
+    rd_kafka_queue_t *deliveries = rd_kafka_queue_get_main(f->producer);
+    int rc = kqueue_fd(f->records, &f->wake_fd, err);
+    if (rc == 0)
+        rc = kqueue_fd(deliveries, &f->delivery_fd, err);
+    rd_kafka_queue_destroy(deliveries);
+    return rc;
+}
+
+static void
+read_position(const rd_kafka_message_t *m, void *arg)
+{
+    struct flow *f = arg;
+    struct err err = {0};
+    const int rc =
+        positions_record(&f->positions, f->conf->source->name, m->key,
+                         m->key_len, m->payload, m->len, &err);
+    if (rc != 0 && rc != ERR_NOTFOUND)
+        log_warn("%s: %s/%d: record %lld is no position, left out: %s",
+                 f->conf->name, f->positions_topic, (int)m->partition,
+                 (long long)m->offset, err.text);
+}
+
+static void
+read_sync(const rd_kafka_message_t *m, void *arg)
+{
+    struct flow *f = arg;
+    struct mm2_offset_sync sync;
+    struct err err = {0};
+    if (mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &sync,
+                               &err) != 0) {
+        log_warn("%s: %s: record %lld is no offset sync, left out: %s",
+                 f->conf->name, f->syncs_topic, (long long)m->offset, err.text);
+        return;
+    }
+    struct part *p = flow_part(f, sync.topic, sync.partition);
+    if (p) {
+        pthread_mutex_lock(&f->lock);
+        runs_synced(&p->runs, (struct sync_point){.up = sync.upstream,
+                                                  .down = sync.downstream});
+        pthread_mutex_unlock(&f->lock);
+    }
+    mm2_offset_sync_fini(&sync);
+}
+
+static int
+read_back(struct flow *f, const struct cluster_settings *c, const char *topic,
+          void (*record)(const rd_kafka_message_t *, void *), struct err *err)
+{
+    char *id = xasprintf("shunt-replicator-%s-reader", f->conf->name);
+    const int rc = topics_read(c, id, topic, &f->stop, record, f, err);
+    free(id);
+    return rc;
+}
+
+/* Once more from the beginning whenever a step fails; all may be repeated. */
+static int
+try_start(struct flow *f, struct err *err)
+{
+    const struct flow_settings *c = f->conf;
+    int rc = discover_internal(f, err);
+    if (rc == 0)
+        rc = read_back(f, c->target, f->positions_topic, read_position, err);
+    if (rc == 0)
+        rc = discover(f, err);
+    /* After the parts are there; what they copy meanwhile is newer. */
+    if (rc == 0 && c->syncs_enabled)
+        rc = read_back(f, c->syncs_on_target ? c->target : c->source,
+                       f->syncs_topic, read_sync, err);
+    return rc;
+}
+
+static void
+complain(struct flow *f, const char *what, const char *why)
+{
+    if (strcmp(f->complaint, why) == 0)
+        return;
+    (void)snprintf(f->complaint, sizeof(f->complaint), "%s", why);
+    log_warn("%s: %s: %s; trying again", f->conf->name, what, why);
+}
+
+static void
+rest(struct flow *f, int64_t ms)
+{
+    const int64_t until = clock_mono_ms() + ms;
+    while (!atomic_load(&f->stop) && clock_mono_ms() < until)
+        (void)flow_serve(f, TURN_MAX_MS);
+}
+
+static bool
+start(struct flow *f)
+{
+    struct err err = {0};
+    while (!atomic_load(&f->stop)) {
+        if (try_start(f, &err) == 0) {
+            f->complaint[0] = '\0';
+            return true;
+        }
+        if (err.code != ERR_CLOSED)
+            complain(f, "cannot start", err.text);
+        rest(f, START_RETRY_MS);
+    }
+    return false;
+}
+
+/* ---- turns ------------------------------------------------------------- */
+
+static bool
+is_due(int64_t *next, int64_t now, int64_t interval_ms)
+{
+    if (now < *next)
+        return false;
+    *next = now + interval_ms;
+    return true;
+}
+
+static void
+refresh(struct flow *f)
+{
+    struct err err = {0};
+    if (discover(f, &err) != 0)
+        complain(f, "cannot look for new topics", err.text);
+    else
+        f->complaint[0] = '\0';
+}
+
+static void
+chores(struct flow *f, int64_t now)
+{
+    const struct flow_settings *c = f->conf;
+    char why[256];
+    if (is_due(&f->next_beat_ms, now, c->heartbeats_interval_s * 1000))
+        emit_heartbeats(f);
+    if (!f->flushing &&
+        is_due(&f->next_flush_ms, now, c->target->flush_interval_ms))
+        emit_flush_begin(f);
+    emit_flush_step(f);
+    if (f->n_broken > 0 && is_due(&f->next_retry_ms, now, RETRY_LOOK_MS))
+        copy_retry(f);
+    if (c->refresh_enabled &&
+        is_due(&f->next_refresh_ms, now, c->refresh_interval_s * 1000))
+        refresh(f);
+    if (rd_kafka_fatal_error(f->producer, why, sizeof(why)) &&
+        !atomic_exchange(&f->broken, true))
+        log_error("%s: the producer to %s cannot go on: %s", c->name,
+                  c->target->name, why);
+}
+
+static void
+wait_for_work(struct flow *f)
+{
+    struct pollfd fds[] = {{.fd = f->wake_fd, .events = POLLIN},
+                           {.fd = f->delivery_fd, .events = POLLIN}};
+    /* Deliveries from `back` and chores wait at most one turn. */
+    if (poll(fds, 2, f->back && f->flushing ? 5 : TURN_MAX_MS) <= 0)
+        return; /* nothing, or a signal: the next turn looks again */
+    kqueue_drain_fd(f->wake_fd);
+    kqueue_drain_fd(f->delivery_fd);
+}
+
+static void
+turn(struct flow *f)
+{
+    const bool more = copy_batch(f);
+    const bool served = flow_serve(f, 0);
+    chores(f, clock_mono_ms());
+    if (!more && !served)
+        wait_for_work(f);
+}
+
+static void
+wait_until_zero(struct flow *f, const uint64_t *count, int64_t ms)
+{
+    const int64_t until = clock_mono_ms() + ms;
+    while (*count > 0 && clock_mono_ms() < until)
+        (void)flow_serve(f, TURN_MAX_MS);
+}
+
+/* Records that are on their way arrive, and are accounted for. */
+static void
+finish(struct flow *f)
+{
+    wait_until_zero(f, &f->inflight, ANSWERS_WAIT_MS);
+    emit_flush_begin(f);
+    const int64_t until = clock_mono_ms() + NOTES_WAIT_MS;
+    while (f->flushing && clock_mono_ms() < until) {
+        (void)flow_serve(f, 5);
+        emit_flush_step(f);
+    }
+    wait_until_zero(f, &f->notes, NOTES_WAIT_MS);
+    if (f->inflight > 0 || f->flushing || f->notes > 0)
+        log_warn("%s: stopped without all answers: some records will be "
+                 "copied again",
+                 f->conf->name);
+}
+
+static void *
+run(void *arg)
+{
+    struct flow *f = arg;
+    if (!start(f))
+        return NULL;
+    const int64_t now = clock_mono_ms();
+    f->next_flush_ms = now + f->conf->target->flush_interval_ms;
+    f->next_refresh_ms = now + f->conf->refresh_interval_s * 1000;
+    atomic_store(&f->ready, true);
+    while (!atomic_load(&f->stop))
+        turn(f);
+    finish(f);
+    return NULL;
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+static int
+start_threads(struct flow *f, struct err *err)
+{
+    int bad = pthread_create(&f->thread, NULL, run, f);
+    if (bad)
+        return err_errno(err, ERR_NOMEM, bad, "cannot start a thread");
+    if (!f->conf->checkpoints_enabled)
+        return 0;
+    bad = pthread_create(&f->checkpointer, NULL, checkpoints_thread, f);
+    f->has_checkpointer = bad == 0;
+    if (f->has_checkpointer)
+        return 0;
+    flow_stop(f);
+    (void)pthread_join(f->thread, NULL);
+    return err_errno(err, ERR_NOMEM, bad, "cannot start a thread");
+}
+
+static void
+destroy_producer(rd_kafka_t *rk)
+{
+    if (!rk)
+        return;
+    (void)rd_kafka_purge(rk,
+                         RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    (void)rd_kafka_flush(rk, 1000); /* frees what rides on the records */
+    rd_kafka_destroy(rk);
+}
+
+static void
+free_topics(struct flow *f)
+{
+    struct topic *t, *next;
+    HASH_ITER(hh, f->topics, t, next)
+    {
+        HASH_DEL(f->topics, t);
+        for (int32_t i = 0; i < t->n_parts; i++) {
+            runs_fini(&t->parts[i]->runs);
+            free(t->parts[i]);
+        }
+        free(t->parts);
+        free(t->name);
+        free(t->remote);
+        free(t);
+    }
+}
+
+static void
+close_topics(struct flow *f)
+{
+    struct topic *t, *next;
+    HASH_ITER(hh, f->topics, t, next)
+    {
+        rd_kafka_topic_destroy(t->from);
+        rd_kafka_topic_destroy(t->to);
+    }
+}
+
+static void
+release(struct flow *f)
+{
+    if (f->consumer)
+        (void)rd_kafka_consumer_close(f->consumer); /* it never commits */
+    close_topics(f);
+    if (f->records)
+        rd_kafka_queue_destroy(f->records);
+    if (f->consumer)
+        rd_kafka_destroy(f->consumer);
+    destroy_producer(f->producer);
+    destroy_producer(f->back);
+    if (f->wake_fd >= 0)
+        (void)close(f->wake_fd); /* nothing to do about a failure */
+    if (f->delivery_fd >= 0)
+        (void)close(f->delivery_fd);
+    free_topics(f);
+    positions_fini(&f->positions);
+    pthread_mutex_destroy(&f->lock);
+    free(f->syncs.v);
+    free(f->positions_topic);
+    free(f->syncs_topic);
+    free(f->checkpoints_topic);
+    free(f);
+}
+
+int
+flow_start(const struct flow_settings *settings, bool beat_back,
+           struct flow **out, struct err *err)
+{
+    struct flow *f = xcalloc(1, sizeof(*f));
+    f->conf = settings;
+    f->beat_back = beat_back;
+    f->wake_fd = f->delivery_fd = -1;
+    pthread_mutex_init(&f->lock, NULL);
+    int rc = name_topics(f, err);
+    if (rc == 0)
+        rc = make_handles(f, err);
+    if (rc == 0)
+        rc = make_wakes(f, err);
+    if (rc == 0)
+        rc = start_threads(f, err);
+    if (rc != 0) {
+        release(f);
+        f = NULL;
+    }
+    *out = f;
+    return rc;
+}
+
+bool
+flow_ready(const struct flow *flow)
+{
+    return atomic_load(&flow->ready);
+}
+
+bool
+flow_broken(const struct flow *flow)
+{
+    return atomic_load(&flow->broken);
+}
+
+void
+flow_stop(struct flow *flow)
+{
+    atomic_store(&flow->stop, true);
+}
+
+void
+flow_free(struct flow *flow)
+{
+    if (!flow)
+        return;
+    flow_stop(flow);
+    (void)pthread_join(flow->thread, NULL);
+    if (flow->has_checkpointer)
+        (void)pthread_join(flow->checkpointer, NULL);
+    release(flow);
+}
+
+/* ---- metrics ----------------------------------------------------------- */
+
+static void
+part_metrics(const struct flow *f, const struct part *p, struct buf *to)
+{
+    int64_t low = 0, high = 0;
+    (void)rd_kafka_get_watermark_offsets(f->consumer, p->topic->name,
+                                         p->partition, &low, &high);
+    const int64_t next = p->acked >= 0 ? p->acked + 1 : low;
+    char *labels = xasprintf("{flow=\"%s\",topic=\"%s\",partition=\"%d\"}",
+                             f->conf->name, p->topic->name, (int)p->partition);
+    buf_printf(to, "shunt_replicator_records_total%s %llu\n", labels,
+               (unsigned long long)p->records);
+    buf_printf(to, "shunt_replicator_bytes_total%s %llu\n", labels,
+               (unsigned long long)p->bytes);
+    buf_printf(to, "shunt_replicator_refused_total%s %llu\n", labels,
+               (unsigned long long)p->refused);
+    buf_printf(to, "shunt_replicator_lag_records%s %lld\n", labels,
+               (long long)(high > next ? high - next : 0));
+    free(labels);
+}
+
+void
+flow_metrics(struct flow *flow, struct buf *to)
+{
+    struct topic *t, *next;
+    pthread_mutex_lock(&flow->lock);
+    HASH_ITER(hh, flow->topics, t, next)
+    for (int32_t i = 0; i < t->n_parts; i++)
+        part_metrics(flow, t->parts[i], to);
+    pthread_mutex_unlock(&flow->lock);
+    buf_printf(to, "shunt_replicator_syncs_total{flow=\"%s\"} %llu\n",
+               flow->conf->name,
+               (unsigned long long)atomic_load(&flow->syncs.written));
+}

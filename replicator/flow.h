@@ -1,0 +1,36 @@
+/*
+ * One flow: everything that copies from one cluster to another.  It has a
+ * thread that moves records, positions, syncs and heartbeats, and one that
+ * writes checkpoints; these functions may be called from any other.
+ */
+#ifndef SHUNT_REPLICATOR_FLOW_H
+#define SHUNT_REPLICATOR_FLOW_H
+
+#include <stdbool.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "replicator/settings.h"
+
+struct flow;
+
+/* `settings` is borrowed for the life of the flow. `beat_back`: nobody else
+ * writes the heartbeats of the opposite direction. A cluster that cannot be
+ * reached is no error: the flow keeps trying, and says so once. */
+MUST_CHECK int flow_start(const struct flow_settings *settings, bool beat_back,
+                          struct flow **out, struct err *err);
+/* All partitions that were found first are being copied. */
+bool flow_ready(const struct flow *flow);
+/* It cannot go on (said in the log); the process must be started anew. */
+bool flow_broken(const struct flow *flow);
+/* Asks it to stop; returns at once. */
+void flow_stop(struct flow *flow);
+/* Waits until acknowledgements have come and positions are written, at most
+ * FLOW_STOP_MS, and frees it. NULL allowed. */
+void flow_free(struct flow *flow);
+/* Appends metrics in Prometheus' text format, without # lines. */
+void flow_metrics(struct flow *flow, struct buf *to);
+
+#define FLOW_STOP_MS 15000
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * What the .c files of a flow share.  Everything belongs to the flow's thread,
+ * except: `lock` guards the table of topics and of each part what is marked
+ * (L), which the flow's thread alone writes; atomics are free.  librdkafka
+ * handles may be used by both threads.  Nothing blocks under the lock.
+ */
+#ifndef SHUNT_REPLICATOR_PARTS_H
+#define SHUNT_REPLICATOR_PARTS_H
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "common/base/backoff.h"
+#include "replicator/clients.h"
+#include "replicator/flow.h"
+#include "replicator/positions.h"
+#include "replicator/runs.h"
+#include "replicator/syncs.h"
+
+/* Syncs that wait for room in their producer; above it nothing is copied. */
+#define SYNCS_WAITING_MAX ((size_t)10000)
+
+/* One partition of a source topic. Lives as long as its flow. */
+struct part {
+    struct flow *flow;
+    struct topic *topic;
+    int32_t partition;
+    bool running;     /* assigned to the consumer */
+    int64_t begin;    /* where it was started, for lack of `acked` */
+    int64_t inflight; /* records sent and not yet answered */
+    int64_t acked;    /* (L) the last one of the unbroken prefix, or -1 */
+    int64_t saved;    /* (L) the position that stands in Kafka, or -1 */
+    int64_t to_save;  /* snapshot of a flush under way */
+    bool broken;      /* a record was refused: nothing behind it counts, and
+                          copying starts again at it once all is answered */
+    int64_t retry_at_ms;
+    struct backoff backoff;
+    struct sync_state sync;
+    struct runs runs;                 /* (L) */
+    uint64_t records, bytes, refused; /* (L) */
+};
+
+struct topic {
+    char *name, *remote;
+    rd_kafka_topic_t *from, *to; /* its opaque is this topic; records */
+    struct part **parts;         /* (L) */
+    int32_t n_parts;             /* (L) */
+    bool complained;             /* a failure was said in the log */
+    UT_hash_handle hh;           /* (L) by name */
+};
+
+struct waiting_sync {
+    const struct part *part;
+    struct sync_point at;
+};
+
+struct sync_queue {
+    struct waiting_sync *v; /* owned ring would be more than it needs: sent
+                               from the front, moved up when empty */
+    size_t first, n, cap;
+    uint64_t queued, answered; /* ever */
+    _Atomic uint64_t written;
+};
+
+struct flow {
+    const struct flow_settings *conf;
+    bool beat_back;
+    pthread_t thread, checkpointer;
+    bool has_checkpointer;
+    atomic_bool stop, ready, broken, checkpoints_may_run;
+
+    rd_kafka_t *consumer, *producer;
+    rd_kafka_t *back;          /* producer to the source; NULL: not needed */
+    rd_kafka_queue_t *records; /* of the consumer */
+    int wake_fd;               /* records or deliveries are there */
+    int delivery_fd;
+    char *positions_topic, *syncs_topic, *checkpoints_topic;
+
+    pthread_mutex_t lock;
+    struct topic *topics; /* (L) */
+    struct positions positions;
+    struct sync_queue syncs;
+    size_t n_broken;   /* parts */
+    uint64_t inflight; /* records */
+    uint64_t notes;    /* other own records that are not answered */
+    bool flushing;
+    uint64_t flush_barrier; /* syncs.answered that it waits for */
+    int64_t next_refresh_ms, next_flush_ms, next_beat_ms, next_retry_ms;
+    char complaint[512]; /* last failure of a chore, said once */
+};
+
+/* discover.c: compares both clusters' topics with the table, makes topics on
+ * the target, starts new parts where they were left. */
+MUST_CHECK int discover(struct flow *f, struct err *err);
+MUST_CHECK int discover_internal(struct flow *f, struct err *err);
+struct part *flow_part(struct flow *f, const char *topic, int32_t partition);
+/* Assigns a part to the consumer, at the record behind what is acknowledged. */
+MUST_CHECK int part_run(struct part *p, struct err *err);
+
+/* copy.c: up to a batch of records; true: there may be more. */
+bool copy_batch(struct flow *f);
+/* Starts broken parts again whose time has come. */
+void copy_retry(struct flow *f);
+
+/* emit.c: what is written beside the records. */
+void emit_sync(struct flow *f, const struct part *p, struct sync_point at);
+void emit_waiting_syncs(struct flow *f);
+void emit_heartbeats(struct flow *f);
+/* Begins a flush of the positions, or carries on with it. */
+void emit_flush_begin(struct flow *f);
+void emit_flush_step(struct flow *f);
+/* A record of ours to partition `p` of a topic (RD_KAFKA_PARTITION_UA: by
+ * key); copied.  False: the producer had no room.  Any thread, but `flow` may
+ * be given by the flow's thread only: then the answer is counted in `notes`. */
+bool emit_note(rd_kafka_t *rk, const char *topic, int32_t p, const void *key,
+               size_t key_len, const void *value, size_t value_len,
+               struct flow *flow);
+/* Serves deliveries of both producers; true: there were any. */
+bool flow_serve(struct flow *f, int timeout_ms);
+
+/* checkpoints.c: the thread. */
+void *checkpoints_thread(void *flow);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * Source positions as Kafka Connect keeps them for MirrorMaker 2, byte for
+ * byte (mm2.md section 6): the value is the offset of the last copied record.
+ */
+#ifndef SHUNT_REPLICATOR_POSITIONS_H
+#define SHUNT_REPLICATOR_POSITIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+/* Strings owned by the caller. */
+MUST_CHECK int position_key(const char *cluster, const char *topic,
+                            int32_t partition, char **out);
+MUST_CHECK int position_value(int64_t offset, char **out);
+
+/* The last positions of one source cluster. Zeroed: empty. */
+struct position;
+struct positions {
+    struct position *table;
+};
+
+/* A record of the topic, in their order.  ERR_NOTFOUND: another connector's or
+ * cluster's; ERR_PARSE: not understood, left out.  A null value forgets. */
+MUST_CHECK int positions_record(struct positions *p, const char *cluster,
+                                const void *key, size_t key_len,
+                                const void *value, size_t value_len,
+                                struct err *err);
+/* -1: none. */
+int64_t positions_get(const struct positions *p, const char *topic,
+                      int32_t partition);
+void positions_fini(struct positions *p);
+
+#endif

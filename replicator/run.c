@@ -1,0 +1,338 @@
+/*
+ * Owns the process: command line, settings, the flows, the status server.
+ * The main thread runs the event loop; flows have threads of their own, and
+ * are only looked at from here.
+ */
+#include "replicator/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/opt.h"
+#include "common/base/xmem.h"
+#include "common/net/http_server.h"
+#include "common/net/loop.h"
+#include "replicator/clients.h"
+#include "replicator/flow.h"
+#include "replicator/settings.h"
+
+#define FILE_MAX_BYTES    ((size_t)4 << 20)
+#define METRICS_MAX_BYTES ((size_t)64 << 20)
+#define LOOK_MS           50
+
+struct conf {
+    char *listen, *log_level;
+    bool check, help, version;
+};
+
+static const struct opt options[] = {
+    {"listen", OPT_STR, offsetof(struct conf, listen), NULL, 0, 0, "HOST:PORT",
+     "serve /healthz and /metrics there (default: nowhere)"},
+    {"check", OPT_BOOL, offsetof(struct conf, check), "false", 0, 0, "",
+     "only check FILE"},
+    {"log.level", OPT_STR, offsetof(struct conf, log_level), "info", 0, 0,
+     "LEVEL", "error, warn, info or debug"},
+    {"help", OPT_BOOL, offsetof(struct conf, help), "false", 0, 0, "",
+     "show this text"},
+    {"version", OPT_BOOL, offsetof(struct conf, version), "false", 0, 0, "",
+     "show the version"},
+    {0},
+};
+
+struct program {
+    struct conf conf;
+    struct settings settings;
+    struct flow **flows;
+    size_t n_flows;
+    struct loop *loop;
+    struct http_server *server;
+    struct loop_timer *look;
+    bool ready_said;
+    int status;
+};
+
+static void
+usage(FILE *to)
+{
+    (void)fputs("usage: shunt-replicator [OPTIONS] FILE\n\n"
+                "Copies topics between Kafka clusters as FILE says, which is "
+                "an mm2.properties\nof MirrorMaker 2.\n\n"
+                "  shunt-replicator --check mm2.properties\n"
+                "  shunt-replicator --listen=127.0.0.1:7090 mm2.properties\n\n",
+                to);
+    opt_help(options, to);
+}
+
+/* ---- settings ---------------------------------------------------------- */
+
+static int
+load(struct program *p, const char *path, struct err *err)
+{
+    char *text;
+    size_t len;
+    int rc = file_read(path, FILE_MAX_BYTES, &text, &len, err);
+    if (rc != 0)
+        return rc;
+    struct err why = {0};
+    rc = settings_load(text, len, &p->settings, &why);
+    free(text);
+    if (rc == 0)
+        rc = clients_check(&p->settings, &why);
+    if (rc != 0)
+        return err_field(err, rc, why.field, why.value, "%s: %s", path,
+                         why.text);
+    for (size_t i = 0; i < p->settings.warnings.n; i++)
+        log_warn("%s: %s", path, p->settings.warnings.v[i]);
+    return 0;
+}
+
+/* ---- flows ------------------------------------------------------------- */
+
+static int
+start_flows(struct program *p, struct err *err)
+{
+    const struct settings *s = &p->settings;
+    p->flows = xcalloc(s->n_flows, sizeof(struct flow *));
+    for (size_t i = 0; i < s->n_flows; i++) {
+        const struct flow_settings *f = &s->flows[i];
+        const struct flow_settings *back =
+            settings_flow(s, f->target->name, f->source->name);
+        if (!f->enabled)
+            continue;
+        /* MirrorMaker beats for a pair even where it does not copy. */
+        const bool beat_back =
+            back && !back->enabled && back->heartbeats_enabled;
+        const int rc = flow_start(f, beat_back, &p->flows[p->n_flows], err);
+        if (rc != 0)
+            return rc;
+        p->n_flows++;
+    }
+    return 0;
+}
+
+static bool
+all_ready(const struct program *p)
+{
+    for (size_t i = 0; i < p->n_flows; i++)
+        if (!flow_ready(p->flows[i]))
+            return false;
+    return true;
+}
+
+static void
+say_ready(struct program *p)
+{
+    struct buf names;
+    buf_init(&names, METRICS_MAX_BYTES);
+    for (size_t i = 0; i < p->settings.n_flows; i++)
+        if (p->settings.flows[i].enabled)
+            buf_printf(&names, "%s%s", names.len ? ", " : "",
+                       p->settings.flows[i].name);
+    log_info("ready: %s", names.data ? names.data : "");
+    buf_fini(&names);
+    p->ready_said = true;
+}
+
+static void
+look(void *arg)
+{
+    struct program *p = arg;
+    if (!p->ready_said && all_ready(p))
+        say_ready(p);
+    for (size_t i = 0; i < p->n_flows; i++) {
+        if (!flow_broken(p->flows[i]))
+            continue;
+        p->status = 1; /* whoever started us starts us again */
+        loop_stop(p->loop);
+    }
+}
+
+static void
+stop(void *arg)
+{
+    struct program *p = arg;
+    loop_stop(p->loop);
+}
+
+/* ---- status ------------------------------------------------------------ */
+
+static void
+get_health(struct http_req *req, void *ctx)
+{
+    const struct program *p = ctx;
+    const bool ready = all_ready(p);
+    http_reply_text(req, ready ? 200 : 503, "text/plain",
+                    ready ? "ok\n" : "starting\n");
+}
+
+static void
+get_metrics(struct http_req *req, void *ctx)
+{
+    static const char heads[] =
+        "# HELP shunt_replicator_records_total Records copied.\n"
+        "# TYPE shunt_replicator_records_total counter\n"
+        "# HELP shunt_replicator_bytes_total Keys and values copied.\n"
+        "# TYPE shunt_replicator_bytes_total counter\n"
+        "# HELP shunt_replicator_refused_total Records refused by the "
+        "target.\n"
+        "# TYPE shunt_replicator_refused_total counter\n"
+        "# HELP shunt_replicator_lag_records Records not copied yet.\n"
+        "# TYPE shunt_replicator_lag_records gauge\n"
+        "# HELP shunt_replicator_syncs_total Offset syncs written.\n"
+        "# TYPE shunt_replicator_syncs_total counter\n";
+    const struct program *p = ctx;
+    struct buf b;
+    buf_init(&b, METRICS_MAX_BYTES);
+    buf_puts(&b, heads);
+    for (size_t i = 0; i < p->n_flows; i++)
+        flow_metrics(p->flows[i], &b);
+    if (buf_failed(&b))
+        http_reply_text(req, 500, "text/plain", "too many partitions\n");
+    else
+        http_reply_text(req, 200, "text/plain; version=0.0.4", b.data);
+    buf_fini(&b);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/healthz", get_health},
+    {"GET", "/metrics", get_metrics},
+    {0},
+};
+
+static int
+serve(struct program *p, struct err *err)
+{
+    static const struct http_limits limits = {
+        .body_max_bytes = 1024,
+        .header_max_bytes = 8192,
+        .connections_max = 64,
+        .stream_backlog_max_bytes = 1024,
+        .idle_timeout_ms = 60000,
+    };
+    if (!p->conf.listen)
+        return 0;
+    int rc = http_server_new(p->loop, &limits, routes, p, &p->server, err);
+    if (rc == 0)
+        rc = http_server_listen(p->server, p->conf.listen, err);
+    if (rc == 0)
+        log_info("listening: %s", http_server_url(p->server));
+    return rc;
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+static int
+start(struct program *p, struct err *err)
+{
+    int rc = loop_new(&p->loop, err);
+    if (rc == 0)
+        rc = loop_on_signal(p->loop, SIGTERM, stop, p);
+    if (rc == 0)
+        rc = loop_on_signal(p->loop, SIGINT, stop, p);
+    if (rc != 0)
+        return err_set(err, rc, "cannot make an event loop");
+    rc = serve(p, err);
+    if (rc == 0)
+        rc = start_flows(p, err);
+    if (rc == 0)
+        p->look = loop_timer_new(p->loop, LOOK_MS, look, p);
+    if (rc == 0 && !p->look)
+        rc = err_nomem(err);
+    return rc;
+}
+
+static void
+finish(struct program *p)
+{
+    http_server_free(p->server);
+    for (size_t i = 0; i < p->n_flows; i++)
+        flow_stop(p->flows[i]); /* all at once, then wait for each */
+    for (size_t i = 0; i < p->n_flows; i++)
+        flow_free(p->flows[i]);
+    free(p->flows);
+    if (p->look)
+        loop_timer_free(p->look);
+    loop_free(p->loop);
+}
+
+static int
+work(struct program *p, struct err *err)
+{
+    const int rc = start(p, err);
+    if (rc == 0)
+        loop_run(p->loop);
+    finish(p);
+    return rc;
+}
+
+/* Options may stand before FILE and behind it. */
+static int
+parse_words(struct program *p, int argc, char **argv, const char **file,
+            struct err *err)
+{
+    int next = 0;
+    int rc = opt_args(options, &p->conf, argc, argv, &next, err);
+    if (rc != 0 || next >= argc)
+        return rc;
+    *file = argv[next];
+    argc -= next;
+    argv += next;
+    rc = opt_args(options, &p->conf, argc, argv, &next, err);
+    if (rc == 0 && next < argc)
+        rc =
+            err_set(err, ERR_INVALID, "\"%s\": one FILE is enough", argv[next]);
+    return rc;
+}
+
+static int
+parse(struct program *p, int argc, char **argv, const char **file,
+      struct err *err)
+{
+    int rc = opt_defaults(options, &p->conf, err);
+    if (rc == 0)
+        rc = parse_words(p, argc, argv, file, err);
+    if (rc != 0 || p->conf.help || p->conf.version)
+        return rc;
+    const int level = log_level_of(p->conf.log_level);
+    if (level < 0)
+        return err_field(err, ERR_INVALID, "log.level", p->conf.log_level,
+                         "--log.level: \"%s\" is none of error, warn, info, "
+                         "debug",
+                         p->conf.log_level);
+    log_set_level((enum log_level)level);
+    if (!*file)
+        return err_set(err, ERR_INVALID, "FILE is missing; see --help");
+    return 0;
+}
+
+int
+replicator_run(int argc, char **argv)
+{
+    struct program p = {0};
+    struct err err = {0};
+    const char *file = NULL;
+    int rc = parse(&p, argc, argv, &file, &err);
+    if (rc == 0 && p.conf.help) {
+        usage(stdout);
+    } else if (rc == 0 && p.conf.version) {
+        (void)printf("shunt-replicator %s\n", SHUNT_VERSION);
+    } else if (rc == 0) {
+        rc = load(&p, file, &err);
+        if (rc == 0 && p.conf.check)
+            (void)printf("%s: ok\n", file);
+        else if (rc == 0)
+            rc = work(&p, &err);
+    }
+    if (rc != 0) {
+        log_error("%s", err.text);
+        p.status = 1;
+    }
+    settings_fini(&p.settings);
+    opt_fini(options, &p.conf);
+    return p.status;
+}
