@@ -351,6 +351,19 @@ START_TEST(refuses_bad_requests_in_json)
 }
 END_TEST
 
+START_TEST(quotes_what_is_not_utf8)
+{
+    char body[600] = "\"";
+    for (size_t i = 0; i < 250; i++)
+        memcpy(body + 1 + 2 * i, "\xc3\xa9", 2);
+    memcpy(body + 501, "\"", 2);
+    struct answer a = ask("POST", "/echo", body);
+    check_error(&a, 400, "must be an object");
+    a = ask("POST", "/echo", "\"\xff\xfe\"");
+    check_error(&a, 400, "PARSE");
+}
+END_TEST
+
 START_TEST(refuses_large_bodies)
 {
     static char large[300000];
@@ -731,6 +744,7 @@ main(void)
         answers_json,
         decodes_path_and_query,
         refuses_bad_requests_in_json,
+        quotes_what_is_not_utf8,
         refuses_large_bodies,
         streams_events,
         tells_body_of_refused_stream,
