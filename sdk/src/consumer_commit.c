@@ -1,0 +1,302 @@
+/*
+ * Positions and commits.  Every commit carries the residency that it was made
+ * in, so that members of the group can tell it from those of an earlier visit.
+ *
+ * `landings` are commits that others wait for after a switch.  They are
+ * repeated only after a failure was reported, and no longer than members wait:
+ * a commit repeated later could undo the progress of whoever started from it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/base/clock.h"
+#include "sdk/src/consumer_int.h"
+
+#define COMMIT_WAIT_MS   3000
+#define LANDING_RETRY_MS 100
+
+void
+consumer_finish_last(struct consumer *c)
+{
+    if (c->last && c->last->state == PART_RUNNING)
+        c->last->finished = c->last_next;
+    c->last = NULL;
+}
+
+int64_t
+consumer_carry(const struct consumer *c, const struct part *p)
+{
+    if (c->e.position != SWITCH_COMMITTED)
+        return p->finished;
+    if (p->committed >= 0)
+        return p->committed;
+    return p->start >= 0 ? p->start : -1;
+}
+
+static bool
+wanted(const struct part *p, const rd_kafka_topic_partition_list_t *only)
+{
+    if (p->state != PART_RUNNING || p->finished < 0 ||
+        p->finished == p->committed)
+        return false;
+    return !only || rd_kafka_topic_partition_list_find(only, p->key.topic,
+                                                       p->key.partition);
+}
+
+static rd_kafka_topic_partition_list_t *
+finished_list(struct generation *g, const rd_kafka_topic_partition_list_t *only)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        if (!wanted(p, only))
+            continue;
+        if (gen_add_commit(g, l, p->key.topic, p->key.partition, p->finished))
+            p->committed = p->finished;
+    }
+    return l;
+}
+
+/* After a failure: what was counted as committed is not. */
+static void
+uncommit(struct generation *g, const rd_kafka_topic_partition_list_t *l,
+         bool all)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        const rd_kafka_topic_partition_t *t = &l->elems[i];
+        struct part *p = gen_find(g, t->topic, t->partition);
+        if (p && (all || t->err) && p->committed == t->offset)
+            p->committed = -1;
+    }
+}
+
+void
+consumer_commit_finished(struct consumer *c)
+{
+    if (!c->e.auto_commit)
+        return;
+    rd_kafka_topic_partition_list_t *l = finished_list(c->cur, NULL);
+    if (l->cnt > 0) {
+        const rd_kafka_resp_err_t code = gen_commit(c->cur, l);
+        if (code)
+            uncommit(c->cur, l, true);
+    }
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+void
+consumer_commit_wait(struct consumer *c, struct generation *g,
+                     const rd_kafka_topic_partition_list_t *only)
+{
+    if (!c->e.auto_commit)
+        return;
+    rd_kafka_topic_partition_list_t *l = finished_list(g, only);
+    const rd_kafka_resp_err_t code = l->cnt > 0
+                                         ? gen_commit_wait(g, l, COMMIT_WAIT_MS)
+                                         : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code) {
+        uncommit(g, l, true);
+        consumer_log(c, LOG_WARNING, "cannot commit on cluster %s: %s",
+                     g->cluster, rd_kafka_err2str(code));
+    }
+    if (l->cnt > 0 && c->e.on_commit)
+        c->e.on_commit(code, l, c->e.arg);
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+/* ---- landings ------------------------------------------------------------ */
+
+void
+consumer_land_reset(struct consumer *c)
+{
+    for (size_t i = 0; i < c->n_landings; i++)
+        free(c->landings[i].topic);
+    free(c->landings);
+    c->landings = NULL;
+    c->n_landings = 0;
+}
+
+void
+consumer_land(struct consumer *c, const char *topic, int32_t partition,
+              int64_t offset)
+{
+    struct landing *all =
+        reallocarray(c->landings, c->n_landings + 1, sizeof(*all));
+    char *name = strdup(topic);
+    if (all)
+        c->landings = all;
+    if (!all || !name) {
+        free(name);
+        consumer_log(c, LOG_WARNING, "cannot commit %s [%d]: out of memory",
+                     topic, partition);
+        return;
+    }
+    all[c->n_landings++] = (struct landing){name, partition, offset, false};
+    c->landing_again_ms = 0;
+    c->landing_end_ms = clock_mono_ms() + c->e.settle_ms;
+}
+
+static void
+drop_landing(struct consumer *c, struct landing *n)
+{
+    free(n->topic);
+    *n = c->landings[--c->n_landings];
+}
+
+/* Ours, and committed as far by now. */
+static bool
+passed(struct consumer *c, const struct landing *n)
+{
+    const struct part *p = gen_find(c->cur, n->topic, n->partition);
+    return p && p->committed >= n->offset;
+}
+
+static void
+send_landings(struct consumer *c)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (size_t i = c->n_landings; i-- > 0;) {
+        struct landing *n = &c->landings[i];
+        if (n->sent)
+            continue;
+        if (passed(c, n))
+            drop_landing(c, n);
+        else
+            n->sent =
+                gen_add_commit(c->cur, l, n->topic, n->partition, n->offset);
+    }
+    if (l->cnt > 0 && gen_commit(c->cur, l) != 0)
+        consumer_on_commit(c, c->cur, RD_KAFKA_RESP_ERR__FAIL, l);
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+static struct landing *
+find_landing(struct consumer *c, const rd_kafka_topic_partition_t *t)
+{
+    for (size_t i = 0; i < c->n_landings; i++) {
+        struct landing *n = &c->landings[i];
+        if (n->sent && n->partition == t->partition && n->offset == t->offset &&
+            strcmp(n->topic, t->topic) == 0)
+            return n;
+    }
+    return NULL;
+}
+
+/* True: the list was one of landings, nothing for the application. */
+static bool
+settle_landings(struct consumer *c, rd_kafka_resp_err_t code,
+                const rd_kafka_topic_partition_list_t *l)
+{
+    bool any = false;
+    for (int i = 0; i < l->cnt; i++) {
+        struct landing *n = find_landing(c, &l->elems[i]);
+        if (!n)
+            continue;
+        any = true;
+        if (code || l->elems[i].err) {
+            n->sent = false;
+            c->landing_again_ms = clock_mono_ms() + LANDING_RETRY_MS;
+            continue;
+        }
+        drop_landing(c, n);
+    }
+    return any;
+}
+
+static void
+landing_step(struct consumer *c)
+{
+    const int64_t now = clock_mono_ms();
+    if (c->n_landings == 0 || now < c->landing_again_ms)
+        return;
+    if (now >= c->landing_end_ms) {
+        consumer_log(c, LOG_WARNING,
+                     "gave up committing %zu mapped positions on cluster %s",
+                     c->n_landings, c->cur->cluster);
+        consumer_land_reset(c);
+        return;
+    }
+    c->landing_again_ms = now + LANDING_RETRY_MS;
+    send_landings(c);
+}
+
+/* ---- steps and outcomes -------------------------------------------------- */
+
+void
+consumer_commit_step(struct consumer *c)
+{
+    const int64_t now = clock_mono_ms();
+    if (!c->cur || c->cur->stopped)
+        return;
+    landing_step(c);
+    if (now < c->commit_at_ms)
+        return;
+    c->commit_at_ms = now + c->e.auto_commit_interval_ms;
+    consumer_commit_finished(c);
+}
+
+void
+consumer_on_commit(struct consumer *c, struct generation *g,
+                   rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l)
+{
+    if (!l)
+        return;
+    uncommit(g, l, code != 0);
+    if (code && code != RD_KAFKA_RESP_ERR__NO_OFFSET)
+        consumer_log(c, LOG_WARNING, "commit on cluster %s failed: %s",
+                     g->cluster, rd_kafka_err2str(code));
+    if (g != c->cur || settle_landings(c, code, l))
+        return;
+    if (c->e.on_commit)
+        c->e.on_commit(code, l, c->e.arg);
+}
+
+/* ---- calls of the application -------------------------------------------- */
+
+static void
+count_commit(struct consumer *c, const rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        const rd_kafka_topic_partition_t *t = &l->elems[i];
+        struct part *p = gen_find(c->cur, t->topic, t->partition);
+        if (!p || t->offset < 0)
+            continue;
+        p->committed = t->offset;
+        if (p->finished < t->offset)
+            p->finished = t->offset;
+    }
+}
+
+static rd_kafka_topic_partition_list_t *
+given_list(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets)
+{
+    rd_kafka_topic_partition_list_t *l =
+        rd_kafka_topic_partition_list_new(offsets->cnt);
+    for (int i = 0; i < offsets->cnt; i++) {
+        const rd_kafka_topic_partition_t *t = &offsets->elems[i];
+        if (t->offset >= 0)
+            (void)gen_add_commit(c->cur, l, t->topic, t->partition, t->offset);
+    }
+    count_commit(c, l);
+    return l;
+}
+
+rd_kafka_resp_err_t
+consumer_commit(struct consumer *c,
+                const rd_kafka_topic_partition_list_t *offsets, bool async)
+{
+    if (!c->cur || c->cur->stopped)
+        return RD_KAFKA_RESP_ERR__STATE;
+    if (!offsets)
+        consumer_finish_last(c);
+    rd_kafka_topic_partition_list_t *l =
+        offsets ? given_list(c, offsets) : finished_list(c->cur, NULL);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__NO_OFFSET;
+    if (l->cnt > 0)
+        code = async ? gen_commit(c->cur, l)
+                     : gen_commit_wait(c->cur, l, COMMIT_WAIT_MS);
+    if (l->cnt > 0 && code)
+        uncommit(c->cur, l, true);
+    rd_kafka_topic_partition_list_destroy(l);
+    return code;
+}

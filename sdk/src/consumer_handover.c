@@ -1,0 +1,352 @@
+/*
+ * Hand-over: the final positions of the old generation become start positions
+ * on the new cluster, and commits of this residency for whoever owns those
+ * partitions there.
+ *
+ * From consumer_handover_begin() to the end nothing is delivered, so all that
+ * happens in between is the stall: one translation and, beside it, one look at
+ * the commits that stand on the new cluster.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "sdk/src/consumer_int.h"
+
+#define RETRY_MS 200
+
+void
+consumer_handover_reset(struct consumer *c)
+{
+    struct handover *h = &c->hand;
+    for (size_t i = 0; i < h->n; i++)
+        free(h->v[i].to_topic);
+    free(h->v);
+    if (h->asking)
+        asking_free(h->asking);
+    po_question_fini(&h->question);
+    query_free(h->query);
+    *h = (struct handover){0};
+}
+
+void
+consumer_tell_rebalance(struct consumer *c, rd_kafka_resp_err_t code)
+{
+    rd_kafka_topic_partition_list_t *l = NULL;
+    if (!c->e.on_rebalance || consumer_assignment(c, &l) != 0)
+        return;
+    if (l->cnt > 0)
+        c->e.on_rebalance(code, l, c->e.arg);
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+/* ---- beginning ----------------------------------------------------------- */
+
+/* The topic of the same stream on the new cluster; NULL: none there. */
+static const char *
+counterpart(const struct consumer *c, const char *topic)
+{
+    const struct view *from = gen_view(c->cur, topic);
+    for (size_t i = 0; from && i < c->next->n_views; i++) {
+        const struct view *to = &c->next->views[i];
+        if (strcmp(to->origin, from->origin) == 0 &&
+            strcmp(to->logical, from->logical) == 0)
+            return to->topic;
+    }
+    return NULL;
+}
+
+static int
+add_carry(struct consumer *c, const struct part *p)
+{
+    struct handover *h = &c->hand;
+    const char *to = counterpart(c, p->key.topic);
+    if (!to)
+        return 0;
+    struct carry *all = reallocarray(h->v, h->n + 1, sizeof(*all));
+    if (!all)
+        return ERR_NOMEM;
+    h->v = all;
+    all[h->n] = (struct carry){.from = p,
+                               .offset = consumer_carry(c, p),
+                               .to_topic = strdup(to),
+                               .commit = -1,
+                               .commit_since = -1};
+    if (!all[h->n].to_topic)
+        return ERR_NOMEM;
+    h->n++;
+    return 0;
+}
+
+/* Nothing of it was ever read: there is no position to translate. */
+static bool
+unread(const struct carry *v)
+{
+    return v->offset <= 0;
+}
+
+static int
+add_question(struct po_question *q, const struct carry *v)
+{
+    struct po_position *at = &q->positions[q->n];
+    at->topic = strdup(v->from->key.topic);
+    at->partition = v->from->key.partition;
+    at->offset = v->offset;
+    if (!at->topic)
+        return ERR_NOMEM;
+    q->n++;
+    return 0;
+}
+
+static int
+fill_question(struct consumer *c)
+{
+    struct handover *h = &c->hand;
+    struct po_question *q = &h->question;
+    q->from = strdup(c->cur->cluster);
+    q->to = strdup(c->next->cluster);
+    q->positions = calloc(h->n + 1, sizeof(*q->positions));
+    if (!q->from || !q->to || !q->positions)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < h->n && q->n < POSITIONS_MAX; i++)
+        if (!unread(&h->v[i]) && add_question(q, &h->v[i]) != 0)
+            return ERR_NOMEM;
+    return 0;
+}
+
+static int
+collect(struct consumer *c)
+{
+    for (const struct part *p = c->cur->parts; p; p = p->hh.next) {
+        const bool known = p->state == PART_RUNNING || p->lost;
+        if (known && add_carry(c, p) != 0)
+            return ERR_NOMEM;
+    }
+    return fill_question(c);
+}
+
+static void
+ask_commits(struct consumer *c)
+{
+    struct handover *h = &c->hand;
+    if (h->n == 0)
+        return;
+    rd_kafka_topic_partition_list_t *l =
+        rd_kafka_topic_partition_list_new((int)h->n);
+    for (size_t i = 0; i < h->n; i++)
+        rd_kafka_topic_partition_list_add(l, h->v[i].to_topic,
+                                          h->v[i].from->key.partition);
+    h->query = query_commits(c->e.worker, c->wake, c->next, l);
+}
+
+void
+consumer_handover_begin(struct consumer *c)
+{
+    const int64_t now = clock_mono_ms();
+    consumer_handover_reset(c);
+    free(c->from);
+    c->from = strdup(c->cur->cluster);
+    c->stop_ms = now;
+    c->bound = 0;
+    if (collect(c) != 0)
+        consumer_warn(c, "out of memory: some positions are not carried over");
+    c->hand.deadline_ms = now + c->e.mapping_ms;
+    c->hand.mapped = c->hand.question.n == 0;
+    ask_commits(c);
+    consumer_commit_finished(c);
+    gen_stop(c->cur);
+    c->cur->close_at_ms = now + c->e.settle_ms;
+    consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+}
+
+/* ---- translating --------------------------------------------------------- */
+
+static struct carry *
+find_carry(struct handover *h, const struct po_position *asked)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->v[i].from->key.partition == asked->partition &&
+            strcmp(h->v[i].from->key.topic, asked->topic) == 0)
+            return &h->v[i];
+    return NULL;
+}
+
+static void
+take_translation(struct handover *h, const struct po_translation *t)
+{
+    for (size_t i = 0; i < t->n && i < h->question.n; i++) {
+        const struct po_position *asked = &h->question.positions[i];
+        struct carry *v = find_carry(h, asked);
+        if (v)
+            v->mapped = handover_mapped(&t->v[i], asked, v->to_topic);
+    }
+    h->mapped = true;
+}
+
+static void
+give_up(struct consumer *c, const char *why)
+{
+    c->hand.mapped = true;
+    consumer_warn(c, "no translation from cluster %s to %s: %s",
+                  c->cur->cluster, c->next->cluster, why);
+}
+
+static void
+ask(struct consumer *c, int64_t now)
+{
+    struct handover *h = &c->hand;
+    struct err err = {0};
+    if (control_ask(c->e.control, &h->question, h->deadline_ms, &h->asking,
+                    &err) == 0)
+        return;
+    h->asking = NULL;
+    h->retry_ms = now + RETRY_MS;
+    if (h->retry_ms >= h->deadline_ms)
+        give_up(c, err.text);
+}
+
+static void
+ask_step(struct consumer *c)
+{
+    struct handover *h = &c->hand;
+    struct po_translation answer = {0};
+    struct err err = {0};
+    const int64_t now = clock_mono_ms();
+    if (h->mapped)
+        return;
+    if (!h->asking) {
+        if (now >= h->retry_ms)
+            ask(c, now);
+        return;
+    }
+    const int rc = asking_result(h->asking, &answer, &err);
+    if (rc > 0)
+        return;
+    asking_free(h->asking);
+    h->asking = NULL;
+    h->retry_ms = now + RETRY_MS;
+    if (rc == 0)
+        take_translation(h, &answer);
+    else if (h->retry_ms >= h->deadline_ms)
+        give_up(c, err.text);
+    po_translation_fini(&answer);
+}
+
+static void
+take_commits(struct consumer *c)
+{
+    struct handover *h = &c->hand;
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    const rd_kafka_resp_err_t code = query_result(h->query, &l);
+    for (int i = 0; !code && i < l->cnt && (size_t)i < h->n; i++) {
+        const rd_kafka_topic_partition_t *t =
+            rd_kafka_topic_partition_list_find(
+                (rd_kafka_topic_partition_list_t *)(uintptr_t)l,
+                h->v[i].to_topic, h->v[i].from->key.partition);
+        if (!t || t->err || t->offset < 0)
+            continue;
+        h->v[i].commit = t->offset;
+        h->v[i].commit_since = handover_since(t->metadata, t->metadata_size);
+    }
+    query_free(h->query);
+    h->query = NULL;
+}
+
+/* ---- end ----------------------------------------------------------------- */
+
+static struct start
+decide(const struct consumer *c, const struct carry *v)
+{
+    const struct start_facts f = {
+        .since = c->cur->since,
+        .has_previous = true,
+        .commit = v->commit,
+        .commit_since = v->commit_since,
+        .own = -1,
+        .map_done = true,
+        .mapped = v->mapped,
+    };
+    struct start s = handover_start(&f);
+    if (unread(v) && s.kind != START_AT)
+        s = (struct start){START_AT, s.offset, c->e.reset_latest ? -1 : 0};
+    return s;
+}
+
+static void
+apply(struct consumer *c, const struct carry *v)
+{
+    const struct start s = decide(c, v);
+    struct part *p = gen_part(c->cur, v->to_topic, v->from->key.partition);
+    c->bound = handover_sum(c->bound, s.reread);
+    if (!p)
+        return;
+    p->commit = v->commit;
+    p->commit_since = v->commit_since;
+    if (p->state == PART_WAITING) {
+        consumer_start_part(c, c->cur, p, &s);
+        return;
+    }
+    if (s.kind != START_AT)
+        c->starter.unmapped++;
+    p->start = p->finished = s.offset;
+    consumer_land(c, v->to_topic, v->from->key.partition, s.offset);
+}
+
+static void
+retire(struct consumer *c, struct generation *g)
+{
+    size_t at = 0;
+    while (at < RETIRED_MAX && c->retired[at])
+        at++;
+    if (at == RETIRED_MAX) {
+        gen_close_take(c->retired[0], c->reaper);
+        at = 0;
+    }
+    c->retired[at] = g;
+}
+
+static bool
+owns_none_or_runs(const struct generation *g)
+{
+    bool none = true;
+    for (const struct part *p = g->parts; p; p = p->hh.next) {
+        if (p->state == PART_RUNNING)
+            return true;
+        none = none && p->state == PART_NONE;
+    }
+    return none;
+}
+
+static void
+finish(struct consumer *c)
+{
+    struct generation *old = c->cur;
+    consumer_start_reset(c);
+    consumer_land_reset(c);
+    c->cur = c->next;
+    c->next = NULL;
+    for (size_t i = 0; i < c->hand.n; i++)
+        apply(c, &c->hand.v[i]);
+    retire(c, old);
+    consumer_handover_reset(c);
+    if (c->cur->joined)
+        gen_fetch(c->cur);
+    consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
+    consumer_move(c, CONSUMER_RUNNING);
+    if (owns_none_or_runs(c->cur))
+        consumer_switched(c);
+}
+
+bool
+consumer_handover_step(struct consumer *c)
+{
+    struct handover *h = &c->hand;
+    ask_step(c);
+    if (h->query && query_done(h->query))
+        take_commits(c);
+    const bool late = clock_mono_ms() >= h->deadline_ms;
+    if (!h->mapped || (h->query && !late))
+        return false;
+    finish(c);
+    return true;
+}

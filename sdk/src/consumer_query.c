@@ -1,0 +1,130 @@
+/*
+ * A query is shared by who asked and by the worker (`refs`); the worker writes
+ * it before it sets `done`, the other one reads it after that.
+ */
+#include "sdk/src/consumer_query.h"
+
+#include <stdlib.h>
+
+#include "common/kafka/kconf.h"
+
+#define QUERY_MS 2000
+
+struct query {
+    atomic_int refs;
+    atomic_bool done;
+    struct wake *wake;
+    struct generation *gen; /* either this, with a reference */
+    rd_kafka_conf_t *conf;  /* or this */
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_resp_err_t code;
+};
+
+void
+query_free(struct query *q)
+{
+    if (!q || atomic_fetch_sub(&q->refs, 1) != 1)
+        return;
+    rd_kafka_topic_partition_list_destroy(q->list);
+    if (q->conf)
+        rd_kafka_conf_destroy(q->conf);
+    wake_unref(q->wake);
+    free(q);
+}
+
+static void
+finish(struct query *q)
+{
+    atomic_store(&q->done, true);
+    wake_up(q->wake);
+    query_free(q);
+}
+
+static void
+run_commits(void *arg)
+{
+    struct query *q = arg;
+    q->code = rd_kafka_committed(q->gen->rk, q->list, QUERY_MS);
+    gen_unref(q->gen);
+    q->gen = NULL;
+    finish(q);
+}
+
+static void
+run_elsewhere(void *arg)
+{
+    struct query *q = arg;
+    rd_kafka_t *rk = NULL;
+    rd_kafka_conf_set_log_cb(q->conf, NULL); /* what matters is in `code` */
+    const int rc = kafka_new_take(RD_KAFKA_CONSUMER, q->conf, &rk, NULL);
+    q->conf = NULL;
+    q->code = RD_KAFKA_RESP_ERR__FAIL;
+    if (rc == 0) {
+        q->code = rd_kafka_committed(rk, q->list, QUERY_MS);
+        rd_kafka_destroy(rk);
+    }
+    finish(q);
+}
+
+static struct query *
+post(struct worker *w, struct query *q, void (*fn)(void *arg))
+{
+    if (worker_post(w, 0, fn, q) == 0)
+        return q;
+    gen_unref(q->gen);
+    query_free(q);
+    query_free(q);
+    return NULL;
+}
+
+static struct query *
+new_query(struct wake *wake, rd_kafka_topic_partition_list_t *list)
+{
+    struct query *q = calloc(1, sizeof(*q));
+    if (!q) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return NULL;
+    }
+    q->list = list;
+    q->wake = wake_ref(wake);
+    atomic_init(&q->refs, 2);
+    return q;
+}
+
+struct query *
+query_commits(struct worker *w, struct wake *wake, struct generation *g,
+              rd_kafka_topic_partition_list_t *list)
+{
+    struct query *q = new_query(wake, list);
+    if (!q)
+        return NULL;
+    gen_ref(g);
+    q->gen = g;
+    return post(w, q, run_commits);
+}
+
+struct query *
+query_elsewhere(struct worker *w, struct wake *wake, rd_kafka_conf_t *conf,
+                rd_kafka_topic_partition_list_t *list)
+{
+    struct query *q = new_query(wake, list);
+    if (!q) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    q->conf = conf;
+    return post(w, q, run_elsewhere);
+}
+
+bool
+query_done(struct query *q)
+{
+    return atomic_load(&q->done);
+}
+
+rd_kafka_resp_err_t
+query_result(struct query *q, const rd_kafka_topic_partition_list_t **list)
+{
+    *list = q->list;
+    return q->code;
+}

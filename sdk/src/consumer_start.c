@@ -1,0 +1,339 @@
+/*
+ * Where the partitions that wait on the current generation start.  In rounds:
+ * the commits of all of them are looked up together (at once, then every
+ * COMMITS_MS); those whose commit of this residency can no longer come are
+ * looked up together on the previous cluster and translated together.
+ * handover_start() decides on each after every round.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/base/clock.h"
+#include "sdk/src/consumer_int.h"
+
+#define COMMITS_MS 50
+#define FAILED_MS  200
+
+static bool
+waiting(const struct part *p)
+{
+    return p->state == PART_WAITING;
+}
+
+bool
+consumer_start_pending(const struct consumer *c)
+{
+    for (const struct part *p = c->cur ? c->cur->parts : NULL; p;
+         p = p->hh.next)
+        if (waiting(p))
+            return true;
+    return false;
+}
+
+static void
+drop_question(struct starter *s)
+{
+    if (s->asking)
+        asking_free(s->asking);
+    s->asking = NULL;
+    po_question_fini(&s->question);
+    s->question = (struct po_question){0};
+}
+
+void
+consumer_start_reset(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    query_free(s->commits);
+    query_free(s->source);
+    drop_question(s);
+    *s = (struct starter){0};
+}
+
+/* ---- deciding ------------------------------------------------------------ */
+
+void
+consumer_start_part(struct consumer *c, struct generation *g, struct part *p,
+                    const struct start *s)
+{
+    const bool found = p->commit_since == g->since && p->commit == s->offset;
+    p->state = PART_RUNNING;
+    p->map_wanted = false;
+    p->committed = found ? p->commit : -1;
+    if (s->kind == START_RESET) {
+        p->start = RD_KAFKA_OFFSET_INVALID;
+        p->next = p->finished = -1;
+        return;
+    }
+    p->start = p->next = p->finished = s->offset;
+    if (s->kind == START_OLD || s->kind == START_BEGINNING)
+        c->starter.unmapped++;
+    if (g->previous && !found)
+        consumer_land(c, p->key.topic, p->key.partition, s->offset);
+}
+
+static struct start
+decide(const struct consumer *c, const struct part *p)
+{
+    const struct start_facts f = {
+        .since = c->cur->since,
+        .has_previous = c->cur->previous != NULL,
+        .commit = p->commit,
+        .commit_since = p->commit_since,
+        .own = consumer_carry(c, p),
+        .may_wait = clock_mono_ms() < p->assigned_ms + c->e.settle_ms,
+        .map_done = p->map_done,
+        .mapped = p->mapped,
+    };
+    return handover_start(&f);
+}
+
+/* True: it runs. */
+static bool
+try_start(struct consumer *c, struct part *p)
+{
+    const struct start s = decide(c, p);
+    if (s.kind == START_WAIT)
+        return false;
+    if (s.kind == START_MAP) {
+        p->map_wanted = true;
+        return false;
+    }
+    consumer_start_part(c, c->cur, p, &s);
+    return true;
+}
+
+static void
+fetch_started(struct consumer *c, size_t n)
+{
+    if (n == 0)
+        return;
+    gen_fetch(c->cur);
+    consumer_switched(c);
+}
+
+static void
+tell_unmapped(struct consumer *c)
+{
+    const size_t n = c->starter.unmapped;
+    c->starter.unmapped = 0;
+    if (n > 0)
+        consumer_warn(c,
+                      "%zu partitions on cluster %s start without a mapped "
+                      "position, at an older commit or at the log start: "
+                      "records may be read again",
+                      n, c->cur->cluster);
+}
+
+/* ---- commits on the current cluster -------------------------------------- */
+
+static void
+ask_commits(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (struct part *p = c->cur->parts; p; p = p->hh.next)
+        if (waiting(p) && !p->map_wanted)
+            rd_kafka_topic_partition_list_add(l, p->key.topic,
+                                              p->key.partition);
+    if (l->cnt > 0)
+        s->commits = query_commits(c->e.worker, c->wake, c->cur, l);
+    else
+        rd_kafka_topic_partition_list_destroy(l);
+}
+
+static bool
+take_commit(struct consumer *c, const rd_kafka_topic_partition_t *t)
+{
+    struct part *p = gen_find(c->cur, t->topic, t->partition);
+    if (!p || !waiting(p) || p->map_wanted || t->err)
+        return false;
+    p->commit = t->offset >= 0 ? t->offset : -1;
+    p->commit_since = handover_since(t->metadata, t->metadata_size);
+    return try_start(c, p);
+}
+
+static void
+take_commits(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    size_t started = 0;
+    if (!s->commits || !query_done(s->commits))
+        return;
+    const rd_kafka_resp_err_t code = query_result(s->commits, &l);
+    for (int i = 0; !code && i < l->cnt; i++)
+        started += take_commit(c, &l->elems[i]);
+    if (code)
+        consumer_log(c, LOG_WARNING,
+                     "cannot read the group's commits on cluster %s: %s",
+                     c->cur->cluster, rd_kafka_err2str(code));
+    s->again_ms = clock_mono_ms() + (code ? FAILED_MS : COMMITS_MS);
+    query_free(s->commits);
+    s->commits = NULL;
+    fetch_started(c, started);
+}
+
+/* ---- commits on the previous cluster, and their translation -------------- */
+
+static char *
+name_before(const struct consumer *c, const struct part *p)
+{
+    const struct view *v = gen_view(c->cur, p->key.topic);
+    if (!v || !c->route)
+        return NULL;
+    return handover_physical(&c->route->answer, c->cur->previous, v->origin,
+                             v->logical);
+}
+
+/* No translation can be had for those that want one. */
+static void
+give_up(struct consumer *c)
+{
+    size_t started = 0;
+    for (struct part *p = c->cur->parts; p; p = p->hh.next) {
+        if (!waiting(p) || !p->map_wanted)
+            continue;
+        p->map_done = true;
+        started += try_start(c, p);
+    }
+    fetch_started(c, started);
+}
+
+static void
+add_before(const struct consumer *c, const struct part *p,
+           rd_kafka_topic_partition_list_t *l)
+{
+    char *name = name_before(c, p);
+    if (name && l->cnt < POSITIONS_MAX)
+        rd_kafka_topic_partition_list_add(l, name, p->key.partition);
+    free(name);
+}
+
+static void
+ask_source(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    rd_kafka_conf_t *conf = NULL;
+    const struct pt_cluster *q =
+        c->route ? pt_answer_cluster(&c->route->answer, c->cur->previous)
+                 : NULL;
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (struct part *p = c->cur->parts; p; p = p->hh.next)
+        if (waiting(p) && p->map_wanted)
+            add_before(c, p, l);
+    if (l->cnt > 0 && q && gen_conf(&c->e, q, false, &conf, NULL) == 0) {
+        s->source = query_elsewhere(c->e.worker, c->wake, conf, l);
+        return;
+    }
+    rd_kafka_topic_partition_list_destroy(l);
+    give_up(c);
+}
+
+static bool
+want_translations(const struct consumer *c)
+{
+    for (const struct part *p = c->cur->parts; p; p = p->hh.next)
+        if (waiting(p) && p->map_wanted && !p->map_done)
+            return true;
+    return false;
+}
+
+static int
+fill_question(const struct consumer *c, struct po_question *q,
+              const rd_kafka_topic_partition_list_t *l)
+{
+    q->from = strdup(c->cur->previous);
+    q->to = strdup(c->cur->cluster);
+    q->positions = calloc((size_t)l->cnt + 1, sizeof(*q->positions));
+    if (!q->from || !q->to || !q->positions)
+        return ERR_NOMEM;
+    for (int i = 0; i < l->cnt; i++) {
+        const rd_kafka_topic_partition_t *t = &l->elems[i];
+        if (t->err || t->offset < 0)
+            continue;
+        struct po_position *at = &q->positions[q->n];
+        at->topic = strdup(t->topic);
+        at->partition = t->partition;
+        at->offset = t->offset;
+        if (!at->topic)
+            return ERR_NOMEM;
+        q->n++;
+    }
+    return 0;
+}
+
+static void
+take_source(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    if (!query_done(s->source))
+        return;
+    const rd_kafka_resp_err_t code = query_result(s->source, &l);
+    int rc = code ? ERR_KAFKA : fill_question(c, &s->question, l);
+    if (rc == 0 && s->question.n > 0)
+        rc = control_ask(c->e.control, &s->question,
+                         clock_mono_ms() + c->e.mapping_ms, &s->asking, NULL);
+    query_free(s->source);
+    s->source = NULL;
+    if (s->asking)
+        return;
+    drop_question(s);
+    if (rc != 0)
+        consumer_warn(
+            c, "the group's positions on cluster %s are not known: %s",
+            c->cur->previous, code ? rd_kafka_err2str(code) : err_text(rc));
+    give_up(c);
+}
+
+static void
+take_translated(struct consumer *c, const struct po_translated *t,
+                const struct po_position *asked)
+{
+    struct part *p =
+        t->topic ? gen_find(c->cur, t->topic, asked->partition) : NULL;
+    if (!p || !waiting(p))
+        return;
+    char *before = name_before(c, p);
+    if (before && strcmp(before, asked->topic) == 0)
+        p->mapped = handover_mapped(t, asked, p->key.topic);
+    free(before);
+}
+
+static void
+take_translation(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    struct po_translation answer = {0};
+    struct err err = {0};
+    const int rc = asking_result(s->asking, &answer, &err);
+    if (rc > 0)
+        return;
+    for (size_t i = 0; i < answer.n && i < s->question.n; i++)
+        take_translated(c, &answer.v[i], &s->question.positions[i]);
+    if (rc < 0)
+        consumer_warn(c, "no translation from cluster %s to %s: %s",
+                      c->cur->previous, c->cur->cluster, err.text);
+    po_translation_fini(&answer);
+    drop_question(s);
+    give_up(c); /* every one has what it can get */
+}
+
+void
+consumer_start_step(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    take_commits(c);
+    if (s->source)
+        take_source(c);
+    else if (s->asking)
+        take_translation(c);
+    else if (want_translations(c))
+        ask_source(c);
+    if (!s->commits && clock_mono_ms() >= s->again_ms &&
+        consumer_start_pending(c))
+        ask_commits(c);
+    tell_unmapped(c);
+}

@@ -1,0 +1,645 @@
+/*
+ * Owns one rd_kafka_t.  librdkafka calls back below gen_poll(), gen_serve()
+ * and, once closing, below the closing thread, where nothing of the consumer
+ * is touched any more (`muted`).
+ *
+ * EAGER groups know only "assign all": partitions that start later are added
+ * by assigning everything once more, each at its exact next offset, and what
+ * was prefetched under the assignment before is dropped by its offset.
+ */
+#include "sdk/src/generation.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/base/clock.h"
+#include "common/kafka/kconf.h"
+
+static bool
+cooperative(const struct generation *g)
+{
+    const char *protocol = rd_kafka_rebalance_protocol(g->rk);
+    return protocol && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
+static void
+gen_log(const struct generation *g, int level, const char *text)
+{
+    if (!atomic_load(&g->muted) && g->hooks.on_log)
+        g->hooks.on_log(level, "SHUNT", text, g->hooks.log_arg);
+}
+
+static void
+log_error_of(const struct generation *g, const char *what,
+             rd_kafka_error_t *error)
+{
+    if (!error)
+        return;
+    char text[512];
+    (void)snprintf(text, sizeof(text), "%s on cluster %s: %s", what, g->cluster,
+                   rd_kafka_error_string(error));
+    gen_log(g, LOG_WARNING, text);
+    rd_kafka_error_destroy(error);
+}
+
+static void
+log_code(const struct generation *g, const char *what, rd_kafka_resp_err_t code)
+{
+    char text[512];
+    (void)snprintf(text, sizeof(text), "%s on cluster %s: %s", what, g->cluster,
+                   rd_kafka_err2str(code));
+    gen_log(g, LOG_WARNING, text);
+}
+
+/* ---- partitions ---------------------------------------------------------- */
+
+static bool
+make_key(struct part_key *k, unsigned *len, const char *topic,
+         int32_t partition)
+{
+    const size_t n = strlen(topic);
+    if (n > TOPIC_MAX)
+        return false;
+    k->partition = partition;
+    memcpy(k->topic, topic, n + 1);
+    *len = (unsigned)(offsetof(struct part_key, topic) + n);
+    return true;
+}
+
+struct part *
+gen_find(struct generation *g, const char *topic, int32_t partition)
+{
+    struct part_key key;
+    unsigned len = 0;
+    struct part *p = NULL;
+    if (make_key(&key, &len, topic, partition))
+        HASH_FIND(hh, g->parts, &key, len, p);
+    return p;
+}
+
+struct part *
+gen_part(struct generation *g, const char *topic, int32_t partition)
+{
+    struct part *p = gen_find(g, topic, partition);
+    if (p)
+        return p;
+    unsigned len = 0;
+    p = calloc(1, sizeof(*p));
+    if (!p || !make_key(&p->key, &len, topic, partition)) {
+        free(p);
+        return NULL;
+    }
+    p->start = RD_KAFKA_OFFSET_INVALID;
+    p->next = p->finished = p->committed = p->commit = -1;
+    p->commit_since = -1;
+    HASH_ADD_KEYPTR(hh, g->parts, &p->key, len, p);
+    return p;
+}
+
+static void
+free_parts(struct generation *g)
+{
+    struct part *p, *tmp;
+    HASH_ITER(hh, g->parts, p, tmp)
+    {
+        HASH_DEL(g->parts, p);
+        free(p);
+    }
+}
+
+/* ---- assignment ---------------------------------------------------------- */
+
+static rd_kafka_topic_partition_list_t *
+new_list(void)
+{
+    return rd_kafka_topic_partition_list_new(8); /* aborts without memory */
+}
+
+static void
+add_at(rd_kafka_topic_partition_list_t *l, const struct part *p)
+{
+    rd_kafka_topic_partition_list_add(l, p->key.topic, p->key.partition)
+        ->offset = p->next >= 0 ? p->next : p->start;
+}
+
+static void
+assign_all(struct generation *g)
+{
+    rd_kafka_topic_partition_list_t *l = new_list();
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        p->fetching = p->state == PART_RUNNING && !g->stopped;
+        if (p->fetching)
+            add_at(l, p);
+    }
+    const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, l);
+    if (rc)
+        log_code(g, "cannot assign", rc);
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+static void
+assign_more(struct generation *g)
+{
+    rd_kafka_topic_partition_list_t *l = new_list();
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        if (p->state != PART_RUNNING || p->fetching || g->stopped)
+            continue;
+        add_at(l, p);
+        p->fetching = true;
+    }
+    log_error_of(g, "cannot assign", rd_kafka_incremental_assign(g->rk, l));
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+void
+gen_fetch(struct generation *g)
+{
+    if (cooperative(g))
+        assign_more(g);
+    else
+        assign_all(g);
+}
+
+/* Gives back those of `l` (NULL: all) that librdkafka knows of: it refuses a
+ * whole list for one that it does not. */
+static void
+unassign_some(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    rd_kafka_topic_partition_list_t *known = new_list();
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        if (!p->fetching)
+            continue;
+        if (l && !rd_kafka_topic_partition_list_find(l, p->key.topic,
+                                                     p->key.partition))
+            continue;
+        rd_kafka_topic_partition_list_add(known, p->key.topic,
+                                          p->key.partition);
+        p->fetching = false;
+    }
+    log_error_of(g, "cannot unassign",
+                 rd_kafka_incremental_unassign(g->rk, known));
+    rd_kafka_topic_partition_list_destroy(known);
+}
+
+static void
+unassign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    if (cooperative(g)) {
+        unassign_some(g, l);
+        return;
+    }
+    for (struct part *p = g->parts; p; p = p->hh.next)
+        p->fetching = false;
+    const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, NULL);
+    if (rc)
+        log_code(g, "cannot unassign", rc);
+}
+
+void
+gen_stop(struct generation *g)
+{
+    g->stopped = true;
+    if (!g->joined)
+        return;
+    if (cooperative(g))
+        unassign_some(g, NULL);
+    else
+        assign_all(g);
+}
+
+/* ---- librdkafka's callbacks ---------------------------------------------- */
+
+static void
+own(struct generation *g, const rd_kafka_topic_partition_list_t *l,
+    enum part_state state)
+{
+    const int64_t now = clock_mono_ms();
+    for (int i = 0; i < l->cnt; i++) {
+        struct part *p = gen_part(g, l->elems[i].topic, l->elems[i].partition);
+        if (!p)
+            continue; /* no memory: stays unassigned, found by the next one */
+        p->state = state;
+        p->assigned_ms = now;
+        p->map_wanted = p->map_done = false;
+        p->mapped.known = false;
+        p->commit = p->commit_since = -1;
+        if (state == PART_WAITING)
+            p->lost = false;
+    }
+}
+
+static void
+on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    g->joined = true;
+    if (!g->stopped) {
+        own(g, l, PART_WAITING);
+        g->hooks.on_assign(g, l, g->hooks.arg);
+    }
+    gen_fetch(g);
+}
+
+static void
+on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    if (!g->stopped) {
+        const bool lost = rd_kafka_assignment_lost(g->rk) != 0;
+        g->hooks.on_revoke(g, l, lost, g->hooks.arg);
+        own(g, l, PART_NONE);
+    }
+    unassign(g, l);
+}
+
+static void
+rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+             rd_kafka_topic_partition_list_t *l, void *opaque)
+{
+    struct generation *g = opaque;
+    (void)rk;
+    if (atomic_load(&g->muted)) {
+        unassign(g, l);
+        return;
+    }
+    g->in_rebalance = true;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+        on_assign(g, l);
+    else
+        on_revoke(g, l);
+    g->in_rebalance = false;
+}
+
+static void
+commit_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+          rd_kafka_topic_partition_list_t *l, void *opaque)
+{
+    struct generation *g = opaque;
+    (void)rk;
+    if (!atomic_load(&g->muted))
+        g->hooks.on_commit(g, code, l, g->hooks.arg);
+}
+
+static void
+error_cb(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    struct generation *g = opaque;
+    (void)rk;
+    if (!atomic_load(&g->muted))
+        g->hooks.on_error(g, (rd_kafka_resp_err_t)code, reason, g->hooks.arg);
+}
+
+static void
+log_cb(const rd_kafka_t *rk, int level, const char *fac, const char *text)
+{
+    const struct generation *g = rd_kafka_opaque(rk);
+    if (g && !atomic_load(&g->muted) && g->hooks.on_log)
+        g->hooks.on_log(level, fac, text, g->hooks.log_arg);
+}
+
+/* ---- making -------------------------------------------------------------- */
+
+/* Where the group came from another cluster, an offset that is out of range
+ * must never mean "the end": that would skip what stands in between.  So what
+ * the application says of auto.offset.reset holds only for groups that are
+ * new. */
+static int
+never_skip(rd_kafka_conf_t *conf, struct err *err)
+{
+    return kconf_set(conf, "auto.offset.reset", "earliest", err);
+}
+
+static int
+set_all(rd_kafka_conf_t *conf, const struct props *p, struct err *err)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const int rc = kconf_set(conf, p->v[i].key, p->v[i].value, err);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int
+set_ours(rd_kafka_conf_t *conf, struct err *err)
+{
+    static const char *const ours[][2] = {
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"allow.auto.create.topics", "false"},
+        {"topic.metadata.refresh.interval.ms", "5000"},
+    };
+    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+        const int rc = kconf_set(conf, ours[i][0], ours[i][1], err);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+int
+gen_conf(const struct engine *e, const struct pt_cluster *cluster,
+         bool has_previous, rd_kafka_conf_t **out, struct err *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(e->template);
+    int rc = set_all(conf, &cluster->properties, err);
+    if (rc == 0)
+        rc = kconf_set(conf, "bootstrap.servers", cluster->bootstrap_servers,
+                       err);
+    if (rc == 0)
+        rc = set_ours(conf, err);
+    if (rc == 0 && has_previous)
+        rc = never_skip(conf, err);
+    if (rc != 0) {
+        rd_kafka_conf_destroy(conf);
+        return rc;
+    }
+    *out = conf;
+    return 0;
+}
+
+static int
+start_handle(struct generation *g, const struct engine *e,
+             const struct target *to, struct err *err)
+{
+    rd_kafka_conf_t *conf = NULL;
+    int rc = gen_conf(e, to->cluster, to->previous != NULL, &conf, err);
+    if (rc != 0)
+        return rc;
+    rd_kafka_conf_set_opaque(conf, g);
+    rd_kafka_conf_set_rebalance_cb(conf, rebalance_cb);
+    rd_kafka_conf_set_offset_commit_cb(conf, commit_cb);
+    rd_kafka_conf_set_error_cb(conf, error_cb);
+    rd_kafka_conf_set_log_cb(conf, log_cb);
+    rc = kafka_new_take(RD_KAFKA_CONSUMER, conf, &g->rk, err);
+    if (rc != 0)
+        return rc;
+    (void)rd_kafka_poll_set_consumer(g->rk); /* fails without a group only */
+    g->queue = rd_kafka_queue_get_consumer(g->rk);
+    return 0;
+}
+
+static void
+free_views(struct generation *g)
+{
+    for (size_t i = 0; i < g->n_views; i++) {
+        free(g->views[i].topic);
+        free(g->views[i].origin);
+        free(g->views[i].logical);
+    }
+    free(g->views);
+    g->views = NULL;
+    g->n_views = 0;
+}
+
+static void
+gen_free(struct generation *g)
+{
+    free_parts(g);
+    free_views(g);
+    free(g->cluster);
+    free(g->previous);
+    free(g);
+}
+
+int
+gen_new(const struct engine *e, const struct target *to,
+        const struct gen_hooks *hooks, struct generation **out, struct err *err)
+{
+    struct generation *g = calloc(1, sizeof(*g));
+    if (!g)
+        return err_nomem(err);
+    g->hooks = *hooks;
+    g->since = to->since;
+    atomic_init(&g->refs, 1);
+    g->cluster = strdup(to->cluster->name);
+    g->previous = to->previous ? strdup(to->previous) : NULL;
+    int rc = g->cluster && (g->previous || !to->previous) ? 0 : err_nomem(err);
+    if (rc == 0)
+        rc = start_handle(g, e, to, err);
+    if (rc != 0) {
+        gen_free(g);
+        return rc;
+    }
+    *out = g;
+    return 0;
+}
+
+/* ---- view ---------------------------------------------------------------- */
+
+static int
+add_view(struct generation *g, const struct pt_view *v, const char *logical)
+{
+    struct view *all = reallocarray(g->views, g->n_views + 1, sizeof(*all));
+    if (!all)
+        return ERR_NOMEM;
+    g->views = all;
+    all[g->n_views] = (struct view){.topic = strdup(v->topic),
+                                    .origin = strdup(v->origin),
+                                    .logical = strdup(logical)};
+    const struct view *mine = &all[g->n_views++];
+    return mine->topic && mine->origin && mine->logical ? 0 : ERR_NOMEM;
+}
+
+static bool
+view_is(const struct generation *g, const struct strlist *topics)
+{
+    if (g->n_views != topics->n)
+        return false;
+    for (size_t i = 0; i < topics->n; i++)
+        if (strcmp(g->views[i].topic, topics->v[i]) != 0)
+            return false;
+    return true;
+}
+
+static int
+list_view(const struct pt_answer *a, const struct strlist *topics,
+          struct strlist *physical)
+{
+    for (size_t i = 0; i < a->n_routes; i++) {
+        const struct pt_route *r = &a->routes[i];
+        if (!strlist_has(topics, r->topic))
+            continue;
+        for (size_t v = 0; v < r->n_view; v++)
+            if (strlist_add(physical, r->view[v].topic) != 0)
+                return ERR_NOMEM;
+    }
+    return 0;
+}
+
+static int
+set_view(struct generation *g, const struct pt_answer *a,
+         const struct strlist *topics)
+{
+    free_views(g);
+    for (size_t i = 0; i < a->n_routes; i++) {
+        const struct pt_route *r = &a->routes[i];
+        if (!strlist_has(topics, r->topic))
+            continue;
+        for (size_t v = 0; v < r->n_view; v++)
+            if (add_view(g, &r->view[v], r->topic) != 0)
+                return ERR_NOMEM;
+    }
+    return 0;
+}
+
+int
+gen_subscribe(struct generation *g, const struct pt_answer *a,
+              const struct strlist *topics, struct err *err)
+{
+    struct strlist physical = {0};
+    int rc = list_view(a, topics, &physical);
+    if (rc != 0 || view_is(g, &physical)) {
+        strlist_fini(&physical);
+        return rc ? err_nomem(err) : 0;
+    }
+    rc = set_view(g, a, topics);
+    rd_kafka_topic_partition_list_t *l = new_list();
+    for (size_t i = 0; i < physical.n; i++)
+        rd_kafka_topic_partition_list_add(l, physical.v[i],
+                                          RD_KAFKA_PARTITION_UA);
+    const rd_kafka_resp_err_t code =
+        rc == 0 ? rd_kafka_subscribe(g->rk, l) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_partition_list_destroy(l);
+    strlist_fini(&physical);
+    if (rc != 0)
+        return err_nomem(err);
+    return code ? err_kafka(err, code, "cannot subscribe on cluster %s",
+                            g->cluster)
+                : 0;
+}
+
+const struct view *
+gen_view(const struct generation *g, const char *physical)
+{
+    for (size_t i = 0; i < g->n_views; i++)
+        if (strcmp(g->views[i].topic, physical) == 0)
+            return &g->views[i];
+    return NULL;
+}
+
+/* ---- polling ------------------------------------------------------------- */
+
+static struct part *
+deliverable(struct generation *g, const rd_kafka_message_t *m)
+{
+    struct part *p = gen_find(g, rd_kafka_topic_name(m->rkt), m->partition);
+    if (!p || p->state != PART_RUNNING || g->stopped)
+        return NULL;
+    return m->offset >= p->next ? p : NULL;
+}
+
+rd_kafka_message_t *
+gen_poll(struct generation *g, int timeout_ms, struct part **part)
+{
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
+    while (m && !m->err) {
+        *part = deliverable(g, m);
+        if (*part)
+            return m;
+        rd_kafka_message_destroy(m);
+        m = rd_kafka_consumer_poll(g->rk, 0);
+    }
+    *part = NULL;
+    return m;
+}
+
+void
+gen_serve(struct generation *g)
+{
+    for (;;) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, 0);
+        if (!m)
+            return;
+        if (m->err)
+            log_code(g, "consumer error", m->err);
+        rd_kafka_message_destroy(m);
+    }
+}
+
+/* ---- commits ------------------------------------------------------------- */
+
+bool
+gen_add_commit(const struct generation *g, rd_kafka_topic_partition_list_t *l,
+               const char *topic, int32_t partition, int64_t offset)
+{
+    char text[64];
+    handover_metadata(g->since, text, sizeof(text));
+    rd_kafka_topic_partition_t *p =
+        rd_kafka_topic_partition_list_add(l, topic, partition);
+    p->offset = offset;
+    p->metadata = strdup(text);
+    p->metadata_size = p->metadata ? strlen(text) : 0;
+    return p->metadata != NULL;
+}
+
+rd_kafka_resp_err_t
+gen_commit(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    return rd_kafka_commit(g->rk, l, 1);
+}
+
+static rd_kafka_resp_err_t
+partition_error(const rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; l && i < l->cnt; i++)
+        if (l->elems[i].err)
+            return l->elems[i].err;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t
+gen_commit_wait(struct generation *g, const rd_kafka_topic_partition_list_t *l,
+                int timeout_ms)
+{
+    rd_kafka_queue_t *answer = rd_kafka_queue_new(g->rk);
+    rd_kafka_resp_err_t code =
+        rd_kafka_commit_queue(g->rk, l, answer, NULL, NULL);
+    rd_kafka_event_t *e = code ? NULL : rd_kafka_queue_poll(answer, timeout_ms);
+    if (e) {
+        code = rd_kafka_event_error(e);
+        if (!code)
+            code = partition_error(rd_kafka_event_topic_partition_list(e));
+        rd_kafka_event_destroy(e);
+    } else if (!code) {
+        code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    rd_kafka_queue_destroy(answer);
+    return code;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void
+end_handle(void *arg)
+{
+    struct generation *g = arg;
+    reaper_close_handle(g->rk, g->queue);
+    gen_free(g);
+}
+
+void
+gen_ref(struct generation *g)
+{
+    atomic_fetch_add(&g->refs, 1);
+}
+
+void
+gen_unref(struct generation *g)
+{
+    if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
+        return;
+    reaper_run(g->reaper, end_handle, g);
+}
+
+void
+gen_close_take(struct generation *g, struct reaper *r)
+{
+    if (!g)
+        return;
+    atomic_store(&g->muted, true);
+    g->reaper = r;
+    reaper_expect(r);
+    gen_unref(g);
+}

@@ -1,0 +1,148 @@
+/*
+ * A generation: one librdkafka consumer handle bound to one cluster in one
+ * residency, with what is known of each of its partitions.
+ *
+ * The application's thread owns a generation until gen_close_take(); then it
+ * is closed and destroyed by a thread of its own, because destroying blocks
+ * for as long as the application holds one of its messages.  Queries on the
+ * worker hold a reference meanwhile.
+ */
+#ifndef SHUNT_SDK_GENERATION_H
+#define SHUNT_SDK_GENERATION_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "common/base/err.h"
+#include "common/base/strs.h"
+#include "sdk/src/engine.h"
+#include "sdk/src/handover.h"
+#include "sdk/src/reaper.h"
+
+#define TOPIC_MAX 249 /* Kafka's limit for topic names */
+
+enum part_state {
+    PART_NONE,    /* not ours; until an ASSIGN names it */
+    PART_WAITING, /* ours, its start is not known; until it is, or REVOKE */
+    PART_RUNNING, /* ours and fetched; until REVOKE */
+};
+
+struct part_key {
+    int32_t partition;
+    char topic[TOPIC_MAX + 1];
+};
+
+struct part {
+    struct part_key key;
+    enum part_state state;
+    bool lost;         /* taken away without a chance to commit */
+    bool fetching;     /* part of librdkafka's assignment */
+    bool map_wanted;   /* a translation must be asked for */
+    bool map_done;     /* it has been answered, or cannot be */
+    int64_t start;     /* an offset or one of librdkafka's logical ones */
+    int64_t next;      /* to be delivered next; -1: not known yet */
+    int64_t finished;  /* next after the last one finished; -1: none */
+    int64_t committed; /* last committed by us here; -1: none */
+    int64_t commit;    /* found on the cluster; -1: none */
+    int64_t commit_since;
+    int64_t assigned_ms; /* clock_mono_ms of the ASSIGN */
+    struct mapped mapped;
+    UT_hash_handle hh;
+};
+
+/* A physical topic of the view. */
+struct view {
+    char *topic, *origin, *logical;
+};
+
+struct generation;
+
+/* Called on the thread that polls. */
+struct gen_hooks {
+    void (*on_assign)(struct generation *g,
+                      const rd_kafka_topic_partition_list_t *l, void *arg);
+    /* Before the partitions are given back. */
+    void (*on_revoke)(struct generation *g,
+                      const rd_kafka_topic_partition_list_t *l, bool lost,
+                      void *arg);
+    void (*on_commit)(struct generation *g, rd_kafka_resp_err_t code,
+                      rd_kafka_topic_partition_list_t *l, void *arg);
+    void (*on_error)(struct generation *g, rd_kafka_resp_err_t code,
+                     const char *text, void *arg);
+    /* Any thread. */
+    void (*on_log)(int level, const char *fac, const char *text, void *arg);
+    void *arg;     /* of the first four */
+    void *log_arg; /* of on_log */
+};
+
+struct generation {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue; /* the consumer queue, for waking a poll */
+    char *cluster;
+    char *previous; /* cluster of the residency before; NULL: none */
+    int64_t since;
+    struct view *views;
+    size_t n_views;
+    struct part *parts;
+    bool joined;         /* had its first ASSIGN */
+    bool stopped;        /* delivers nothing and takes no partition any more */
+    bool in_rebalance;   /* inside the callback of librdkafka */
+    int64_t close_at_ms; /* when stopped */
+    struct gen_hooks hooks;
+    struct reaper *reaper; /* once closing */
+    atomic_bool muted;     /* abandoned or closing: hooks are not called */
+    atomic_int refs;
+};
+
+/* The configuration of a handle on `cluster`; the caller's. */
+MUST_CHECK int gen_conf(const struct engine *e,
+                        const struct pt_cluster *cluster, bool has_previous,
+                        rd_kafka_conf_t **out, struct err *err);
+MUST_CHECK int gen_new(const struct engine *e, const struct target *to,
+                       const struct gen_hooks *hooks, struct generation **out,
+                       struct err *err);
+/* Subscribes to every physical topic of the view of `topics` in the answer,
+ * when that differs from what it is subscribed to. */
+MUST_CHECK int gen_subscribe(struct generation *g, const struct pt_answer *a,
+                             const struct strlist *topics, struct err *err);
+const struct view *gen_view(const struct generation *g, const char *physical);
+
+/* A record of a running partition that is to be delivered, or an error; serves
+ * callbacks.  *part is set with a record. */
+rd_kafka_message_t *gen_poll(struct generation *g, int timeout_ms,
+                             struct part **part);
+/* Serves callbacks; drops records. */
+void gen_serve(struct generation *g);
+
+struct part *gen_find(struct generation *g, const char *topic,
+                      int32_t partition);
+/* Makes it when it is not there; NULL: no memory. */
+struct part *gen_part(struct generation *g, const char *topic,
+                      int32_t partition);
+/* Fetches every RUNNING partition at its `next`, or `start`. */
+void gen_fetch(struct generation *g);
+/* Fetches nothing any more, but stays a member. */
+void gen_stop(struct generation *g);
+
+/* Appends with this residency's metadata; false: no memory. */
+bool gen_add_commit(const struct generation *g,
+                    rd_kafka_topic_partition_list_t *l, const char *topic,
+                    int32_t partition, int64_t offset);
+/* The outcome comes to on_commit. */
+rd_kafka_resp_err_t gen_commit(struct generation *g,
+                               const rd_kafka_topic_partition_list_t *l);
+rd_kafka_resp_err_t gen_commit_wait(struct generation *g,
+                                    const rd_kafka_topic_partition_list_t *l,
+                                    int timeout_ms);
+
+void gen_ref(struct generation *g);
+/* The last reference of a generation that was handed to gen_close_take()
+ * starts its end. NULL allowed. */
+void gen_unref(struct generation *g);
+/* Leaves the group and destroys the handle in the background. NULL allowed. */
+void gen_close_take(struct generation *g, struct reaper *r);
+
+#endif
