@@ -25,6 +25,7 @@ class Clusters(ABC):
     b: str
 
     def __init__(self, folder: Path, build: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.build = build
         self.replication: Proc | None = None
