@@ -365,6 +365,22 @@ START_TEST(an_untrue_reading_is_found)
 }
 END_TEST
 
+START_TEST(an_untrue_place_does_not_hide_a_doubled_one)
+{
+    write_all();
+    read_all_but(-1);
+    put_read_at(m.r2, 40, "b", "a.orders", 0, 17);
+    put_read_at(m.r2, 41, "b", "a.orders", 1, 17); /* there stands 5 */
+    put_dumped("a.orders", 0, 17);
+    put_dumped("a.orders", 1, 5);
+    put_ranges("a.orders", 2);
+    (void)fputs("E 1 1 done\n", m.dump);
+    const struct verdict *v = judged(1);
+    expect(v, 0, 2, 0);
+    ck_assert_int_eq(v->written_twice, 0);
+}
+END_TEST
+
 START_TEST(order_on_the_survivor_is_checked)
 {
     write_all();
@@ -671,6 +687,7 @@ add_faults(Suite *s)
     tcase_add_test(tc, unacknowledged_on_the_survivor_is_told_apart);
     tcase_add_test(tc, an_untrue_acknowledgement_is_found);
     tcase_add_test(tc, an_untrue_reading_is_found);
+    tcase_add_test(tc, an_untrue_place_does_not_hide_a_doubled_one);
     tcase_add_test(tc, order_on_the_survivor_is_checked);
     tcase_add_test(tc, reports_are_counted);
     tcase_add_test(tc, what_nobody_wrote_is_foreign);
