@@ -27,7 +27,7 @@
 
 struct conf {
     char *listen, *log_level;
-    bool check, help, version;
+    bool check, help, help_options, version;
 };
 
 static const struct opt options[] = {
@@ -39,6 +39,8 @@ static const struct opt options[] = {
      "LEVEL", "error, warn, info or debug"},
     {"help", OPT_BOOL, offsetof(struct conf, help), "false", 0, 0, "",
      "show this text"},
+    {"help-options", OPT_BOOL, offsetof(struct conf, help_options), "false", 0,
+     0, "", "show the options as a markdown table"},
     {"version", OPT_BOOL, offsetof(struct conf, version), "false", 0, 0, "",
      "show the version"},
     {0},
@@ -296,7 +298,7 @@ parse(struct program *p, int argc, char **argv, const char **file,
     int rc = opt_defaults(options, &p->conf, err);
     if (rc == 0)
         rc = parse_words(p, argc, argv, file, err);
-    if (rc != 0 || p->conf.help || p->conf.version)
+    if (rc != 0 || p->conf.help || p->conf.help_options || p->conf.version)
         return rc;
     const int level = log_level_of(p->conf.log_level);
     if (level < 0)
@@ -319,6 +321,8 @@ replicator_run(int argc, char **argv)
     int rc = parse(&p, argc, argv, &file, &err);
     if (rc == 0 && p.conf.help) {
         usage(stdout);
+    } else if (rc == 0 && p.conf.help_options) {
+        opt_markdown(options, stdout);
     } else if (rc == 0 && p.conf.version) {
         (void)printf("shunt-replicator %s\n", SHUNT_VERSION);
     } else if (rc == 0) {

@@ -69,28 +69,33 @@ settings_flow(const struct settings *s, const char *source, const char *target)
     return NULL;
 }
 
-/* The longest alias that stands before `mark` in the key. */
+/* Aliases may hold dots and begin alike: the longest that fits is meant. */
 static struct item
 locate(struct settings *s, const struct property *p)
 {
     struct item it = {.p = p, .level = LEVEL_TOP, .key = p->key};
+    size_t best = 0;
     for (size_t i = 0; i < s->n_flows; i++) {
         const size_t len = strlen(s->flows[i].name);
-        if (strncmp(p->key, s->flows[i].name, len) != 0 || p->key[len] != '.')
+        if (len <= best || strncmp(p->key, s->flows[i].name, len) != 0 ||
+            p->key[len] != '.')
             continue;
+        best = len;
         it.level = LEVEL_FLOW;
         it.flow = &s->flows[i];
         it.key = p->key + len + 1;
-        return it;
     }
+    if (it.level == LEVEL_FLOW)
+        return it;
     for (const char *dot = strchr(p->key, '.'); dot;
          dot = strchr(dot + 1, '.')) {
-        it.cluster = cluster_of(s, p->key, (size_t)(dot - p->key));
-        if (!it.cluster)
+        struct cluster_settings *c =
+            cluster_of(s, p->key, (size_t)(dot - p->key));
+        if (!c)
             continue;
         it.level = LEVEL_CLUSTER;
+        it.cluster = c;
         it.key = dot + 1;
-        return it;
     }
     return it;
 }
