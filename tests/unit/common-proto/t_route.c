@@ -1,0 +1,532 @@
+/*
+ * Messages of the route service: what goes in comes out, and every refusal
+ * names the field and the value.  JSON is written with ' for ".
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/js.h"
+#include "common/proto/route.h"
+
+static struct json_t *
+json_of(const char *text)
+{
+    char *copy = strdup(text);
+    struct json_t *j = NULL;
+    struct err err;
+    for (char *p = copy; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    ck_assert_msg(js_parse(copy, strlen(copy), &j, &err) == 0, "%s: %s", text,
+                  err.text);
+    free(copy);
+    return j;
+}
+
+static void
+assert_json(struct json_t *got_taken, const char *wanted)
+{
+    struct json_t *w = json_of(wanted);
+    char *a = js_dump(got_taken);
+    char *b = js_dump(w);
+    ck_assert_str_eq(a, b);
+    free(a);
+    free(b);
+    js_free(w);
+    js_free(got_taken);
+}
+
+/* ---- refusals ------------------------------------------------------------ */
+
+struct refusal {
+    const char *json;
+    int code;
+    const char *field;
+    const char *value;
+};
+
+static void
+assert_refused(int rc, const struct err *err, const struct refusal *r)
+{
+    ck_assert_msg(rc == r->code, "%s: %s (%s)", r->json, err_name(rc),
+                  rc ? err->text : "");
+    ck_assert_str_eq(err->field, r->field);
+    ck_assert_str_eq(err->value, r->value);
+    ck_assert_msg(strstr(err->text, err->field) != NULL, "%s", err->text);
+}
+
+static const struct refusal bad_clusters[] = {
+    {"'a'", ERR_INVALID, "cluster", "\"a\""},
+    {"{'bootstrap.servers':'h:1'}", ERR_INVALID, "cluster.name", ""},
+    {"{'name':'','bootstrap.servers':'h:1'}", ERR_INVALID, "cluster.name", ""},
+    {"{'name':'a.b','bootstrap.servers':'h:1'}", ERR_INVALID, "cluster.name",
+     "a.b"},
+    {"{'name':7,'bootstrap.servers':'h:1'}", ERR_INVALID, "cluster.name", "7"},
+    {"{'name':'a'}", ERR_INVALID, "cluster.bootstrap.servers", ""},
+    {"{'name':'a','bootstrap.servers':' , '}", ERR_INVALID,
+     "cluster.bootstrap.servers", " , "},
+    {"{'name':'a','bootstrap.servers':'h:1,h2'}", ERR_INVALID,
+     "cluster.bootstrap.servers", "h2"},
+    {"{'name':'a','bootstrap.servers':'h:0'}", ERR_INVALID,
+     "cluster.bootstrap.servers", "h:0"},
+    {"{'name':'a','bootstrap.servers':'h:65536'}", ERR_INVALID,
+     "cluster.bootstrap.servers", "h:65536"},
+    {"{'name':'a','bootstrap.servers':':9092'}", ERR_INVALID,
+     "cluster.bootstrap.servers", ":9092"},
+    {"{'name':'a','bootstrap.servers':'http://h:9092'}", ERR_INVALID,
+     "cluster.bootstrap.servers", "http://h:9092"},
+    {"{'name':'a','bootstrap.servers':'h:1','color':'red'}", ERR_INVALID,
+     "cluster.color", "\"red\""},
+    {"{'name':'a','bootstrap.servers':'h:1','properties':[]}", ERR_INVALID,
+     "cluster.properties", "[]"},
+    {"{'name':'a','bootstrap.servers':'h:1','properties':{'x':[1]}}",
+     ERR_INVALID, "cluster.properties.x", "[1]"},
+    {"{'name':'a','bootstrap.servers':'h:1','properties':"
+     "{'bootstrap.servers':'x:1'}}",
+     ERR_INVALID, "cluster.properties.bootstrap.servers", "x:1"},
+};
+
+START_TEST(cluster_refused)
+{
+    const struct refusal *r = &bad_clusters[_i];
+    struct json_t *j = json_of(r->json);
+    struct pt_cluster c;
+    struct err err;
+    assert_refused(pt_cluster_decode(j, "cluster", &c, &err), &err, r);
+    js_free(j);
+}
+END_TEST
+
+static const struct refusal bad_flows[] = {
+    {"{'target':'b'}", ERR_INVALID, "flow.source", ""},
+    {"{'source':'a'}", ERR_INVALID, "flow.target", ""},
+    {"{'source':'a','target':'a'}", ERR_INVALID, "flow.target", "a"},
+    {"{'source':'a','target':'b>'}", ERR_INVALID, "flow.target", "b>"},
+    {"{'source':'a','target':'b','policy':'legacy'}", ERR_INVALID,
+     "flow.policy", "legacy"},
+    {"{'source':'a','target':'b','separator':''}", ERR_INVALID,
+     "flow.separator", ""},
+    {"{'source':'a','target':'b','separator':'/'}", ERR_INVALID,
+     "flow.separator", "/"},
+    {"{'source':'a','target':'b','offset-syncs.topic.location':'x'}",
+     ERR_INVALID, "flow.offset-syncs.topic.location", "x"},
+    {"{'source':'a','target':'b','mappers':['http://h:1','h:2']}", ERR_INVALID,
+     "flow.mappers[1]", "h:2"},
+    {"{'source':'a','target':'b','mappers':[1]}", ERR_INVALID,
+     "flow.mappers[0]", "1"},
+    {"{'source':'a','target':'b','via':'c'}", ERR_INVALID, "flow.via", "\"c\""},
+};
+
+START_TEST(flow_refused)
+{
+    const struct refusal *r = &bad_flows[_i];
+    struct json_t *j = json_of(r->json);
+    struct pt_flow f;
+    struct err err;
+    assert_refused(pt_flow_decode(j, "flow", &f, &err), &err, r);
+    js_free(j);
+}
+END_TEST
+
+static const struct refusal bad_rules[] = {
+    {"{'cluster':'a'}", ERR_INVALID, "rule.id", ""},
+    {"{'id':'','cluster':'a'}", ERR_INVALID, "rule.id", ""},
+    {"{'id':'a b','cluster':'a'}", ERR_INVALID, "rule.id", "a b"},
+    {"{'id':'r'}", ERR_INVALID, "rule.cluster", ""},
+    {"{'id':'r','cluster':'*'}", ERR_INVALID, "rule.cluster", "*"},
+    {"{'id':'r','cluster':'a','priority':2147483648}", ERR_INVALID,
+     "rule.priority", "2147483648"},
+    {"{'id':'r','cluster':'a','priority':'high'}", ERR_INVALID, "rule.priority",
+     "\"high\""},
+    {"{'id':'r','cluster':'a','enabled':1}", ERR_INVALID, "rule.enabled", "1"},
+    {"{'id':'r','cluster':'a','match':[]}", ERR_INVALID, "rule.match", "[]"},
+    {"{'id':'r','cluster':'a','match':{'topics':'x'}}", ERR_INVALID,
+     "rule.match.topics", "\"x\""},
+    {"{'id':'r','cluster':'a','match':{'topic':''}}", ERR_INVALID,
+     "rule.match.topic", ""},
+    {"{'id':'r','cluster':'a','match':{'topic':['x','[a]']}}", ERR_INVALID,
+     "rule.match.topic[1]", "[a]"},
+    {"{'id':'r','cluster':'a','match':{'topic':['x',3]}}", ERR_INVALID,
+     "rule.match.topic[1]", "3"},
+    {"{'id':'r','cluster':'a','match':{'topic':[]}}", ERR_INVALID,
+     "rule.match.topic", "[]"},
+    {"{'id':'r','cluster':'a','match':{'cluster.code':'x\\\\'}}", ERR_INVALID,
+     "rule.match.cluster.code", "x\\"},
+    {"{'id':'r','cluster':'a','match':{'group':['[']}}", ERR_INVALID,
+     "rule.match.group[0]", "["},
+    {"{'id':'r','cluster':'a','match':{'client.id':']'}}", ERR_INVALID,
+     "rule.match.client.id", "]"},
+    {"{'id':'r','cluster':'a','match':{'role':'reader'}}", ERR_INVALID,
+     "rule.match.role", "reader"},
+    {"{'id':'r','cluster':'a','match':{'attributes':{'k':'['}}}", ERR_INVALID,
+     "rule.match.attributes.k", "["},
+    {"{'id':'r','cluster':'a','match':{'attributes':{'k':['x','']}}}",
+     ERR_INVALID, "rule.match.attributes.k[1]", ""},
+    {"{'id':'r','cluster':'a','match':{'attributes':{'k':null}}}", ERR_INVALID,
+     "rule.match.attributes.k", "null"},
+    {"{'id':'r','cluster':'a','match':{'attributes':{'':'x'}}}", ERR_INVALID,
+     "rule.match.attributes", ""},
+    {"{'id':'r','cluster':'a','colour':1}", ERR_INVALID, "rule.colour", "1"},
+    {"{'id':'r','cluster':'a','share':0.5}", ERR_UNSUPPORTED, "rule.share",
+     "0.5"},
+    {"{'id':'r','cluster':'a','valid_from':1}", ERR_UNSUPPORTED,
+     "rule.valid_from", "1"},
+    {"{'id':'r','cluster':'a','valid_until':1}", ERR_UNSUPPORTED,
+     "rule.valid_until", "1"},
+    {"{'id':'r','cluster':'a','fence':true}", ERR_UNSUPPORTED, "rule.fence",
+     "true"},
+    {"{'id':'r','cluster':'a','properties':{}}", ERR_UNSUPPORTED,
+     "rule.properties", "{}"},
+    {"{'id':'r','cluster':'a','match':{'not':{}}}", ERR_UNSUPPORTED,
+     "rule.match.not", "{}"},
+};
+
+START_TEST(rule_refused)
+{
+    const struct refusal *r = &bad_rules[_i];
+    struct json_t *j = json_of(r->json);
+    struct pt_rule rule;
+    struct err err;
+    assert_refused(pt_rule_decode(j, "rule", &rule, &err), &err, r);
+    js_free(j);
+}
+END_TEST
+
+static const struct refusal bad_identities[] = {
+    {"{'role':'consumer'}", ERR_INVALID, "identity.cluster.code", ""},
+    {"{'cluster.code':'','role':'consumer'}", ERR_INVALID,
+     "identity.cluster.code", ""},
+    {"{'cluster.code':'c'}", ERR_INVALID, "identity.role", ""},
+    {"{'cluster.code':'c','role':'both'}", ERR_INVALID, "identity.role",
+     "both"},
+    {"{'cluster.code':'c','role':'producer','topics':['x','']}", ERR_INVALID,
+     "identity.topics[1]", ""},
+    {"{'cluster.code':'c','role':'producer','topics':{'x':1}}", ERR_INVALID,
+     "identity.topics", "{\"x\":1}"},
+    {"{'cluster.code':'c','role':'producer','group':1}", ERR_INVALID,
+     "identity.group", "1"},
+    {"{'cluster.code':'c','role':'producer','attributes':{'k':{}}}",
+     ERR_INVALID, "identity.attributes.k", "{}"},
+    {"{'cluster.code':'c','role':'producer','topic':'x'}", ERR_INVALID,
+     "identity.topic", "\"x\""},
+};
+
+START_TEST(identity_refused)
+{
+    const struct refusal *r = &bad_identities[_i];
+    struct json_t *j = json_of(r->json);
+    struct pt_identity id;
+    struct err err;
+    assert_refused(pt_identity_decode(j, "identity", &id, &err), &err, r);
+    js_free(j);
+}
+END_TEST
+
+#define TAIL          "'clusters':[{'name':'a','bootstrap.servers':'h:1'}],'flows':[]}"
+#define ROUTE(fields) "{'revision':3,'routes':[{'topic':'t'," fields "}]," TAIL
+
+static const struct refusal bad_answers[] = {
+    {"{'routes':[]," TAIL, ERR_INVALID, "revision", ""},
+    {"{'revision':-1,'routes':[]," TAIL, ERR_INVALID, "revision", "-1"},
+    {"{'revision':3," TAIL, ERR_INVALID, "routes", ""},
+    {"{'revision':3,'routes':{}," TAIL, ERR_INVALID, "routes", "{}"},
+    {"{'revision':3,'routes':[7]," TAIL, ERR_INVALID, "routes[0]", "7"},
+    {"{'revision':3,'routes':[],'clusters':[]}", ERR_INVALID, "flows", ""},
+    {"{'revision':3,'routes':[],'flows':[]}", ERR_INVALID, "clusters", ""},
+    {"{'revision':3,'routes':[],'x':1," TAIL, ERR_INVALID, "x", "1"},
+    {ROUTE("'cluster':'b','rule':'r','since':1,'view':[]"), ERR_INVALID,
+     "routes[0].cluster", "b"},
+    {ROUTE("'cluster':'..','rule':'r','since':1,'view':[]"), ERR_INVALID,
+     "routes[0].cluster", ".."},
+    {ROUTE("'cluster':'a','since':1,'view':[]"), ERR_INVALID, "routes[0].rule",
+     "null"},
+    {ROUTE("'cluster':'a','rule':'r','since':0,'view':[]"), ERR_INVALID,
+     "routes[0].since", "0"},
+    {ROUTE("'cluster':'a','rule':'r','since':-4,'view':[]"), ERR_INVALID,
+     "routes[0].since", "-4"},
+    {ROUTE("'cluster':'a','rule':'r','since':1"), ERR_INVALID, "routes[0].view",
+     ""},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[{'topic':'t'}]"),
+     ERR_INVALID, "routes[0].view[0].origin", ""},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':"
+           "[{'topic':'','origin':'a'}]"),
+     ERR_INVALID, "routes[0].view[0].topic", ""},
+    {ROUTE("'cluster':null,'rule':null,'since':0,'view':"
+           "[{'topic':'t','origin':'a'}]"),
+     ERR_INVALID, "routes[0].view", "t"},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'previous':'?'"),
+     ERR_INVALID, "routes[0].previous", "?"},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'hint':0"),
+     ERR_INVALID, "routes[0].hint", "0"},
+    {"{'revision':3,'routes':[],'clusters':[{'name':'a'}],'flows':[]}",
+     ERR_INVALID, "clusters[0].bootstrap.servers", ""},
+    {"{'revision':3,'routes':[],'clusters':[],'flows':[{'source':'a'}]}",
+     ERR_INVALID, "flows[0].target", ""},
+};
+
+START_TEST(answer_refused)
+{
+    const struct refusal *r = &bad_answers[_i];
+    struct json_t *j = json_of(r->json);
+    struct pt_answer a;
+    struct err err;
+    assert_refused(pt_answer_decode(j, &a, &err), &err, r);
+    js_free(j);
+}
+END_TEST
+
+static const struct refusal bad_reports[] = {
+    {"{'revision':1,'state':'running'}", ERR_INVALID, "instance", ""},
+    {"{'instance':'i','state':'running'}", ERR_INVALID, "revision", ""},
+    {"{'instance':'i','revision':1}", ERR_INVALID, "state", ""},
+    {"{'instance':'i','revision':1,'state':'fine'}", ERR_INVALID, "state",
+     "fine"},
+    {"{'instance':'i','revision':1,'state':'stuck','switch_ms':-2}",
+     ERR_INVALID, "switch_ms", "-2"},
+    {"{'instance':'i','revision':1,'state':'stuck','lag':2}", ERR_INVALID,
+     "lag", "2"},
+};
+
+START_TEST(report_refused)
+{
+    const struct refusal *r = &bad_reports[_i];
+    struct json_t *j = json_of(r->json);
+    struct pt_report report;
+    struct err err;
+    assert_refused(pt_report_decode(j, &report, &err), &err, r);
+    js_free(j);
+}
+END_TEST
+
+/* ---- round trips --------------------------------------------------------- */
+
+#define CLUSTER                                                                \
+    "{'name':'a-1_B','bootstrap.servers':'h1:9092,[::1]:9093',"                \
+    "'properties':{'security.protocol':'ssl','x':'true'}}"
+#define FLOW                                                                   \
+    "{'source':'a','target':'b','policy':'identity','separator':'-',"          \
+    "'offset-syncs.topic.location':'target','mappers':['http://h:1',"          \
+    "'https://h:2']}"
+#define RULE                                                                   \
+    "{'id':'orders-dr','priority':-100,'enabled':false,'match':"               \
+    "{'cluster.code':['orders'],'role':['cons*'],'topic':['orders',"           \
+    "'orders-*'],'group':['billing'],'client.id':['*'],"                       \
+    "'attributes':{'flink.id':['1234'],'zone':['a','b?']}},"                   \
+    "'cluster':'a','comment':'why'}"
+#define IDENTITY                                                               \
+    "{'cluster.code':'orders','role':'consumer','topics':['orders','x'],"      \
+    "'group':'billing','client.id':'c1','attributes':{'flink.id':'1234'}}"
+#define ANSWER                                                                 \
+    "{'revision':12,'routes':[{'topic':'orders','cluster':'b',"                \
+    "'rule':'orders-dr','since':12,'previous':'a','view':"                     \
+    "[{'topic':'orders','origin':'b'},{'topic':'a.orders','origin':'a'}]},"    \
+    "{'topic':'x','cluster':null,'rule':null,'since':0,'previous':null,"       \
+    "'view':[]}],"                                                             \
+    "'clusters':[{'name':'b','bootstrap.servers':'h:1','properties':{}}],"     \
+    "'flows':[" FLOW "]}"
+#define CLIENT                                                                 \
+    "{'instance':'h-1-2','name':'billing','version':'0.1.0','host':'h7',"      \
+    "'pid':4711}"
+#define REPORT                                                                 \
+    "{'instance':'h-1-2','revision':12,'cluster':'b','state':'running',"       \
+    "'detail':null,'since':12,'switch_ms':41,'reread_bound':0}"
+
+START_TEST(cluster_round_trip)
+{
+    struct json_t *j = json_of(CLUSTER);
+    struct pt_cluster c;
+    ck_assert_int_eq(pt_cluster_decode(j, "", &c, NULL), 0);
+    assert_json(pt_cluster_encode(&c), CLUSTER);
+    pt_cluster_fini(&c);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(flow_round_trip)
+{
+    struct json_t *j = json_of(FLOW);
+    struct pt_flow f;
+    ck_assert_int_eq(pt_flow_decode(j, "", &f, NULL), 0);
+    assert_json(pt_flow_encode(&f), FLOW);
+    pt_flow_fini(&f);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(flow_defaults)
+{
+    struct json_t *j = json_of("{'source':'a','target':'b'}");
+    struct pt_flow f;
+    ck_assert_int_eq(pt_flow_decode(j, "", &f, NULL), 0);
+    ck_assert_str_eq(f.policy, "default");
+    ck_assert_str_eq(f.separator, ".");
+    ck_assert_str_eq(f.syncs_location, "source");
+    ck_assert_uint_eq(f.mappers.n, 0);
+    pt_flow_fini(&f);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(rule_round_trip)
+{
+    struct json_t *j = json_of(RULE);
+    struct pt_rule r;
+    ck_assert_int_eq(pt_rule_decode(j, "", &r, NULL), 0);
+    ck_assert_uint_eq(r.match.n_attrs, 2);
+    ck_assert(!r.enabled);
+    assert_json(pt_rule_encode(&r), RULE);
+    pt_rule_fini(&r);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(rule_defaults)
+{
+    struct json_t *j =
+        json_of("{'id':'r','cluster':'a','match':{'topic':'one'}}");
+    struct pt_rule r;
+    ck_assert_int_eq(pt_rule_decode(j, "", &r, NULL), 0);
+    ck_assert(r.enabled);
+    ck_assert_int_eq(r.priority, 0);
+    ck_assert_str_eq(r.comment, "");
+    ck_assert_uint_eq(r.match.topic.n, 1);
+    ck_assert_str_eq(r.match.topic.v[0], "one");
+    pt_rule_fini(&r);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(identity_round_trip)
+{
+    struct json_t *j = json_of(IDENTITY);
+    struct pt_identity i;
+    ck_assert_int_eq(pt_identity_decode(j, "", &i, NULL), 0);
+    assert_json(pt_identity_encode(&i), IDENTITY);
+    pt_identity_fini(&i);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(identity_small)
+{
+    struct json_t *j = json_of("{'cluster.code':'c','role':'producer',"
+                               "'group':null,'topics':[]}");
+    struct pt_identity i;
+    ck_assert_int_eq(pt_identity_decode(j, "", &i, NULL), 0);
+    ck_assert_ptr_null(i.group);
+    ck_assert_ptr_null(i.client_id);
+    assert_json(pt_identity_encode(&i),
+                "{'cluster.code':'c','role':'producer','topics':[]}");
+    pt_identity_fini(&i);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(answer_round_trip)
+{
+    struct json_t *j = json_of(ANSWER);
+    struct pt_answer a;
+    ck_assert_int_eq(pt_answer_decode(j, &a, NULL), 0);
+    ck_assert_ptr_nonnull(pt_answer_cluster(&a, "b"));
+    ck_assert_ptr_null(pt_answer_cluster(&a, "a"));
+    ck_assert_ptr_null(a.routes[1].cluster);
+    assert_json(pt_answer_encode(&a), ANSWER);
+    pt_answer_fini(&a);
+    js_free(j);
+}
+END_TEST
+
+/* What is cut off anywhere, or has a byte changed, is refused or decoded; it
+ * never does harm (run it under sanitizers). */
+START_TEST(answer_mangled)
+{
+    struct json_t *whole = json_of(ANSWER);
+    char *text = js_dump(whole);
+    const size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        static const char with[] = "0\"[{}],x";
+        const char kept = text[i];
+        for (const char *w = with; *w; w++) {
+            struct json_t *j = NULL;
+            struct pt_answer a;
+            text[i] = *w;
+            if (js_parse(text, len, &j, NULL) == 0 &&
+                pt_answer_decode(j, &a, NULL) == 0)
+                pt_answer_fini(&a);
+            js_free(j);
+        }
+        text[i] = kept;
+    }
+    free(text);
+    js_free(whole);
+}
+END_TEST
+
+START_TEST(client_round_trip)
+{
+    struct json_t *j = json_of(CLIENT);
+    struct pt_client c;
+    ck_assert_int_eq(pt_client_decode(j, "", &c, NULL), 0);
+    assert_json(pt_client_encode(&c), CLIENT);
+    pt_client_fini(&c);
+    js_free(j);
+}
+END_TEST
+
+START_TEST(client_refused)
+{
+    struct json_t *j = json_of("{'instance':'','pid':1}");
+    struct pt_client c;
+    struct err err;
+    ck_assert_int_eq(pt_client_decode(j, "client", &c, &err), ERR_INVALID);
+    ck_assert_str_eq(err.field, "client.instance");
+    js_free(j);
+}
+END_TEST
+
+START_TEST(report_round_trip)
+{
+    struct json_t *j = json_of(REPORT);
+    struct pt_report r;
+    ck_assert_int_eq(pt_report_decode(j, &r, NULL), 0);
+    assert_json(pt_report_encode(&r), REPORT);
+    pt_report_fini(&r);
+    js_free(j);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+int
+main(void)
+{
+    Suite *s = suite_create("route protocol");
+    TCase *refused = tcase_create("refusals");
+    tcase_add_loop_test(refused, cluster_refused, 0, COUNT(bad_clusters));
+    tcase_add_loop_test(refused, flow_refused, 0, COUNT(bad_flows));
+    tcase_add_loop_test(refused, rule_refused, 0, COUNT(bad_rules));
+    tcase_add_loop_test(refused, identity_refused, 0, COUNT(bad_identities));
+    tcase_add_loop_test(refused, answer_refused, 0, COUNT(bad_answers));
+    tcase_add_loop_test(refused, report_refused, 0, COUNT(bad_reports));
+    tcase_add_test(refused, client_refused);
+    suite_add_tcase(s, refused);
+    TCase *trips = tcase_create("round trips");
+    tcase_add_test(trips, cluster_round_trip);
+    tcase_add_test(trips, flow_round_trip);
+    tcase_add_test(trips, flow_defaults);
+    tcase_add_test(trips, rule_round_trip);
+    tcase_add_test(trips, rule_defaults);
+    tcase_add_test(trips, identity_round_trip);
+    tcase_add_test(trips, identity_small);
+    tcase_add_test(trips, answer_round_trip);
+    tcase_add_test(trips, answer_mangled);
+    tcase_add_test(trips, client_round_trip);
+    tcase_add_test(trips, report_round_trip);
+    suite_add_tcase(s, trips);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,94 @@
+/*
+ * What the tests of the route service make their tables and identities of:
+ * JSON with ' for ".  A fault in it ends the test.
+ */
+#ifndef SHUNT_TESTS_ROUTE_MADE_H
+#define SHUNT_TESTS_ROUTE_MADE_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/js.h"
+#include "route-service/change.h"
+#include "route-service/history.h"
+
+/* Owned by the caller, js_free. */
+static inline struct json_t *
+made_json(const char *text)
+{
+    char *copy = strdup(text);
+    struct json_t *j = NULL;
+    struct err err;
+    for (char *p = copy; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    ck_assert_msg(js_parse(copy, strlen(copy), &j, &err) == 0, "%s: %s", text,
+                  err.text);
+    free(copy);
+    return j;
+}
+
+/* pt_identity_fini. */
+static inline struct pt_identity
+made_identity(const char *text)
+{
+    struct json_t *j = made_json(text);
+    struct pt_identity id;
+    struct err err;
+    ck_assert_msg(pt_identity_decode(j, "", &id, &err) == 0, "%s", err.text);
+    js_free(j);
+    return id;
+}
+
+/* {"operations":[..]} of what stands between the brackets; change_fini. */
+static inline struct change
+made_change(const char *operations)
+{
+    char text[4096];
+    struct change c;
+    struct err err;
+    ck_assert_int_lt(
+        snprintf(text, sizeof(text), "{'operations':[%s]}", operations),
+        (int)sizeof(text));
+    struct json_t *j = made_json(text);
+    ck_assert_msg(change_decode(j, &c, &err) == 0, "%s", err.text);
+    js_free(j);
+    return c;
+}
+
+/* Applies the operations to the head; the new table is the head then. */
+static inline void
+made_push(struct history *h, const char *operations)
+{
+    struct change c = made_change(operations);
+    struct table *t = NULL;
+    struct err err;
+    ck_assert_msg(change_apply(&c, history_head(h), &t, &err) == 0, "%s",
+                  err.text);
+    ck_assert_ptr_ne(t, history_head(h));
+    history_push_take(h, t);
+    change_fini(&c);
+}
+
+#define MADE_CLUSTER(name)                                                     \
+    "{'op':'put','cluster':{'name':'" name "','bootstrap.servers':'" name      \
+    ":9092'}}"
+#define MADE_FLOW(source, target)                                              \
+    "{'op':'put','flow':{'source':'" source "','target':'" target "'}}"
+#define MADE_RULE(id, priority, match, cluster)                                \
+    "{'op':'put','rule':{'id':'" id "','priority':" priority                   \
+    ",'match':{" match "},'cluster':'" cluster "'}}"
+
+#define MADE_MAIN(suite)                                                       \
+    int main(void)                                                             \
+    {                                                                          \
+        SRunner *runner = srunner_create(suite);                               \
+        srunner_run_all(runner, CK_ENV);                                       \
+        const int failed = srunner_ntests_failed(runner);                      \
+        srunner_free(runner);                                                  \
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                           \
+    }
+
+#endif

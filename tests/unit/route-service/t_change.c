@@ -1,0 +1,285 @@
+/* Change sets: all or nothing, every refusal with its place, warnings. */
+#include "route-service/change.h"
+
+#include "tests/unit/route-service/made.h"
+
+static struct history history;
+
+static void
+setup(void)
+{
+    history_init(&history);
+    made_push(&history,
+              MADE_CLUSTER("a") "," MADE_CLUSTER("b") "," MADE_FLOW(
+                  "a", "b") "," MADE_RULE("r", "0", "'topic':'t'", "a"));
+}
+
+static void
+teardown(void)
+{
+    history_fini(&history);
+}
+
+/* ---- refusals ------------------------------------------------------------ */
+
+struct refusal {
+    const char *json;
+    int code;
+    const char *field, *value;
+};
+
+static const struct refusal bad_sets[] = {
+    {"{}", ERR_INVALID, "operations", ""},
+    {"{'operations':{}}", ERR_INVALID, "operations", "{}"},
+    {"{'operations':[],'by':'me'}", ERR_INVALID, "by", "\"me\""},
+    {"{'operations':[],'author':1}", ERR_INVALID, "author", "1"},
+    {"{'operations':[],'expect_revision':-1}", ERR_INVALID, "expect_revision",
+     "-1"},
+    {"{'operations':[],'dry_run':'yes'}", ERR_INVALID, "dry_run", "\"yes\""},
+    {"{'operations':[3]}", ERR_INVALID, "operations[0]", "3"},
+    {"{'operations':[{'cluster':'a'}]}", ERR_INVALID, "operations[0].op", ""},
+    {"{'operations':[{'op':'drop','cluster':'a'}]}", ERR_INVALID,
+     "operations[0].op", "drop"},
+    {"{'operations':[{'op':'delete'}]}", ERR_INVALID, "operations[0]", ""},
+    {"{'operations':[{'op':'delete','cluster':'a','rule':'r'}]}", ERR_INVALID,
+     "operations[0]", ""},
+    {"{'operations':[{'op':'delete','rule':{}}]}", ERR_INVALID,
+     "operations[0].rule", "{}"},
+    {"{'operations':[{'op':'delete','rule':'r','force':true}]}", ERR_INVALID,
+     "operations[0].force", "true"},
+    {"{'operations':[" MADE_CLUSTER("c") ",{'op':'put','rule':'r'}]}",
+     ERR_INVALID, "operations[1].rule", "\"r\""},
+    {"{'operations':[{'op':'put','rule':{'id':'x','cluster':'a','match':"
+     "{'topic':['t','[']}}}]}",
+     ERR_INVALID, "operations[0].rule.match.topic[1]", "["},
+    {"{'operations':[{'op':'put','rule':{'id':'x','cluster':'a',"
+     "'fence':true}}]}",
+     ERR_UNSUPPORTED, "operations[0].rule.fence", "true"},
+    {"{'operations':[" MADE_CLUSTER("c") "," MADE_CLUSTER("d") "," MADE_CLUSTER(
+         "c") "]}",
+     ERR_INVALID, "operations[2].cluster", "c"},
+    {"{'operations':[{'op':'delete','rule':'r'}," MADE_RULE("r", "1", "",
+                                                            "a") "]}",
+     ERR_INVALID, "operations[1].rule", "r"},
+};
+
+START_TEST(not_decoded)
+{
+    const struct refusal *r = &bad_sets[_i];
+    struct json_t *j = made_json(r->json);
+    struct change c;
+    struct err err;
+    const int rc = change_decode(j, &c, &err);
+    ck_assert_msg(rc == r->code, "%s: %s", r->json, err_name(rc));
+    ck_assert_str_eq(err.field, r->field);
+    ck_assert_str_eq(err.value, r->value);
+    js_free(j);
+}
+END_TEST
+
+static const struct refusal bad_operations[] = {
+    {MADE_RULE("x", "0", "", "x9"), ERR_INVALID, "operations[0].rule.cluster",
+     "x9"},
+    {MADE_RULE("x", "0", "", "a") "," MADE_RULE("y", "0", "", "x9"),
+     ERR_INVALID, "operations[1].rule.cluster", "x9"},
+    {MADE_FLOW("a", "x9"), ERR_INVALID, "operations[0].flow.target", "x9"},
+    {MADE_FLOW("x9", "a"), ERR_INVALID, "operations[0].flow.source", "x9"},
+    {"{'op':'delete','cluster':'a'}", ERR_INVALID, "operations[0].cluster",
+     "a"},
+    {"{'op':'delete','rule':'r'},{'op':'delete','cluster':'a'}", ERR_INVALID,
+     "operations[1].cluster", "a"},
+    {"{'op':'delete','cluster':'x9'}", ERR_NOTFOUND, "operations[0].cluster",
+     "x9"},
+    {"{'op':'delete','flow':'b->a'}", ERR_NOTFOUND, "operations[0].flow",
+     "b->a"},
+    {MADE_CLUSTER("c") ",{'op':'delete','rule':'x9'}", ERR_NOTFOUND,
+     "operations[1].rule", "x9"},
+};
+
+START_TEST(not_applied)
+{
+    const struct refusal *r = &bad_operations[_i];
+    struct change c = made_change(r->json);
+    struct json_t *before = table_encode(history_head(&history));
+    struct table *t = NULL;
+    struct err err;
+    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, &err),
+                     r->code);
+    ck_assert_str_eq(err.field, r->field);
+    ck_assert_str_eq(err.value, r->value);
+    ck_assert_ptr_null(t);
+    struct json_t *after = table_encode(history_head(&history));
+    char *x = js_dump(before);
+    char *y = js_dump(after);
+    ck_assert_str_eq(x, y);
+    free(x);
+    free(y);
+    js_free(before);
+    js_free(after);
+    change_fini(&c);
+}
+END_TEST
+
+START_TEST(stale)
+{
+    struct json_t *j = made_json("{'expect_revision':0,'operations':"
+                                 "[{'op':'delete','rule':'r'}]}");
+    struct change c;
+    struct table *t = NULL;
+    struct err err;
+    ck_assert_int_eq(change_decode(j, &c, &err), 0);
+    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, &err),
+                     ERR_CONFLICT);
+    ck_assert_str_eq(err.field, "expect_revision");
+    c.expect_revision = 1;
+    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, &err), 0);
+    ck_assert_int_eq(t->revision, 2);
+    table_unref(t);
+    change_fini(&c);
+    js_free(j);
+}
+END_TEST
+
+/* ---- what is applied ----------------------------------------------------- */
+
+START_TEST(replaces_and_deletes)
+{
+    made_push(&history, "{'op':'delete','rule':'r'},"
+                        "{'op':'delete','flow':'a->b'},"
+                        "{'op':'delete','cluster':'a'},"
+                        "{'op':'put','cluster':{'name':'b',"
+                        "'bootstrap.servers':'new:1'}}");
+    const struct table *t = history_head(&history);
+    ck_assert_uint_eq(t->of[KIND_CLUSTER].n, 1);
+    ck_assert_uint_eq(t->of[KIND_FLOW].n, 0);
+    ck_assert_uint_eq(t->of[KIND_RULE].n, 0);
+    ck_assert_str_eq(
+        table_find(t, KIND_CLUSTER, "b")->u.cluster.bootstrap_servers, "new:1");
+    ck_assert_ptr_null(table_find(t, KIND_CLUSTER, "a"));
+}
+END_TEST
+
+/* The cluster may stand behind the rule that needs it. */
+START_TEST(order_in_the_set_is_free)
+{
+    made_push(&history, MADE_RULE("n", "0", "", "c") "," MADE_CLUSTER("c"));
+    ck_assert_ptr_nonnull(table_find(history_head(&history), KIND_RULE, "n"));
+}
+END_TEST
+
+START_TEST(nothing_changes)
+{
+    struct change c = made_change(MADE_RULE("r", "0", "'topic':['t']", "a"));
+    struct table *t = NULL;
+    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, NULL), 0);
+    ck_assert_ptr_eq(t, history_head(&history));
+    table_unref(t);
+    change_fini(&c);
+}
+END_TEST
+
+START_TEST(stored_and_read_again)
+{
+    struct change c = made_change(MADE_RULE(
+        "n", "7", "'group':'g*'", "b") ","
+                                       "{'op':'delete','flow':'a->b'}");
+    struct change again;
+    struct err err;
+    c.revision = 12;
+    c.time_ms = 345;
+    struct json_t *j = change_encode(&c);
+    ck_assert_msg(change_decode_stored(j, &again, &err) == 0, "%s", err.text);
+    struct json_t *k = change_encode(&again);
+    char *x = js_dump(j);
+    char *y = js_dump(k);
+    ck_assert_str_eq(x, y);
+    ck_assert_int_eq(again.revision, 12);
+    free(x);
+    free(y);
+    js_free(j);
+    js_free(k);
+    change_fini(&c);
+    change_fini(&again);
+}
+END_TEST
+
+/* ---- warnings ------------------------------------------------------------ */
+
+struct warning {
+    const char *first, *second; /* matches of two rules */
+    int priority;               /* of the second one; the first has 0 */
+    const char *words;          /* NULL: none */
+};
+
+static const struct warning warnings[] = {
+    {"'group':'x'", "'group':'y'", 0, NULL},
+    {"'group':'x*'", "'group':'*y'", 0, "tie"},
+    {"'group':'x*'", "'group':'y*'", 0, NULL},
+    {"'group':'x?z'", "'group':'xy*'", 0, "tie"},
+    {"'group':'a*b*c'", "'group':'a?d*'", 0, "tie"},
+    {"'group':'a?c'", "'group':'a*dd'", 0, NULL},
+    {"'group':'x*'", "'group':'*y'", 1, NULL},
+    {"'group':'x'", "'client.id':'y'", 0, "tie"},
+    {"'attributes':{'k':'x'}", "'attributes':{'l':'x'}", 0, "tie"},
+    {"'attributes':{'k':'x'}", "'attributes':{'k':'y'}", 0, NULL},
+    {"'group':'x'", "", 1, "rule one is never reached"},
+    {"'group':'x'", "'group':'*'", 1, "rule one is never reached"},
+    {"'group':'x'", "'group':['y','x*']", 1, "rule one is never reached"},
+    {"'group':['x','z']", "'group':['y','x*']", 1, NULL},
+    {"'group':'x*'", "'group':'x?'", 1, NULL},
+    {"'group':'x-*'", "'group':'x*'", 1, "rule one is never reached"},
+    {"", "'group':'*'", 1, "rule one is never reached"},
+    {"", "'attributes':{'k':'*'}", 1, NULL},
+    {"'attributes':{'k':'x'}", "'attributes':{'k':'*'}", 1,
+     "rule one is never reached"},
+    {"'group':'x'", "'group':'x'", -1, "rule two is never reached"},
+    {"'group':'x'", "'group':'x'", 0, "rule two is never reached"},
+};
+
+START_TEST(warned)
+{
+    const struct warning *w = &warnings[_i];
+    char put[1024];
+    (void)snprintf(put, sizeof(put),
+                   "{'op':'put','rule':{'id':'one','match':"
+                   "{'topic':'u',%s%s'role':'*'},'cluster':'a'}},"
+                   "{'op':'put','rule':{'id':'two','priority':%d,'match':"
+                   "{'topic':'u',%s%s'role':'*'},'cluster':'b'}}",
+                   w->first, *w->first ? "," : "", w->priority, w->second,
+                   *w->second ? "," : "");
+    struct change c = made_change(put);
+    struct strlist out = {0};
+    struct table *t = NULL;
+    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, NULL), 0);
+    change_warnings(&c, t, &out);
+    ck_assert_msg(out.n == (w->words ? 1 : 0), "%zu: %s", out.n,
+                  out.n ? out.v[0] : "");
+    if (w->words)
+        ck_assert_msg(strstr(out.v[0], w->words) != NULL, "%s", out.v[0]);
+    strlist_fini(&out);
+    table_unref(t);
+    change_fini(&c);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+static Suite *
+suite(void)
+{
+    Suite *s = suite_create("change sets");
+    TCase *t = tcase_create("change sets");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, not_decoded, 0, COUNT(bad_sets));
+    tcase_add_loop_test(t, not_applied, 0, COUNT(bad_operations));
+    tcase_add_test(t, stale);
+    tcase_add_test(t, replaces_and_deletes);
+    tcase_add_test(t, order_in_the_set_is_free);
+    tcase_add_test(t, nothing_changes);
+    tcase_add_test(t, stored_and_read_again);
+    tcase_add_loop_test(t, warned, 0, COUNT(warnings));
+    suite_add_tcase(s, t);
+    return s;
+}
+
+MADE_MAIN(suite())
