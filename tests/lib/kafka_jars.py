@@ -1,5 +1,7 @@
 """Apache Kafka's jars in build/kafka/jars, from Maven Central."""
 
+import fcntl
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,15 +23,18 @@ def complete() -> bool:
 
 def ensure() -> Path:
     """The folder of the jars; fetches them the first time (54 MB)."""
-    if not complete():
-        _fetch()
+    if complete():
+        return JARS
+    JARS.parent.mkdir(parents=True, exist_ok=True)
+    with open(JARS.parent / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run side by side
+        if not complete():
+            _fetch()
     return JARS
 
 
 def _fetch() -> None:
-    JARS.mkdir(parents=True, exist_ok=True)
-    for old in JARS.iterdir():
-        old.unlink()
+    shutil.rmtree(JARS, ignore_errors=True)
     try:
         done = subprocess.run(["mvn", "-q", "-B", "-f", str(POM),
                                "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"],

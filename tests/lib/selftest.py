@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Tests of the harness and of what it starts: shunt-sandbox, ktool, Apache
+Kafka, MirrorMaker 2.
+
+    python3 tests/lib/selftest.py [embedded|real] [--build build/release]
+
+Exit code 0 when nothing failed.  Where Apache Kafka can't be had, "real" is
+skipped; with CI=true that is a failure."""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Callable
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.lib import clusters, kafka_jars, procs  # noqa: E402
+from tests.lib.wait import wait_until  # noqa: E402
+
+BUILD = clusters.ROOT / "build/release"
+RUN = clusters.ROOT / "build/run"
+
+
+def expect(condition: object, what: str) -> None:
+    if not condition:
+        raise AssertionError(what)
+
+
+def expect_error(call: Callable[[], object], words: str) -> None:
+    try:
+        call()
+    except AssertionError as why:
+        expect(words in str(why), f"{words!r} is not in {str(why)!r}")
+        return
+    raise AssertionError(f"no error; expected one with {words!r}")
+
+
+def ktool(*words: object) -> str:
+    return procs.run([BUILD / "bin/ktool", *words])
+
+
+def ends(bootstrap: str, topic: str) -> list[int]:
+    lines = ktool("end-offsets", bootstrap, topic).splitlines()
+    return [int(line.split()[2]) for line in lines]
+
+
+# ---- processes ---------------------------------------------------------------
+
+
+def test_wait_until_tells_what_it_saw(_: Path) -> None:
+    expect_error(lambda: wait_until(lambda: 0, 0.1, "zero"), "zero: not within 0.1 s")
+    expect_error(lambda: wait_until(lambda: 1 // 0, 0.1, "sum"), "ZeroDivisionError")
+    expect(wait_until(lambda: "x", 0.1, "text") == "x", "the value comes back")
+
+
+def test_proc_waits_for_its_log(folder: Path) -> None:
+    proc = procs.Proc("echo", ["sh", "-c", "echo ready: 12; exec cat"], folder)
+    expect(proc.wait_for(r"ready: (\S+)").group(1) == "12", "the match comes back")
+    proc.send("over")
+    proc.wait_for("over")
+    expect_error(lambda: proc.wait_for("never", 0.1), "never")
+    expect(proc.terminate() == -signal.SIGTERM, "exit code of terminate")
+    proc.start()
+    proc.wait_for("ready")
+    expect("over" not in proc.text(), "the log counts from the last start")
+    proc.kill()
+    expect(proc.returncode == -signal.SIGKILL, "exit code of kill")
+
+
+def test_proc_that_ends_early_is_told_at_once(folder: Path) -> None:
+    proc = procs.Proc("bad", ["sh", "-c", "echo out of luck; exit 3"], folder)
+    expect_error(lambda: proc.wait_for("ready"), "ended with 3")
+    expect_error(lambda: procs.Proc("none", ["/no/such/program"], folder), "/no/such/program")
+    expect_error(lambda: procs.run(["sh", "-c", "echo why >&2; exit 1"]), "why")
+
+
+def test_nothing_survives_a_killed_test(folder: Path) -> None:
+    """Not even when the test is killed with -9, by whichever way it ends."""
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        test = procs.Proc("test", [sys.executable, "-c", SLEEPER, folder], folder)
+        child = int(test.wait_for(r"child (\d+)").group(1))
+        os.kill(test.pid, number)
+        test.wait()
+        wait_until(lambda: not alive(child), 5, f"end of {child} after signal {number}")
+
+
+SLEEPER = """
+import sys
+sys.path.insert(0, %r)
+from pathlib import Path
+from tests.lib.procs import Proc
+p = Proc("sleep", ["sleep", "60"], Path(sys.argv[1]))
+print("child", p.pid, flush=True)
+p.wait(60)
+""" % str(clusters.ROOT)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+# ---- embedded clusters -------------------------------------------------------
+
+
+def test_embedded_topics(folder: Path) -> None:
+    c = clusters.Embedded(folder, BUILD, topics="orders:6,a/only:2", brokers=2)
+    expect(len(c.a.split(",")) == 2, f"two brokers in {c.a}")
+    topics = {name: ktool("topics", at).splitlines() for name, at in (("a", c.a), ("b", c.b))}
+    expect("orders 6" in topics["a"] and "orders 6" in topics["b"], "on both")
+    expect("only 2" in topics["a"] and "only 2" not in topics["b"], "on a alone")
+    expect("mm2-offsets.a.internal 25" in topics["b"], "MirrorMaker 2's topics")
+    c.create_topic("b", "later", 3)
+    expect("later 3" in ktool("topics", c.b), "made by command")
+    c.stop()
+
+
+def test_embedded_down_up_slow(folder: Path) -> None:
+    c = clusters.Embedded(folder, BUILD)
+    ktool("produce", c.a, "orders", 2, "x")
+    c.kill("a")
+    expect(not reachable(c.a), "a is down")
+    expect(reachable(c.b), "b is not")
+    expect(c.command("status")[0] == f"a {c.a} down slow 0", "status tells")
+    c.revive("a")
+    expect(ends(c.a, "orders") == [0, 0, 1, 0, 0, 0], "what was written is there")
+    c.slow("a", 300)
+    expect(metadata_s(c.a) >= 0.3, "a is slow")
+    c.slow("a", 0)
+    expect(metadata_s(c.a) < 0.3, "a is quick again")
+    c.stop()
+    expect(not reachable(c.b), "stopped")
+
+
+def reachable(bootstrap: str) -> bool:
+    return procs.port_in_use(int(bootstrap.split(":")[1]))
+
+
+def metadata_s(bootstrap: str) -> float:
+    start = time.monotonic()
+    ktool("topics", bootstrap)
+    return time.monotonic() - start
+
+
+def test_embedded_bad_commands(folder: Path) -> None:
+    c = clusters.Embedded(folder, BUILD)
+    for line, words in (
+            ("fly", '"fly" is no command'),
+            ("cluster c down", '"c" is no cluster'),
+            ("cluster a away", '"away" is no state'),
+            ("cluster a slow soon", '"soon" is no number of milliseconds'),
+            ("cluster a slow -1", '"-1" is no number of milliseconds'),
+            ("cluster a", "does not go with 1 words"),
+            ("topic a x many", '"many" is no number of partitions'),
+            ("topic a x/y 1", '"x/y" is no topic name'),
+            ("topic a orders 6", "already there"),
+            ("status now", "does not go with 1 words")):
+        expect_error(lambda line=line: c.command(line), words)
+    flood(int(c.sandbox.wait_for(r"control: \S+:(\d+)").group(1)))
+    expect(c.command("status"), "still there")
+    c.sandbox.send("quit")
+    expect(c.sandbox.wait() == 0, "quit by stdin")
+
+
+def flood(port: int) -> None:
+    """A line without end is cut off."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        try:
+            while True:
+                s.sendall(b"x" * 4096)
+        except (ConnectionResetError, BrokenPipeError):
+            return
+
+
+def test_embedded_fixed_ports(folder: Path) -> None:
+    a, b = procs.free_port(), procs.free_port()
+    argv = [BUILD / "bin/shunt-sandbox", "--a.port", a, "--b.port", b]
+    first = procs.Proc("first", argv, folder)
+    first.wait_for(f"ready: a=127.0.0.1:{a} b=127.0.0.1:{b}")
+    second = procs.Proc("second", argv, folder)
+    expect(second.wait() == 1, "a port in use is exit code 1")
+    expect(f"port {a} on 127.0.0.1 can't be used" in second.text(), second.text())
+    expect(len(second.text().splitlines()) == 1, "one sentence")
+    expect(first.terminate() == 0, "SIGTERM is a good end")
+    expect(not procs.port_in_use(a), "and frees the port")
+    again = procs.Proc("again", argv, folder)
+    again.wait_for("ready")
+    os.kill(again.pid, signal.SIGINT)
+    expect(again.wait() == 0, "so is Ctrl-C")
+
+
+def test_embedded_bad_options(folder: Path) -> None:
+    for words, text in ((["--brokers", "none"], "brokers"), (["--fly"], "fly"),
+                        (["--topics", "orders"], '"orders" is not NAME:PARTITIONS'),
+                        (["--topics", "c/x:1"], '"c" is no cluster'), (["up"], '"up"')):
+        proc = procs.Proc("bad", [BUILD / "bin/shunt-sandbox", "--a.port", 0,
+                                  "--b.port", 0, *words], folder)
+        expect(proc.wait() == 1, f"exit code of {words}")
+        expect(text in proc.text(), proc.text())
+
+
+# ---- Apache Kafka ------------------------------------------------------------
+
+
+def test_real_pair(folder: Path) -> None:
+    c = clusters.RealKafka(folder, BUILD, topics="orders:6")
+    c.create_topic("a", "more", 3)
+    expect("more 3" in ktool("topics", c.a), "made")
+    expect("more" not in ktool("topics", c.b), "on a alone")
+    expect_error(lambda: c.create_topic("a", "more", 3), "already exists")
+    mm2 = c.start_mm2()
+    ktool("produce", c.a, "orders", 2, "x")
+    wait_until(lambda: ends(c.b, "a.orders") == [0, 0, 1, 0, 0, 0], 90,
+               "MirrorMaker 2 copies a record")
+    c.kill("a")
+    expect(not reachable(c.a) and reachable(c.b), "a is dead, b is not")
+    c.kill_mm2()
+    c.revive("a")
+    expect(ends(c.a, "orders") == [0, 0, 1, 0, 0, 0], "what was written is there")
+    pids = [mm2.pid, *(broker.pid for broker in c.brokers.values())]
+    c.stop()
+    c.stop()
+    expect(not any(alive(pid) for pid in pids), "no process is left")
+    expect(not reachable(c.a) and not reachable(c.b), "no port is in use")
+
+
+# ---- all of it ---------------------------------------------------------------
+
+
+def leftovers() -> str:
+    """Children of this process, of which there should be none."""
+    return subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())],
+                          capture_output=True, text=True, check=False).stdout
+
+
+def run_one(name: str, test: Callable[[Path], None]) -> str:
+    folder = RUN / f"selftest-{os.getpid()}-{name}"
+    start = time.monotonic()
+    try:
+        test(folder)
+        left = [line for line in leftovers().splitlines() if " ps -o " not in line]
+        expect(not left, f"left behind: {left}")
+        result, why = "passed", ""
+    except kafka_jars.Unreachable as reason:
+        in_ci = os.environ.get("CI") == "true"
+        result, why = ("failed" if in_ci else "skipped"), str(reason)
+    except Exception:
+        result, why = "failed", traceback.format_exc() + f"logs: {folder}"
+    procs.end_all()
+    if result != "failed":
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{result:8}{name} {time.monotonic() - start:.1f} s {why}".rstrip(), flush=True)
+    return result
+
+
+def main() -> int:
+    global BUILD
+    parser = argparse.ArgumentParser(description="Tests of the test harness.")
+    parser.add_argument("kind", nargs="?", choices=("embedded", "real"))
+    parser.add_argument("--build", default="build/release")
+    args = parser.parse_args()
+    BUILD = clusters.ROOT / args.build
+    results = [run_one(name, test) for name, test in sorted(globals().items())
+               if name.startswith("test_")
+               and ("real" in name) <= (args.kind != "embedded")
+               and ("embedded" in name) <= (args.kind != "real")]
+    print(", ".join(f"{results.count(r)} {r}" for r in ("passed", "failed", "skipped")))
+    return 1 if "failed" in results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
