@@ -126,8 +126,10 @@ is_copy(const struct ask *ask, const char *topic, const char **upstream)
 }
 
 static char *
-why_none(const struct ask *ask, const struct po_translated *t, bool copy)
+why_none(const struct ask *ask, const struct po_translated *t,
+         const char *upstream)
 {
+    const bool copy = upstream != NULL;
     const struct flow *f = copy || !ask->forward ? ask->back : ask->forward;
     if (!copy && !ask->forward && f->naming.policy != NAMING_IDENTITY)
         return xasprintf("%s is no copy from %s, and there is no flow %s->%s",
@@ -151,7 +153,7 @@ answer_one(const struct ask *ask, struct po_translated *t, struct err *err)
         ask->back->naming.policy == NAMING_IDENTITY)
         rc = ask_back(ask, t->asked.topic, t, &known, err);
     if (rc == 0 && !known)
-        set_none(t, why_none(ask, t, copy));
+        set_none(t, why_none(ask, t, upstream));
     return rc;
 }
 

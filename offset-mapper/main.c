@@ -116,15 +116,15 @@ read_options(struct options *o, int argc, char **argv, struct err *err)
 static int
 start_followers(struct program *p, int64_t fetch_wait_max_ms, struct err *err)
 {
-    p->followers = xcalloc(p->config.n_flows + 1, sizeof(struct follower *));
-    for (size_t i = 0; i < p->config.n_flows; i++) {
-        const int rc = follow_start(&p->config.flows[i], p->store,
-                                    fetch_wait_max_ms, &p->followers[i], err);
+    int rc = 0;
+    for (; p->n_followers < p->config.n_flows; p->n_followers++) {
+        const size_t i = p->n_followers;
+        rc = follow_start(&p->config.flows[i], p->store, fetch_wait_max_ms,
+                          &p->followers[i], err);
         if (rc)
-            return rc;
-        p->n_followers++;
+            break;
     }
-    return 0;
+    return rc;
 }
 
 static void
@@ -149,6 +149,8 @@ start_loop(struct program *p, const char *listen, struct err *err)
     return rc;
 }
 
+/* The port is taken before any follower starts, so that a second process
+ * leaves at once; requests are served when loop_run() begins. */
 static int
 start(struct program *p, const struct options *o, struct err *err)
 {
@@ -158,11 +160,11 @@ start(struct program *p, const struct options *o, struct err *err)
     int rc = config_load(o->flows_file, &p->config, err);
     if (rc == 0)
         rc = store_open(o->data_dir, &p->store, err);
-    if (rc == 0)
-        rc = start_followers(p, o->fetch_wait_max_ms, err);
-    if (rc == 0)
-        rc = start_loop(p, o->listen, err);
-    return rc;
+    if (rc)
+        return rc;
+    p->followers = xcalloc(p->config.n_flows + 1, sizeof(struct follower *));
+    rc = start_loop(p, o->listen, err);
+    return rc ? rc : start_followers(p, o->fetch_wait_max_ms, err);
 }
 
 static void

@@ -30,12 +30,16 @@
  * offsets, but may lose one.  If that happens and as many foreign offsets
  * (duplicates, markers) follow before the next sync that arrives, u - d is the
  * same again and the records between are answered too high by at most the size
- * of the hole.  Once a partition has shown both kinds of break, runs are no
+ * of the hole; in reverse, the same without any loss where the foreign offsets
+ * come first.  Once a partition has shown both kinds of break, runs are no
  * longer extended over records that were not synced, which ends this.  (2) The
  * same loss right before a crash makes the doubt end too early by the size of
  * the hole.  (3) Two MirrorMaker 2 tasks copying the same partition at once
  * (zombies) are not thought of.  (4) A source topic made anew looks like (u <=
- * lu): safe, but answered low until it has outgrown the old one.
+ * lu): safe, but answered low until it has outgrown the old one; so are the
+ * records after many that others wrote into the target.  (5) The first sync
+ * known is believed: if it is one of a second copy (older ones lost or
+ * compacted away), there is no doubt about it.
  */
 #ifndef SHUNT_MM2_RUNS_H
 #define SHUNT_MM2_RUNS_H
