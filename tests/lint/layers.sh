@@ -48,5 +48,5 @@ deny examples 'common/|sdk/src/|route-service/|offset-mapper/'
 only 'jansson' common/base/js.c
 only 'curl/' common/net/http_client.c
 only 'lmdb' route-service/store.c offset-mapper/store.c
-only 'pcre2' replicator/filter.c
+only 'pcre2' replicator/pattern.c
 exit $bad
