@@ -302,6 +302,34 @@ ask(const char *method, const char *path, const char *body)
     return a;
 }
 
+/* A plain socket that asks and does not read. */
+static int
+ask_raw(const char *text)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET};
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sa.sin_port =
+        htons((uint16_t)atoi(strrchr(http_server_url(server), ':') + 1));
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const int small = 4096;
+    ck_assert_int_eq(
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    ck_assert_int_eq(send(fd, text, strlen(text), 0), (ssize_t)strlen(text));
+    return fd;
+}
+
+static size_t
+read_all(int fd, char *to, size_t size)
+{
+    size_t len = 0;
+    ssize_t n;
+    while (len + 1 < size && (n = recv(fd, to + len, size - len - 1, 0)) > 0)
+        len += (size_t)n;
+    to[len] = '\0';
+    return len;
+}
+
 START_TEST(answers_json)
 {
     const struct answer a = ask("POST", "/echo", "{\"a\":[1,\"\xc3\xa9\"]}");
@@ -380,6 +408,24 @@ START_TEST(refuses_large_bodies)
             check_error(&a, 413, "LIMIT");
     }
     ck_assert_int_eq(ask("POST", "/echo", "{}").status, 200);
+}
+END_TEST
+
+/* The peer means to send a gigabyte; it is not waited for. */
+START_TEST(refuses_before_all_has_come)
+{
+    static char large[3 * BODY_MAX];
+    char got[4096];
+    const int fd = ask_raw("POST /echo HTTP/1.1\r\nHost: x\r\n"
+                           "Content-Length: 1000000000\r\n\r\n");
+    memset(large, ' ', sizeof(large));
+    ck_assert_int_eq(send(fd, large, sizeof(large), 0), sizeof(large));
+    (void)read_all(fd, got, sizeof(got));
+    ck_assert_msg(strstr(got, "HTTP/1.1 413 ") == got, "%s", got);
+    ck_assert_msg(strstr(got, "{\"error\":{\"code\":\"LIMIT\"") != NULL, "%s",
+                  got);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert(wait_until(has_connections, &(int){0}, DEADLINE_MS));
 }
 END_TEST
 
@@ -470,34 +516,6 @@ START_TEST(drops_silent_stream)
 }
 END_TEST
 
-/* A plain socket that asks and does not read. */
-static int
-ask_raw(const char *text)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET};
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sa.sin_port =
-        htons((uint16_t)atoi(strrchr(http_server_url(server), ':') + 1));
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    const int small = 4096;
-    ck_assert_int_eq(
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-    ck_assert_int_eq(send(fd, text, strlen(text), 0), (ssize_t)strlen(text));
-    return fd;
-}
-
-static size_t
-read_all(int fd, char *to, size_t size)
-{
-    size_t len = 0;
-    ssize_t n;
-    while (len + 1 < size && (n = recv(fd, to + len, size - len - 1, 0)) > 0)
-        len += (size_t)n;
-    to[len] = '\0';
-    return len;
-}
-
 START_TEST(drops_slow_reader)
 {
     const int fd = ask_raw("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -586,14 +604,14 @@ END_TEST
 
 START_TEST(limits_connections)
 {
-    const int four = 4;
+    int four = 4;
     int fds[6];
     char got[64];
     for (size_t i = 0; i < 6; i++)
         fds[i] = ask_raw("GET");
     for (size_t i = 4; i < 6; i++)
         ck_assert_uint_eq(read_all(fds[i], got, sizeof(got)), 0);
-    ck_assert(wait_until(has_connections, (void *)&(int){four}, DEADLINE_MS));
+    ck_assert(wait_until(has_connections, &four, DEADLINE_MS));
     for (size_t i = 0; i < 6; i++)
         ck_assert_int_eq(close(fds[i]), 0);
     ck_assert(wait_until(has_connections, &(int){0}, DEADLINE_MS));
@@ -746,6 +764,7 @@ main(void)
         refuses_bad_requests_in_json,
         quotes_what_is_not_utf8,
         refuses_large_bodies,
+        refuses_before_all_has_come,
         streams_events,
         tells_body_of_refused_stream,
         tells_when_stream_is_cancelled,
