@@ -13,8 +13,11 @@ struct producer;
 /* Copies *e (what it points to stays borrowed until producer_free). */
 MUST_CHECK int producer_new(const struct engine *e, struct producer **out,
                             struct err *err);
-/* The worker must have been stopped before, or still run: waits for nothing
- * of it.  Records left are dropped without reports.  NULL allowed. */
+/* What the worker is doing for it ends soon; producer_news() does nothing
+ * from now on.  Then stop the worker, then free. NULL allowed. */
+void producer_stop(struct producer *p);
+/* The worker has been stopped.  Records left are dropped without reports.
+ * NULL allowed. */
 void producer_free(struct producer *p);
 
 /* Application's threads. */

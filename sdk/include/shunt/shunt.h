@@ -140,8 +140,7 @@ SHUNT_EXPORT void shunt_conf_set_offset_commit_cb(
  *       cluster.code has no default.
  * errstr, errstr_size: receives the reason of a failure.
  * Does not wait: neither the route service nor Kafka need to be there.
- * Returns NULL on failure, with rd_kafka_last_error() set to
- * RD_KAFKA_RESP_ERR__INVALID_ARG or RD_KAFKA_RESP_ERR__FAIL.
+ * Returns NULL on failure.
  */
 SHUNT_EXPORT shunt_t *shunt_new(rd_kafka_type_t type, shunt_conf_t *conf,
                                 char *errstr, size_t errstr_size);

@@ -1,0 +1,412 @@
+/*
+ * See conf.h.  No state but the struct; one thread at a time.  A property that
+ * cannot be honoured is refused, never ignored.
+ */
+#include "sdk/src/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPT_OF(field) offsetof(struct conf_own, field)
+#define DAY_MS        86400000
+
+const struct opt conf_options[] = {
+    {"cluster.code", OPT_STR, OPT_OF(cluster_code), NULL, 0, 0, "CODE",
+     "the logical cluster; needed"},
+    {"route.service", OPT_STR, OPT_OF(route_service), NULL, 0, 0, "URL,..",
+     "route services, tried in turn; needed"},
+    {"route.cache.dir", OPT_STR, OPT_OF(cache_dir), NULL, 0, 0, "DIR",
+     "where the last good route is kept; empty: nowhere; default: "
+     "$XDG_STATE_HOME/shunt or ~/.local/state/shunt"},
+    {"client.name", OPT_STR, OPT_OF(client_name), NULL, 0, 0, "NAME",
+     "what administrators see; default: the program's name"},
+    {"switch.position", OPT_STR, OPT_OF(position), NULL, 0, 0, "WHICH",
+     "consumer: the position that a move carries over: stored, committed or "
+     "delivered; default: stored where offsets are stored automatically, else "
+     "committed"},
+    {"switch.group.settle.ms", OPT_INT, OPT_OF(settle_ms), "10000", 0, DAY_MS,
+     "MS",
+     "consumer: how long to wait for the commit of another member that "
+     "may still make it"},
+    {"switch.mapping.timeout.ms", OPT_INT, OPT_OF(mapping_ms), "10000", 0,
+     DAY_MS, "MS", "consumer: how long to wait for a translated position"},
+    {"switch.flush.timeout.ms", OPT_INT, OPT_OF(flush_ms), "5000", 0, DAY_MS,
+     "MS",
+     "producer: how long to wait for acknowledgements of the cluster "
+     "that is left"},
+    {"route.request.timeout.ms", OPT_INT, OPT_OF(request_timeout_ms), "3000",
+     10, DAY_MS, "MS",
+     "longest wait for one answer of a route service or an "
+     "offset mapper"},
+    {0},
+};
+
+/* Properties that librdkafka knows and a routed client must not or cannot
+ * set. */
+static const struct refusal {
+    const char *key;
+    const char *harmless; /* this value may be set; NULL: none */
+    const char *why;
+} refusals[] = {
+    {"bootstrap.servers", NULL,
+     "a routed client gets its brokers from the route service: set "
+     "cluster.code and route.service instead"},
+    {"metadata.broker.list", NULL,
+     "a routed client gets its brokers from the route service: set "
+     "cluster.code and route.service instead"},
+    {"transactional.id", "", "transactions are not supported yet"},
+    {"statistics.interval.ms", "0", "statistics are not supported yet"},
+    {"delivery.report.only.error", "false",
+     "not supported yet: every record has its report"},
+    {"dr.only.error", "false",
+     "not supported yet: every record has its report"},
+    {"log.queue", "false", "not supported yet: lines come to log_cb"},
+    {"enable.partition.eof", "false", "not supported yet"},
+    {"test.mock.num.brokers", "0",
+     "a routed client gets its brokers from the route service"},
+    {"plugin.library.paths", "", "plugins are not supported yet"},
+};
+
+#define ATTR_PREFIX "attr."
+
+shunt_conf_t *
+shunt_conf_new(void)
+{
+    shunt_conf_t *conf = calloc(1, sizeof(*conf));
+    if (!conf)
+        return NULL;
+    conf->rk = rd_kafka_conf_new();
+    if (conf->rk && opt_defaults(conf_options, &conf->own, NULL) == 0)
+        return conf;
+    shunt_conf_destroy(conf);
+    return NULL;
+}
+
+void
+shunt_conf_destroy(shunt_conf_t *conf)
+{
+    if (!conf)
+        return;
+    opt_fini(conf_options, &conf->own);
+    props_fini(&conf->attrs);
+    if (conf->rk)
+        rd_kafka_conf_destroy(conf->rk);
+    free(conf);
+}
+
+static int
+copy_own(struct conf_own *to, const struct conf_own *from)
+{
+    *to = *from;
+    bool failed = false;
+    for (const struct opt *o = conf_options; o->key; o++) {
+        if (o->type != OPT_STR)
+            continue;
+        char **s = (char **)(void *)((char *)to + o->offset);
+        *s = *s ? strdup(*s) : NULL;
+        const char *const *was =
+            (const char *const *)(const void *)((const char *)from + o->offset);
+        failed |= *was && !*s;
+    }
+    return failed ? ERR_NOMEM : 0;
+}
+
+shunt_conf_t *
+shunt_conf_dup(const shunt_conf_t *conf)
+{
+    shunt_conf_t *copy = calloc(1, sizeof(*copy));
+    if (!copy)
+        return NULL;
+    *copy = *conf;
+    copy->attrs = (struct props){0};
+    copy->rk = rd_kafka_conf_dup(conf->rk);
+    if (copy_own(&copy->own, &conf->own) == 0 &&
+        props_copy(&copy->attrs, &conf->attrs) == 0 && copy->rk)
+        return copy;
+    shunt_conf_destroy(copy);
+    return NULL;
+}
+
+static const struct refusal *
+refusal_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
+        if (strcmp(refusals[i].key, name) == 0)
+            return &refusals[i];
+    return NULL;
+}
+
+static rd_kafka_conf_res_t
+refuse(char *errstr, size_t size, const char *name, const char *why)
+{
+    if (errstr && size > 0)
+        (void)snprintf(errstr, size, "Property \"%s\": %s", name, why);
+    return RD_KAFKA_CONF_INVALID;
+}
+
+static rd_kafka_conf_res_t
+set_attr(shunt_conf_t *conf, const char *name, const char *value, char *errstr,
+         size_t size)
+{
+    const char *key = name + strlen(ATTR_PREFIX);
+    if (!*key)
+        return refuse(errstr, size, name, "an attribute needs a name");
+    if (props_set(&conf->attrs, key, value) != 0)
+        return refuse(errstr, size, name, err_text(ERR_NOMEM));
+    return RD_KAFKA_CONF_OK;
+}
+
+static const char *
+own_problem(const char *name, const char *value)
+{
+    static const char *const words[] = {"stored", "committed", "delivered"};
+    if (strcmp(name, "cluster.code") == 0 && !*value)
+        return "it cannot be empty";
+    if (strcmp(name, "switch.position") != 0)
+        return NULL;
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(value, words[i]) == 0)
+            return NULL;
+    return "it is stored, committed or delivered";
+}
+
+static rd_kafka_conf_res_t
+set_own(shunt_conf_t *conf, const char *name, const char *value, char *errstr,
+        size_t size)
+{
+    struct err err = {0};
+    const char *problem = own_problem(name, value);
+    if (problem)
+        return refuse(errstr, size, name, problem);
+    if (opt_set(conf_options, &conf->own, name, value, &err) == 0)
+        return RD_KAFKA_CONF_OK;
+    return refuse(errstr, size, name, err.text);
+}
+
+rd_kafka_conf_res_t
+shunt_conf_set(shunt_conf_t *conf, const char *name, const char *value,
+               char *errstr, size_t errstr_size)
+{
+    if (!name || !value)
+        return refuse(errstr, errstr_size, name ? name : "(null)",
+                      "name and value are needed");
+    if (str_starts_with(name, ATTR_PREFIX))
+        return set_attr(conf, name, value, errstr, errstr_size);
+    if (opt_find(conf_options, name))
+        return set_own(conf, name, value, errstr, errstr_size);
+    const struct refusal *r = refusal_of(name);
+    if (r && !str_equal(r->harmless, value))
+        return refuse(errstr, errstr_size, name, r->why);
+    return rd_kafka_conf_set(conf->rk, name, value, errstr, errstr_size);
+}
+
+static rd_kafka_conf_res_t
+give_text(const char *text, char *dest, size_t *size)
+{
+    if (!text)
+        return RD_KAFKA_CONF_UNKNOWN;
+    if (dest && *size > 0)
+        (void)snprintf(dest, *size, "%s", text);
+    *size = strlen(text) + 1;
+    return RD_KAFKA_CONF_OK;
+}
+
+static rd_kafka_conf_res_t
+get_own(const shunt_conf_t *conf, const struct opt *o, char *dest, size_t *size)
+{
+    char number[24];
+    const void *field = (const char *)&conf->own + o->offset;
+    if (o->type == OPT_STR)
+        return give_text(*(const char *const *)field, dest, size);
+    (void)snprintf(number, sizeof(number), "%lld",
+                   (long long)*(const int64_t *)field);
+    return give_text(number, dest, size);
+}
+
+rd_kafka_conf_res_t
+shunt_conf_get(const shunt_conf_t *conf, const char *name, char *dest,
+               size_t *dest_size)
+{
+    const struct opt *o = opt_find(conf_options, name);
+    if (o)
+        return get_own(conf, o, dest, dest_size);
+    if (str_starts_with(name, ATTR_PREFIX))
+        return give_text(props_get(&conf->attrs, name + strlen(ATTR_PREFIX)),
+                         dest, dest_size);
+    return rd_kafka_conf_get(conf->rk, name, dest, dest_size);
+}
+
+void
+shunt_conf_set_opaque(shunt_conf_t *conf, void *opaque)
+{
+    conf->opaque = opaque;
+}
+
+void
+shunt_conf_set_dr_msg_cb(shunt_conf_t *conf,
+                         void (*dr_msg_cb)(shunt_t *rk,
+                                           const rd_kafka_message_t *rkmessage,
+                                           void *opaque))
+{
+    conf->dr_msg_cb = dr_msg_cb;
+}
+
+void
+shunt_conf_set_error_cb(shunt_conf_t *conf,
+                        void (*error_cb)(shunt_t *rk, int err,
+                                         const char *reason, void *opaque))
+{
+    conf->error_cb = error_cb;
+}
+
+void
+shunt_conf_set_log_cb(shunt_conf_t *conf,
+                      void (*log_cb)(const shunt_t *rk, int level,
+                                     const char *fac, const char *buf))
+{
+    conf->log_cb = log_cb;
+    conf->log_set = true;
+}
+
+void
+shunt_conf_set_rebalance_cb(
+    shunt_conf_t *conf,
+    void (*rebalance_cb)(shunt_t *rk, rd_kafka_resp_err_t err,
+                         rd_kafka_topic_partition_list_t *partitions,
+                         void *opaque))
+{
+    conf->rebalance_cb = rebalance_cb;
+}
+
+void
+shunt_conf_set_offset_commit_cb(
+    shunt_conf_t *conf,
+    void (*offset_commit_cb)(shunt_t *rk, rd_kafka_resp_err_t err,
+                             rd_kafka_topic_partition_list_t *offsets,
+                             void *opaque))
+{
+    conf->offset_commit_cb = offset_commit_cb;
+}
+
+void
+shunt_conf_set_event_cb(shunt_conf_t *conf,
+                        void (*event_cb)(shunt_t *rk,
+                                         const shunt_event_t *event,
+                                         void *opaque))
+{
+    conf->event_cb = event_cb;
+}
+
+/* ---- what shunt_new() asks ---------------------------------------------- */
+
+char *
+conf_kafka_text(const shunt_conf_t *conf, const char *key)
+{
+    size_t size = 0;
+    if (rd_kafka_conf_get(conf->rk, key, NULL, &size) != RD_KAFKA_CONF_OK ||
+        size <= 1)
+        return NULL;
+    char *text = malloc(size);
+    if (text)
+        (void)rd_kafka_conf_get(conf->rk, key, text, &size);
+    return text;
+}
+
+static int
+missing(struct err *err, const char *key, const char *why)
+{
+    return err_field(err, ERR_INVALID, key, "", "Property \"%s\" is needed: %s",
+                     key, why);
+}
+
+static int
+check_urls(const shunt_conf_t *conf, struct err *err)
+{
+    struct strlist urls = {0};
+    int rc = conf_servers(conf, &urls) != 0 ? err_nomem(err) : 0;
+    if (!rc && urls.n == 0)
+        rc = missing(err, "route.service",
+                     "the URL of a route service, as shunt-route prints it");
+    for (size_t i = 0; i < urls.n && !rc; i++)
+        if (!str_starts_with(urls.v[i], "http://") &&
+            !str_starts_with(urls.v[i], "https://"))
+            rc = err_field(err, ERR_INVALID, "route.service", urls.v[i],
+                           "Property \"route.service\": \"%s\" does not start "
+                           "with http:// or https://",
+                           urls.v[i]);
+    strlist_fini(&urls);
+    return rc;
+}
+
+int
+conf_check(const shunt_conf_t *conf, rd_kafka_type_t type, struct err *err)
+{
+    if (!conf)
+        return missing(err, "cluster.code", "there is no configuration");
+    if (!conf->own.cluster_code)
+        return missing(err, "cluster.code", "the logical cluster to use");
+    const int rc = check_urls(conf, err);
+    if (rc || type != RD_KAFKA_CONSUMER)
+        return rc;
+    char *group = conf_kafka_text(conf, "group.id");
+    const bool has = group != NULL;
+    free(group);
+    return has ? 0 : missing(err, "group.id", "a consumer's group");
+}
+
+enum switch_position
+conf_position(const shunt_conf_t *conf)
+{
+    const char *word = conf->own.position;
+    if (word && strcmp(word, "delivered") == 0)
+        return SWITCH_DELIVERED;
+    if (word)
+        return strcmp(word, "stored") == 0 ? SWITCH_STORED : SWITCH_COMMITTED;
+    char *store = conf_kafka_text(conf, "enable.auto.offset.store");
+    const bool automatic = store && strcmp(store, "true") == 0;
+    free(store);
+    return automatic ? SWITCH_STORED : SWITCH_COMMITTED;
+}
+
+static int
+default_cache_dir(char **out)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    const bool given = state && *state;
+    *out = NULL;
+    if (!given && (!home || !*home))
+        return 0;
+    const int n = given ? asprintf(out, "%s/shunt", state)
+                        : asprintf(out, "%s/.local/state/shunt", home);
+    if (n >= 0)
+        return 0;
+    *out = NULL;
+    return ERR_NOMEM;
+}
+
+int
+conf_cache_dir(const shunt_conf_t *conf, char **out)
+{
+    const char *dir = conf->own.cache_dir;
+    *out = NULL;
+    if (!dir)
+        return default_cache_dir(out);
+    if (!*dir)
+        return 0;
+    *out = strdup(dir);
+    return *out ? 0 : ERR_NOMEM;
+}
+
+int
+conf_servers(const shunt_conf_t *conf, struct strlist *out)
+{
+    const char *list = conf->own.route_service;
+    if (list && strlist_split(out, list, ",") != 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < out->n; i++)
+        for (size_t n = strlen(out->v[i]); n > 0 && out->v[i][n - 1] == '/';)
+            out->v[i][--n] = '\0';
+    return 0;
+}

@@ -1,0 +1,54 @@
+/*
+ * The configuration of a handle: Shunt's own properties by their table, the
+ * rest handed on to librdkafka.
+ */
+#ifndef SHUNT_SDK_CONF_H
+#define SHUNT_SDK_CONF_H
+
+#include <shunt/shunt.h>
+
+#include "common/base/opt.h"
+#include "common/base/strs.h"
+#include "sdk/src/engine.h"
+
+/* Shunt's own, by conf_options. */
+struct conf_own {
+    char *cluster_code;
+    char *route_service;
+    char *cache_dir; /* NULL: the default place; "": none */
+    char *client_name;
+    char *position;
+    int64_t settle_ms, mapping_ms, flush_ms, request_timeout_ms;
+};
+
+struct shunt_conf_s {
+    struct conf_own own;
+    struct props attrs;
+    rd_kafka_conf_t *rk; /* everything else */
+    void *opaque;
+    bool log_set; /* log_cb was set, maybe to NULL */
+    void (*dr_msg_cb)(shunt_t *, const rd_kafka_message_t *, void *);
+    void (*error_cb)(shunt_t *, int, const char *, void *);
+    void (*log_cb)(const shunt_t *, int, const char *, const char *);
+    void (*rebalance_cb)(shunt_t *, rd_kafka_resp_err_t,
+                         rd_kafka_topic_partition_list_t *, void *);
+    void (*offset_commit_cb)(shunt_t *, rd_kafka_resp_err_t,
+                             rd_kafka_topic_partition_list_t *, void *);
+    void (*event_cb)(shunt_t *, const shunt_event_t *, void *);
+};
+
+/* The table, for documentation; ends with {0}. */
+extern const struct opt conf_options[];
+
+/* ERR_INVALID unless a handle of this type can be made of it. */
+MUST_CHECK int conf_check(const shunt_conf_t *conf, rd_kafka_type_t type,
+                          struct err *err);
+/* A librdkafka property as text, owned by the caller; NULL: it has none. */
+char *conf_kafka_text(const shunt_conf_t *conf, const char *key);
+enum switch_position conf_position(const shunt_conf_t *conf);
+/* Where routes are kept, owned by the caller; *out NULL: nowhere. */
+MUST_CHECK int conf_cache_dir(const shunt_conf_t *conf, char **out);
+/* The URLs of route.service. */
+MUST_CHECK int conf_servers(const shunt_conf_t *conf, struct strlist *out);
+
+#endif

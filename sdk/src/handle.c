@@ -1,0 +1,351 @@
+/*
+ * Owns what a shunt_t is made of: puts it together, takes it apart, and stands
+ * between the engine's callbacks and the application's.
+ *
+ * Order of the end: close the engine, shut the gate (no more news), free the
+ * consumer, stop the worker, free the producer, stop control.  Events and
+ * errors may come on any thread: they are queued and told on the
+ * application's.
+ */
+#include "sdk/src/handle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sdk/src/name.h"
+
+/* ---- from the engine to the application --------------------------------- */
+
+static void
+print_log(const shunt_t *rk, int level, const char *fac, const char *text)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)fprintf(stderr, "%%%d|%lld.%03ld|%s|%s| %s\n", level,
+                  (long long)now.tv_sec, now.tv_nsec / 1000000, fac, rk->name,
+                  text);
+}
+
+static void
+on_log(int level, const char *fac, const char *text, void *arg)
+{
+    const shunt_t *rk = arg;
+    if (level > LOG_INFO && str_starts_with(fac, "SHUNT"))
+        return;
+    if (rk->conf->log_cb)
+        rk->conf->log_cb(rk, level, fac, text);
+    else if (!rk->conf->log_set)
+        print_log(rk, level, fac, text);
+}
+
+static void
+on_control_log(int level, const char *line, void *arg)
+{
+    on_log(level, "SHUNTROUTE", line, arg);
+}
+
+static void
+on_event(const struct engine_event *e, void *arg)
+{
+    shunt_t *rk = arg;
+    if (e->to && (e->type == ENGINE_ROUTED || e->type == ENGINE_SWITCHED))
+        atomic_store(&rk->cluster, name_intern(e->to));
+    if (rk->conf->event_cb && !event_queue_put(&rk->events, e))
+        on_log(LOG_ERR, "SHUNT", "out of memory: an event is lost", rk);
+}
+
+static void
+on_error(rd_kafka_resp_err_t code, const char *text, void *arg)
+{
+    shunt_t *rk = arg;
+    if (!rk->conf->error_cb)
+        on_log(LOG_ERR, "ERROR", text, rk);
+    else if (!event_queue_put_error(&rk->events, code, text))
+        on_log(LOG_ERR, "SHUNT", "out of memory: an error is lost", rk);
+}
+
+static void
+on_rebalance(rd_kafka_resp_err_t code,
+             rd_kafka_topic_partition_list_t *partitions, void *arg)
+{
+    shunt_t *rk = arg;
+    if (rk->conf->rebalance_cb)
+        rk->conf->rebalance_cb(rk, code, partitions, rk->conf->opaque);
+}
+
+static void
+on_commit(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *offsets,
+          void *arg)
+{
+    shunt_t *rk = arg;
+    if (rk->conf->offset_commit_cb)
+        rk->conf->offset_commit_cb(rk, code, offsets, rk->conf->opaque);
+}
+
+/* The record's own opaque stands in m->_private. */
+static void
+on_delivery(const rd_kafka_message_t *m, void *opaque, void *arg)
+{
+    shunt_t *rk = arg;
+    (void)opaque;
+    if (rk->conf->dr_msg_cb)
+        rk->conf->dr_msg_cb(rk, m, rk->conf->opaque);
+}
+
+static void
+on_news(void *arg)
+{
+    shunt_t *rk = arg;
+    pthread_mutex_lock(&rk->gate);
+    if (rk->gate_open && rk->producer)
+        producer_news(rk->producer);
+    else if (rk->gate_open && rk->consumer)
+        consumer_news(rk->consumer);
+    pthread_mutex_unlock(&rk->gate);
+}
+
+int
+handle_tell(shunt_t *rk)
+{
+    int n = 0;
+    struct shunt_event_s *e;
+    for (; (e = event_queue_take(&rk->events)); n++) {
+        if (e->is_error)
+            rk->conf->error_cb(rk, e->code, e->text ? e->text : "",
+                               rk->conf->opaque);
+        else
+            rk->conf->event_cb(rk, e, rk->conf->opaque);
+        event_free(e);
+    }
+    return n;
+}
+
+/* ---- put together ------------------------------------------------------- */
+
+static int
+describe_client(struct pt_client *c, const shunt_conf_t *conf)
+{
+    char host[256] = "";
+    uint32_t random = 0;
+    (void)gethostname(host, sizeof(host) - 1);
+    (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    c->pid = getpid();
+    c->host = strdup(*host ? host : "localhost");
+    c->version = strdup(SHUNT_VERSION);
+    const char *name = conf->own.client_name;
+    c->name = strdup(name && *name ? name : program_invocation_short_name);
+    if (asprintf(&c->instance, "%s-%lld-%08x", *host ? host : "localhost",
+                 (long long)c->pid, random) < 0)
+        c->instance = NULL;
+    return c->host && c->version && c->name && c->instance ? 0 : ERR_NOMEM;
+}
+
+static bool
+is_true(const shunt_conf_t *conf, const char *key)
+{
+    char *text = conf_kafka_text(conf, key);
+    const bool yes = text && strcmp(text, "true") == 0;
+    free(text);
+    return yes;
+}
+
+static bool
+resets_to_latest(const shunt_conf_t *conf)
+{
+    char *text = conf_kafka_text(conf, "auto.offset.reset");
+    const bool latest = !text || strcmp(text, "latest") == 0 ||
+                        strcmp(text, "largest") == 0 ||
+                        strcmp(text, "end") == 0;
+    free(text);
+    return latest;
+}
+
+static int
+fill_engine(shunt_t *rk, struct err *err)
+{
+    const shunt_conf_t *conf = rk->conf;
+    char *interval = conf_kafka_text(conf, "auto.commit.interval.ms");
+    rk->engine = (struct engine){
+        .template = rd_kafka_conf_dup(conf->rk),
+        .group = conf_kafka_text(conf, "group.id"),
+        .auto_commit = is_true(conf, "enable.auto.commit"),
+        .auto_store = is_true(conf, "enable.auto.offset.store"),
+        .auto_commit_interval_ms = interval ? atoll(interval) : 5000,
+        .reset_latest = resets_to_latest(conf),
+        .position = conf_position(conf),
+        .settle_ms = conf->own.settle_ms,
+        .mapping_ms = conf->own.mapping_ms,
+        .flush_ms = conf->own.flush_ms,
+        .on_event = on_event,
+        .on_log = on_log,
+        .on_error = on_error,
+        .on_rebalance = on_rebalance,
+        .on_commit = on_commit,
+        .on_delivery = on_delivery,
+        .arg = rk,
+    };
+    free(interval);
+    if (describe_client(&rk->engine.client, conf) != 0)
+        return err_nomem(err);
+    return 0;
+}
+
+/* `id` borrows everything but the client id, which its caller frees. */
+static void
+borrow_identity(struct pt_identity *id, const shunt_t *rk)
+{
+    static char roles[2][16] = {"producer", "consumer"};
+    *id = (struct pt_identity){
+        .cluster_code = rk->conf->own.cluster_code,
+        .role = roles[rk->type == RD_KAFKA_CONSUMER],
+        .group = rk->type == RD_KAFKA_CONSUMER ? rk->engine.group : NULL,
+        .client_id = conf_kafka_text(rk->conf, "client.id"),
+        .attrs = rk->conf->attrs,
+    };
+}
+
+static int
+start_control(shunt_t *rk, struct err *err)
+{
+    struct control_conf conf = {
+        .client = rk->engine.client,
+        .request_timeout_ms = rk->conf->own.request_timeout_ms,
+        .on_news = on_news,
+        .on_log = on_control_log,
+        .arg = rk,
+    };
+    borrow_identity(&conf.identity, rk);
+    int rc = conf_servers(rk->conf, &conf.servers);
+    if (!rc)
+        rc = conf_cache_dir(rk->conf, &conf.cache_dir);
+    if (rc)
+        rc = err_nomem(err);
+    else
+        rc = control_start(&conf, &rk->engine.control, err);
+    strlist_fini(&conf.servers);
+    free(conf.cache_dir);
+    free(conf.identity.client_id);
+    return rc;
+}
+
+static int
+start_engine(shunt_t *rk, struct err *err)
+{
+    return rk->type == RD_KAFKA_PRODUCER
+               ? producer_new(&rk->engine, &rk->producer, err)
+               : consumer_new(&rk->engine, &rk->consumer, err);
+}
+
+static char *
+name_of(const shunt_t *rk)
+{
+    static atomic_int count;
+    char *name = NULL;
+    if (asprintf(&name, "%s#%s-%d", rk->conf->own.cluster_code,
+                 rk->type == RD_KAFKA_PRODUCER ? "producer" : "consumer",
+                 atomic_fetch_add(&count, 1) + 1) < 0)
+        return NULL;
+    return name;
+}
+
+static void
+open_gate(shunt_t *rk, bool open)
+{
+    pthread_mutex_lock(&rk->gate);
+    rk->gate_open = open;
+    pthread_mutex_unlock(&rk->gate);
+}
+
+static int
+set_up(shunt_t *rk, struct err *err)
+{
+    rk->name = name_of(rk);
+    int rc = rk->name ? fill_engine(rk, err) : err_nomem(err);
+    if (!rc)
+        rc = worker_start(&rk->engine.worker, err);
+    if (!rc)
+        rc = start_control(rk, err);
+    if (!rc)
+        rc = start_engine(rk, err);
+    if (!rc)
+        open_gate(rk, true);
+    return rc;
+}
+
+/* The configuration is not touched: it may be the caller's again. */
+static void
+tear_down(shunt_t *rk)
+{
+    if (rk->consumer && !consumer_closed(rk->consumer))
+        (void)consumer_close(rk->consumer); /* it is freed whatever it says */
+    open_gate(rk, false);
+    producer_stop(rk->producer);
+    consumer_free(rk->consumer);
+    worker_stop(rk->engine.worker);
+    producer_free(rk->producer);
+    control_stop(rk->engine.control);
+    name_forget(rk);
+    if (rk->engine.template)
+        rd_kafka_conf_destroy(rk->engine.template);
+    free(rk->engine.group);
+    pt_client_fini(&rk->engine.client);
+    event_queue_fini(&rk->events);
+    pthread_mutex_destroy(&rk->gate);
+    free(rk->name);
+    free(rk);
+}
+
+static shunt_t *
+new_handle(rd_kafka_type_t type, shunt_conf_t *conf, struct err *err)
+{
+    shunt_t *rk = calloc(1, sizeof(*rk));
+    if (!rk || pthread_mutex_init(&rk->gate, NULL) != 0) {
+        free(rk);
+        (void)err_nomem(err);
+        return NULL;
+    }
+    if (event_queue_init(&rk->events) != 0) {
+        pthread_mutex_destroy(&rk->gate);
+        free(rk);
+        (void)err_nomem(err);
+        return NULL;
+    }
+    rk->type = type;
+    rk->conf = conf;
+    if (set_up(rk, err) == 0)
+        return rk;
+    tear_down(rk);
+    return NULL;
+}
+
+shunt_t *
+shunt_new(rd_kafka_type_t type, shunt_conf_t *conf, char *errstr,
+          size_t errstr_size)
+{
+    struct err err = {0};
+    shunt_t *rk = NULL;
+    if (conf_check(conf, type, &err) == 0)
+        rk = new_handle(type, conf, &err);
+    if (!rk && errstr && errstr_size > 0)
+        (void)snprintf(errstr, errstr_size, "%s", err.text);
+    return rk;
+}
+
+void
+shunt_destroy(shunt_t *rk)
+{
+    if (!rk)
+        return;
+    shunt_conf_t *conf = rk->conf;
+    if (rk->consumer && !consumer_closed(rk->consumer))
+        (void)consumer_close(rk->consumer); /* it goes whatever it says */
+    (void)handle_tell(rk);
+    tear_down(rk);
+    shunt_conf_destroy(conf);
+}

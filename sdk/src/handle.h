@@ -1,0 +1,34 @@
+/*
+ * What a shunt_t is: an engine, its two threads, and the application's
+ * callbacks.
+ */
+#ifndef SHUNT_SDK_HANDLE_H
+#define SHUNT_SDK_HANDLE_H
+
+#include <pthread.h>
+#include <shunt/shunt.h>
+#include <stdatomic.h>
+
+#include "sdk/src/conf.h"
+#include "sdk/src/consumer.h"
+#include "sdk/src/engine.h"
+#include "sdk/src/event.h"
+#include "sdk/src/producer.h"
+
+struct shunt_s {
+    rd_kafka_type_t type;
+    char *name;
+    shunt_conf_t *conf; /* taken */
+    struct engine engine;
+    struct producer *producer; /* one of these */
+    struct consumer *consumer;
+    struct event_queue events;
+    pthread_mutex_t gate; /* held while an engine hears news */
+    bool gate_open;
+    _Atomic(const char *) cluster; /* interned; NULL: none yet */
+};
+
+/* Calls event_cb and error_cb for what has been queued; how many. */
+int handle_tell(shunt_t *rk);
+
+#endif
