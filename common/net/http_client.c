@@ -11,10 +11,12 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <utlist.h>
 
 #include "common/base/clock.h"
@@ -417,12 +419,36 @@ wait_ms(const struct http_client *client, int timeout_ms)
     return wait > 0 ? (int)wait : 0;
 }
 
+/* Writing over TLS to a peer that has gone raises SIGPIPE, and NOSIGNAL keeps
+ * libcurl from hiding it.  An application's process must not end by that. */
+static sigset_t
+only_sigpipe(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGPIPE);
+    return set;
+}
+
+static void
+perform(CURLM *multi)
+{
+    static const struct timespec at_once;
+    const sigset_t sigpipe = only_sigpipe();
+    sigset_t before;
+    int running;
+    (void)pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
+    (void)curl_multi_perform(multi, &running);
+    if (sigismember(&before, SIGPIPE) == 0)
+        (void)sigtimedwait(&sigpipe, NULL, &at_once); /* takes what came */
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void
 work(struct http_client *client)
 {
-    int running;
     client->in_perform = true;
-    (void)curl_multi_perform(client->multi, &running);
+    perform(client->multi);
     client->in_perform = false;
     end_completed(client);
     while (end_one(client)) {

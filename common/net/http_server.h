@@ -31,7 +31,10 @@ struct http_route {
 };
 
 /* `routes` ends with {0} and is borrowed for the life of the server.  Unknown
- * paths get 404, known ones with another method 405, both as JSON errors. */
+ * paths get 404, known ones with another method 405, a body over the limit
+ * 413, all as JSON errors.  What is not HTTP (or a method that HTTP does not
+ * know, or a head over the limit) is refused by libevent itself: a line of
+ * HTML with 400 or 501, and the connection is closed. */
 MUST_CHECK int http_server_new(struct loop *loop,
                                const struct http_limits *limits,
                                const struct http_route *routes, void *ctx,

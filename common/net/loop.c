@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -105,6 +106,7 @@ loop_new(struct loop **out, struct err *err)
     struct loop *loop = calloc(1, sizeof(*loop));
     if (!loop)
         return err_nomem(err);
+    (void)signal(SIGPIPE, SIG_IGN); /* writes say EPIPE instead */
     (void)pthread_mutex_init(&loop->lock, NULL);
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_fd < 0) {

@@ -13,6 +13,7 @@ struct loop;
 struct loop_timer;
 struct event_base;
 
+/* Ignores SIGPIPE in the whole process: a peer that has gone ends nothing. */
 MUST_CHECK int loop_new(struct loop **out, struct err *err);
 void loop_free(struct loop *loop);
 /* Runs until loop_stop(). */

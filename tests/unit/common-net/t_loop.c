@@ -1,5 +1,6 @@
 /* The loop: work posted from other threads, timers, descriptors, signals. */
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -136,6 +137,17 @@ START_TEST(watches_descriptors)
 }
 END_TEST
 
+START_TEST(survives_broken_pipes)
+{
+    int fds[2];
+    ck_assert_int_eq(pipe(fds), 0);
+    ck_assert_int_eq(close(fds[0]), 0);
+    ck_assert_int_eq(write(fds[1], "a", 1), -1);
+    ck_assert_int_eq(errno, EPIPE);
+    ck_assert_int_eq(close(fds[1]), 0);
+}
+END_TEST
+
 START_TEST(stops_before_it_runs)
 {
     loop_stop(loop);
@@ -157,6 +169,7 @@ main(void)
     tcase_add_test(tc, does_not_starve);
     tcase_add_test(tc, takes_signals);
     tcase_add_test(tc, watches_descriptors);
+    tcase_add_test(tc, survives_broken_pipes);
     tcase_add_test(tc, stops_before_it_runs);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
