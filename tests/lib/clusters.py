@@ -99,6 +99,28 @@ class Clusters(ABC):
             props[f"{cluster}.offset.flush.interval.ms"] = "1000"
         return props
 
+    def wait_mm2(self, deadline_s: float = 90) -> None:
+        """Until both flows copy: each other's heartbeats arrive."""
+        for source, target in (NAMES, NAMES[::-1]):
+            wait_until(lambda: sum(self.ends(target, f"{source}.heartbeats")), deadline_s,
+                       f"replication {source}->{target} copies")
+
+    def wait_copied(self, source: str, target: str, topic: str, deadline_s: float = 60) -> None:
+        """Until what is in `topic` now stands on the target (default naming)."""
+        want = self.ends(source, topic)
+
+        wait_until(lambda: all(map(int.__ge__, self.ends(target, f"{source}.{topic}"), want)),
+                   deadline_s, f"{topic} {want} of {source} stands on {target}")
+
+    def ends(self, cluster: str, topic: str) -> list[int]:
+        """The end offset of each partition."""
+        lines = self.ktool("end-offsets", self.bootstrap(cluster), topic).splitlines()
+        return [int(line.split()[2]) for line in lines]
+
+    def ktool(self, *words: object) -> str:
+        """tests/tools/ktool: what it printed."""
+        return run([self.build / "bin/ktool", *words], START_S)
+
     def stop(self) -> None:
         """Ends everything; may be called twice."""
         if self.replication:
@@ -195,9 +217,6 @@ class RealKafka(Clusters):
     def slow(self, cluster: str, rtt_ms: int) -> None:
         raise NotImplementedError("real brokers can't be slowed down")
 
-    def ktool(self, *words: object) -> str:
-        return run([self.build / "bin/ktool", *words], START_S)
-
     def stop(self) -> None:
         super().stop()
         for broker in self.brokers.values():
@@ -259,8 +278,7 @@ class RealKafka(Clusters):
 
     def _wait_ready(self, name: str) -> None:
         self.brokers[name].wait_for(r"Kafka Server started", START_S)
-        wait_until(lambda: self.ktool("wait", self.bootstrap(name), 10) is not None,
-                   START_S, f"metadata of {self.bootstrap(name)}")
+        self.ktool("wait", self.bootstrap(name), int(START_S / 2))
 
     def _create_listed(self, item: str) -> None:
         """NAME:PARTITIONS on both, a/NAME:PARTITIONS on one."""

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.lib import clusters, kafka_jars, procs  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
+from tests.lib.world import World  # noqa: E402
 
 BUILD = clusters.ROOT / "build/release"
 RUN = clusters.ROOT / "build/run"
@@ -209,6 +210,61 @@ def test_embedded_bad_options(folder: Path) -> None:
         expect(text in proc.text(), proc.text())
 
 
+def world_story(kind: str) -> None:
+    with World("selftest", kind, build=str(BUILD.relative_to(clusters.ROOT))) as world:
+        folder, route = world.folder, world.route_url
+        world.put_rule("orders", "a", group="g*")
+        before = world.table()["revision"]
+        expect(world.flip("orders", "b")["revision"] == before + 1, "a flip is a revision")
+        rule = world.table()["rules"][0]
+        expect(rule["match"]["group"] in ("g*", ["g*"]), f"a flip keeps the rule: {rule}")
+        identity = {"cluster.code": "orders", "role": "consumer", "topics": ["orders"],
+                    "group": "g1"}
+        expect(world.resolve(identity)["routes"][0]["cluster"] == "b", "resolved")
+        expect(world.clients() == [], "no clients")
+        for source, target in (("a", "b"), ("b", "a")):
+            for value in ("one", "two", "three"):
+                ktool("produce", world.clusters.bootstrap(source), "orders", 2, value)
+            world.clusters.wait_copied(source, target, "orders")
+            wait_until(lambda: translated(world, source, target), 60,
+                       f"the mapper translates {source}->{target}")
+        world.kill_route()
+        world.kill_mapper()
+        world.start_route()
+        world.start_mapper()
+        world.wait_mapper_ready()
+        expect(world.table()["revision"] == before + 1, "the table is kept")
+        expect(translated(world, "a", "b"), "the map is kept")
+    expect(not folder.exists(), "the folder is removed")
+    expect(not procs.port_in_use(int(route.rsplit(":", 1)[1])), "the port is free")
+
+
+def translated(world: World, source: str, target: str) -> bool:
+    """A position that the newest sync tells, and back again."""
+    there = world.translate(source, target, [("orders", 2, 1)])[0]
+    if there["quality"] not in ("exact", "bounded"):
+        return False
+    expect(there["to_topic"] == f"{source}.orders", str(there))
+    expect(there["position"] <= 1, f"never past the right one: {there}")
+    back = world.translate(target, source, [(f"{source}.orders", 2, 1)])[0]
+    return back["to_topic"] == "orders" and back["position"] <= 1
+
+
+def test_embedded_world(_: Path) -> None:
+    world_story("embedded")
+
+
+def test_embedded_world_that_fails_keeps_its_folder(_: Path) -> None:
+    try:
+        with World("selftest-fails", replicate=False,
+                   build=str(BUILD.relative_to(clusters.ROOT))) as world:
+            raise KeyError("a bad day")
+    except KeyError:
+        pass
+    expect((world.folder / "route.log").exists(), "the logs are kept")
+    shutil.rmtree(world.folder)
+
+
 # ---- Apache Kafka ------------------------------------------------------------
 
 
@@ -232,6 +288,10 @@ def test_real_pair(folder: Path) -> None:
     c.stop()
     expect(not any(alive(pid) for pid in pids), "no process is left")
     expect(not reachable(c.a) and not reachable(c.b), "no port is in use")
+
+
+def test_real_world(_: Path) -> None:
+    world_story("real")
 
 
 # ---- all of it ---------------------------------------------------------------

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Mapping, Sequence
 
 from . import clusters as kafka
-from .http import call
+from .rest import call
 from .procs import Proc, free_port
 from .wait import wait_until
 
@@ -43,9 +43,11 @@ class World:
         self._clusters: kafka.Clusters | None = None
         try:
             self._clusters = kafka.start(kind, self.folder, self.build, topics)
-            self._start_parts()
             if replicate:
                 self.clusters.start_mm2(mm2)
+            self._start_parts()
+            if replicate:
+                self.clusters.wait_mm2()
         except BaseException:
             self.stop(failed=True)
             raise

@@ -35,17 +35,41 @@ fail(const char *what, const char *why)
     return 1;
 }
 
-/* Metadata of all topics: naming one might make it. NULL after `tries_ms`. */
+/* Of all topics: naming one might make it. NULL: none. */
 static const struct rd_kafka_metadata *
-metadata(struct ktool *k, int64_t tries_ms)
+metadata(struct ktool *k)
 {
     const struct rd_kafka_metadata *md;
-    const int64_t end = clock_mono_ms() + tries_ms;
-    do {
-        if (rd_kafka_metadata(k->rk, 1, NULL, &md, TRY_MS) == 0)
-            return md;
-    } while (clock_mono_ms() < end);
-    return NULL;
+    const rd_kafka_resp_err_t kerr =
+        rd_kafka_metadata(k->rk, 1, NULL, &md, ADMIN_MS);
+    return kerr ? NULL : md;
+}
+
+/* NULL, or why a partition does not answer yet.  After a broker's restart
+ * metadata names it as the leader before it knows of it. */
+static const char *
+topic_silent(struct ktool *k, const struct rd_kafka_metadata_topic *t)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t kerr = t->err;
+    for (int p = 0; p < t->partition_cnt && kerr == 0; p++)
+        kerr = rd_kafka_query_watermark_offsets(k->rk, t->topic, p, &low, &high,
+                                                TRY_MS);
+    return kerr ? rd_kafka_err2str(kerr) : NULL;
+}
+
+/* NULL when every partition of every topic answers. */
+static const char *
+cluster_silent(struct ktool *k)
+{
+    const struct rd_kafka_metadata *md = metadata(k);
+    if (!md)
+        return "no metadata";
+    const char *why = NULL;
+    for (int i = 0; i < md->topic_cnt && !why; i++)
+        why = topic_silent(k, &md->topics[i]);
+    rd_kafka_metadata_destroy(md);
+    return why;
 }
 
 /* wait SECONDS */
@@ -55,11 +79,13 @@ run_wait(struct ktool *k)
     int64_t seconds;
     if (!str_to_i64(k->words[0], 0, 3600, &seconds))
         return fail(k->words[0], "is no number of seconds");
-    const struct rd_kafka_metadata *md = metadata(k, seconds * 1000);
-    if (!md)
-        return fail("wait", "no metadata");
-    (void)printf("%d brokers, %d topics\n", md->broker_cnt, md->topic_cnt);
-    rd_kafka_metadata_destroy(md);
+    const int64_t end = clock_mono_ms() + seconds * 1000;
+    const char *why;
+    while ((why = cluster_silent(k))) {
+        if (clock_mono_ms() > end)
+            return fail("wait", why);
+        (void)rd_kafka_poll(k->rk, RETRY_MS);
+    }
     return 0;
 }
 
@@ -68,7 +94,7 @@ static int
 ready_partitions(struct ktool *k, const char *topic)
 {
     int found = 0;
-    const struct rd_kafka_metadata *md = metadata(k, ADMIN_MS);
+    const struct rd_kafka_metadata *md = metadata(k);
     for (int i = 0; md && i < md->topic_cnt; i++) {
         const struct rd_kafka_metadata_topic *t = &md->topics[i];
         if (!str_equal(t->topic, topic) || t->err)
@@ -157,7 +183,7 @@ run_end_offsets(struct ktool *k)
 static int
 run_topics(struct ktool *k)
 {
-    const struct rd_kafka_metadata *md = metadata(k, ADMIN_MS);
+    const struct rd_kafka_metadata *md = metadata(k);
     if (!md)
         return fail("topics", "no metadata");
     for (int i = 0; i < md->topic_cnt; i++)
