@@ -10,6 +10,7 @@
 #define LIMIT_TOPICS       1000    /* of one identity */
 #define LIMIT_VIEW         64      /* physical topics of one logical topic */
 #define LIMIT_HOPS         4       /* flows that a copy has come through */
+#define LIMIT_VIEW_STEPS   2000    /* paths looked at for them */
 #define LIMIT_HISTORY      1000    /* change sets in one answer */
 #define LIMIT_CANDIDATES   200     /* rules that explain lists, per topic */
 #define LIMIT_WARNINGS     100     /* in one answer */

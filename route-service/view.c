@@ -3,6 +3,9 @@
  * stands on the cluster under the name that the flow x->cluster gives it.
  * Pure; any thread.
  *
+ * Flows among many clusters have more paths than can be followed; names and
+ * steps are capped, so that no table makes an answer slow.
+ *
  * A path never visits a cluster twice, as MirrorMaker 2 never copies a topic
  * back to where it came from.
  */
@@ -30,6 +33,7 @@ struct views {
     const char *topic;
     struct pt_view *v;
     size_t n;
+    int steps;
 };
 
 static void
@@ -38,8 +42,6 @@ add(struct views *views, const char *topic, const char *origin)
     for (size_t i = 0; i < views->n; i++)
         if (strcmp(views->v[i].topic, topic) == 0)
             return;
-    if (views->n >= LIMIT_VIEW)
-        return;
     views->v = xreallocarray(views->v, views->n + 1, sizeof(*views->v));
     views->v[views->n++] =
         (struct pt_view){.topic = xstrdup(topic), .origin = xstrdup(origin)};
@@ -79,7 +81,8 @@ static void
 follow(struct views *views, const struct path *p)
 {
     char name[TOPIC_MAX];
-    if (!name_at_end(p, views->topic, name))
+    if (views->steps++ >= LIMIT_VIEW_STEPS || views->n >= LIMIT_VIEW ||
+        !name_at_end(p, views->topic, name))
         return;
     add(views, name, p->cluster);
     const struct items *flows = &views->table->of[KIND_FLOW];
