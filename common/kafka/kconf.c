@@ -118,6 +118,8 @@ kqueue_fd(rd_kafka_queue_t *queue, int *fd, struct err *err)
     if (*fd < 0)
         return err_errno(err, ERR_IO, errno, "cannot make an eventfd");
     rd_kafka_queue_io_event_enable(queue, *fd, &one, sizeof(one));
+    /* What stands in the queue already would never ring. */
+    (void)!write(*fd, &one, sizeof(one));
     return 0;
 }
 

@@ -27,9 +27,10 @@ void kconf_log_to_base(rd_kafka_conf_t *conf);
 int err_kafka(struct err *err, rd_kafka_resp_err_t code, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* A descriptor that becomes readable when `queue` gets its first entry; drain
- * it with kqueue_drain_fd() before polling the queue. Close it with close()
- * after the queue is destroyed. */
+/* A descriptor that is readable at first, and becomes readable again when an
+ * empty `queue` gets an entry: drain it with kqueue_drain_fd(), then poll the
+ * queue until it is empty.  Close it with close() after the queue is
+ * destroyed. */
 MUST_CHECK int kqueue_fd(rd_kafka_queue_t *queue, int *fd, struct err *err);
 void kqueue_drain_fd(int fd);
 
