@@ -161,7 +161,7 @@ swallowed(struct consumer *c, const rd_kafka_message_t *m)
         m->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
         return false;
     const char *topic = m->rkt ? rd_kafka_topic_name(m->rkt) : NULL;
-    const struct view *v = topic ? gen_view(c->cur, topic) : NULL;
+    const struct view *v = topic ? generation_view(c->cur, topic) : NULL;
     if (!v || strcmp(v->origin, c->cur->cluster) == 0)
         return false;
     consumer_log(c, LOG_INFO, "topic %s is not on cluster %s yet", topic,
@@ -190,14 +190,17 @@ deliver(struct consumer *c, rd_kafka_message_t *m, struct part *p)
 static rd_kafka_message_t *
 turn(struct consumer *c, int timeout_ms)
 {
+    const bool delivers =
+        c->state == CONSUMER_RUNNING || c->state == CONSUMER_JOINING;
     struct part *p = NULL;
-    if (c->state == CONSUMER_RUNNING || c->state == CONSUMER_JOINING)
-        return deliver(c, gen_poll(c->cur, timeout_ms, &p), p);
-    if (c->state != CONSUMER_MAPPING) {
+    if (!delivers && c->state != CONSUMER_MAPPING) {
         wake_wait(c->wake, timeout_ms);
         return NULL;
     }
-    rd_kafka_message_t *m = gen_poll(c->next, timeout_ms, &p);
+    rd_kafka_message_t *m =
+        generation_poll(delivers ? c->cur : c->next, timeout_ms, &p);
+    if (delivers)
+        return deliver(c, m, p);
     if (m)
         rd_kafka_message_destroy(m); /* an error: nothing is assigned yet */
     return NULL;
@@ -245,7 +248,7 @@ consumer_position(struct consumer *c,
     for (int i = 0; i < partitions->cnt; i++) {
         rd_kafka_topic_partition_t *t = &partitions->elems[i];
         const struct part *p =
-            c->cur ? gen_find(c->cur, t->topic, t->partition) : NULL;
+            c->cur ? generation_find(c->cur, t->topic, t->partition) : NULL;
         const bool delivered = p && p->state == PART_RUNNING && p->next >= 0 &&
                                p->next != p->start;
         t->offset = delivered ? p->next : RD_KAFKA_OFFSET_INVALID;
@@ -282,9 +285,9 @@ consumer_cluster(struct consumer *c, char *buf, size_t size)
 static const struct view *
 any_view(const struct consumer *c, const char *physical)
 {
-    const struct view *v = c->cur ? gen_view(c->cur, physical) : NULL;
+    const struct view *v = c->cur ? generation_view(c->cur, physical) : NULL;
     for (size_t i = 0; !v && i < RETIRED_MAX; i++)
-        v = c->retired[i] ? gen_view(c->retired[i], physical) : NULL;
+        v = c->retired[i] ? generation_view(c->retired[i], physical) : NULL;
     return v;
 }
 

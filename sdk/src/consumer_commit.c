@@ -51,7 +51,8 @@ finished_list(struct generation *g, const rd_kafka_topic_partition_list_t *only)
     for (struct part *p = g->parts; p; p = p->hh.next) {
         if (!wanted(p, only))
             continue;
-        if (gen_add_commit(g, l, p->key.topic, p->key.partition, p->finished))
+        if (generation_add_commit(g, l, p->key.topic, p->key.partition,
+                                  p->finished))
             p->committed = p->finished;
     }
     return l;
@@ -64,7 +65,7 @@ uncommit(struct generation *g, const rd_kafka_topic_partition_list_t *l,
 {
     for (int i = 0; i < l->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &l->elems[i];
-        struct part *p = gen_find(g, t->topic, t->partition);
+        struct part *p = generation_find(g, t->topic, t->partition);
         if (p && (all || t->err) && p->committed == t->offset)
             p->committed = -1;
     }
@@ -77,7 +78,7 @@ consumer_commit_finished(struct consumer *c)
         return;
     rd_kafka_topic_partition_list_t *l = finished_list(c->cur, NULL);
     if (l->cnt > 0) {
-        const rd_kafka_resp_err_t code = gen_commit(c->cur, l);
+        const rd_kafka_resp_err_t code = generation_commit(c->cur, l);
         if (code)
             uncommit(c->cur, l, true);
     }
@@ -91,9 +92,9 @@ consumer_commit_wait(struct consumer *c, struct generation *g,
     if (!c->e.auto_commit)
         return;
     rd_kafka_topic_partition_list_t *l = finished_list(g, only);
-    const rd_kafka_resp_err_t code = l->cnt > 0
-                                         ? gen_commit_wait(g, l, COMMIT_WAIT_MS)
-                                         : RD_KAFKA_RESP_ERR_NO_ERROR;
+    const rd_kafka_resp_err_t code =
+        l->cnt > 0 ? generation_commit_wait(g, l, COMMIT_WAIT_MS)
+                   : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code) {
         uncommit(g, l, true);
         consumer_log(c, LOG_WARNING, "cannot commit on cluster %s: %s",
@@ -147,7 +148,7 @@ drop_landing(struct consumer *c, struct landing *n)
 static bool
 passed(struct consumer *c, const struct landing *n)
 {
-    const struct part *p = gen_find(c->cur, n->topic, n->partition);
+    const struct part *p = generation_find(c->cur, n->topic, n->partition);
     return p && p->committed >= n->offset;
 }
 
@@ -162,10 +163,10 @@ send_landings(struct consumer *c)
         if (passed(c, n))
             drop_landing(c, n);
         else
-            n->sent =
-                gen_add_commit(c->cur, l, n->topic, n->partition, n->offset);
+            n->sent = generation_add_commit(c->cur, l, n->topic, n->partition,
+                                            n->offset);
     }
-    if (l->cnt > 0 && gen_commit(c->cur, l) != 0)
+    if (l->cnt > 0 && generation_commit(c->cur, l) != 0)
         consumer_on_commit(c, c->cur, RD_KAFKA_RESP_ERR__FAIL, l);
     rd_kafka_topic_partition_list_destroy(l);
 }
@@ -258,7 +259,7 @@ count_commit(struct consumer *c, const rd_kafka_topic_partition_list_t *l)
 {
     for (int i = 0; i < l->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &l->elems[i];
-        struct part *p = gen_find(c->cur, t->topic, t->partition);
+        struct part *p = generation_find(c->cur, t->topic, t->partition);
         if (!p || t->offset < 0)
             continue;
         p->committed = t->offset;
@@ -275,7 +276,8 @@ given_list(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets)
     for (int i = 0; i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &offsets->elems[i];
         if (t->offset >= 0)
-            (void)gen_add_commit(c->cur, l, t->topic, t->partition, t->offset);
+            (void)generation_add_commit(c->cur, l, t->topic, t->partition,
+                                        t->offset);
     }
     count_commit(c, l);
     return l;
@@ -293,8 +295,8 @@ consumer_commit(struct consumer *c,
         offsets ? given_list(c, offsets) : finished_list(c->cur, NULL);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__NO_OFFSET;
     if (l->cnt > 0)
-        code = async ? gen_commit(c->cur, l)
-                     : gen_commit_wait(c->cur, l, COMMIT_WAIT_MS);
+        code = async ? generation_commit(c->cur, l)
+                     : generation_commit_wait(c->cur, l, COMMIT_WAIT_MS);
     if (l->cnt > 0 && code)
         uncommit(c->cur, l, true);
     rd_kafka_topic_partition_list_destroy(l);

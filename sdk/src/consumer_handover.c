@@ -13,8 +13,6 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer_int.h"
 
-#define RETRY_MS 200
-
 void
 consumer_handover_reset(struct consumer *c)
 {
@@ -46,7 +44,7 @@ consumer_tell_rebalance(struct consumer *c, rd_kafka_resp_err_t code)
 static const char *
 counterpart(const struct consumer *c, const char *topic)
 {
-    const struct view *from = gen_view(c->cur, topic);
+    const struct view *from = generation_view(c->cur, topic);
     for (size_t i = 0; from && i < c->next->n_views; i++) {
         const struct view *to = &c->next->views[i];
         if (strcmp(to->origin, from->origin) == 0 &&
@@ -139,6 +137,26 @@ ask_commits(struct consumer *c)
     h->query = query_commits(c->e.worker, c->wake, c->next, l);
 }
 
+static void
+give_up(struct consumer *c, const char *why)
+{
+    c->hand.mapped = true;
+    consumer_warn(c, "no translation from cluster %s to %s: %s",
+                  c->cur->cluster, c->next->cluster, why);
+}
+
+static void
+ask(struct consumer *c)
+{
+    struct handover *h = &c->hand;
+    struct err err = {0};
+    if (control_ask(c->e.control, &h->question, h->deadline_ms, &h->asking,
+                    &err) == 0)
+        return;
+    h->asking = NULL;
+    give_up(c, err.text);
+}
+
 void
 consumer_handover_begin(struct consumer *c)
 {
@@ -152,9 +170,11 @@ consumer_handover_begin(struct consumer *c)
         consumer_warn(c, "out of memory: some positions are not carried over");
     c->hand.deadline_ms = now + c->e.mapping_ms;
     c->hand.mapped = c->hand.question.n == 0;
+    if (!c->hand.mapped)
+        ask(c);
     ask_commits(c);
     consumer_commit_finished(c);
-    gen_stop(c->cur);
+    generation_stop(c->cur);
     c->cur->close_at_ms = now + c->e.settle_ms;
     consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
 }
@@ -184,50 +204,21 @@ take_translation(struct handover *h, const struct po_translation *t)
 }
 
 static void
-give_up(struct consumer *c, const char *why)
-{
-    c->hand.mapped = true;
-    consumer_warn(c, "no translation from cluster %s to %s: %s",
-                  c->cur->cluster, c->next->cluster, why);
-}
-
-static void
-ask(struct consumer *c, int64_t now)
-{
-    struct handover *h = &c->hand;
-    struct err err = {0};
-    if (control_ask(c->e.control, &h->question, h->deadline_ms, &h->asking,
-                    &err) == 0)
-        return;
-    h->asking = NULL;
-    h->retry_ms = now + RETRY_MS;
-    if (h->retry_ms >= h->deadline_ms)
-        give_up(c, err.text);
-}
-
-static void
 ask_step(struct consumer *c)
 {
     struct handover *h = &c->hand;
     struct po_translation answer = {0};
     struct err err = {0};
-    const int64_t now = clock_mono_ms();
     if (h->mapped)
         return;
-    if (!h->asking) {
-        if (now >= h->retry_ms)
-            ask(c, now);
-        return;
-    }
     const int rc = asking_result(h->asking, &answer, &err);
     if (rc > 0)
         return;
     asking_free(h->asking);
     h->asking = NULL;
-    h->retry_ms = now + RETRY_MS;
     if (rc == 0)
         take_translation(h, &answer);
-    else if (h->retry_ms >= h->deadline_ms)
+    else
         give_up(c, err.text);
     po_translation_fini(&answer);
 }
@@ -276,7 +267,8 @@ static void
 apply(struct consumer *c, const struct carry *v)
 {
     const struct start s = decide(c, v);
-    struct part *p = gen_part(c->cur, v->to_topic, v->from->key.partition);
+    struct part *p =
+        generation_part(c->cur, v->to_topic, v->from->key.partition);
     c->bound = handover_sum(c->bound, s.reread);
     if (!p)
         return;
@@ -299,7 +291,7 @@ retire(struct consumer *c, struct generation *g)
     while (at < RETIRED_MAX && c->retired[at])
         at++;
     if (at == RETIRED_MAX) {
-        gen_close_take(c->retired[0], c->reaper);
+        generation_close_take(c->retired[0], c->reaper);
         at = 0;
     }
     c->retired[at] = g;
@@ -330,7 +322,7 @@ finish(struct consumer *c)
     retire(c, old);
     consumer_handover_reset(c);
     if (c->cur->joined)
-        gen_fetch(c->cur);
+        generation_fetch(c->cur);
     consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
     consumer_move(c, CONSUMER_RUNNING);
     if (owns_none_or_runs(c->cur))

@@ -41,11 +41,10 @@ struct carry {
 struct handover {
     struct carry *v;
     size_t n;
-    struct asking *asking; /* NULL: answered, given up, or to be asked again */
+    struct asking *asking; /* NULL: answered or given up */
     struct po_question question;
     struct query *query; /* commits on the new cluster */
     bool mapped;         /* nothing more will come from the mappers */
-    int64_t retry_ms;    /* ask again then */
     int64_t deadline_ms;
 };
 
@@ -117,7 +116,7 @@ void consumer_tell_rebalance(struct consumer *c, rd_kafka_resp_err_t code);
 void consumer_start_step(struct consumer *c);
 /* Forgets what is under way; before cur changes. */
 void consumer_start_reset(struct consumer *c);
-/* `p` of `g` is ours and starts as decided; gen_fetch() is the caller's. */
+/* `p` of `g` is ours and starts as decided; generation_fetch() is the caller's. */
 void consumer_start_part(struct consumer *c, struct generation *g,
                          struct part *p, const struct start *s);
 bool consumer_start_pending(const struct consumer *c);

@@ -45,7 +45,7 @@ run_commits(void *arg)
 {
     struct query *q = arg;
     q->code = rd_kafka_committed(q->gen->rk, q->list, QUERY_MS);
-    gen_unref(q->gen);
+    generation_unref(q->gen);
     q->gen = NULL;
     finish(q);
 }
@@ -71,7 +71,7 @@ post(struct worker *w, struct query *q, void (*fn)(void *arg))
 {
     if (worker_post(w, 0, fn, q) == 0)
         return q;
-    gen_unref(q->gen);
+    generation_unref(q->gen);
     query_free(q);
     query_free(q);
     return NULL;
@@ -98,7 +98,7 @@ query_commits(struct worker *w, struct wake *wake, struct generation *g,
     struct query *q = new_query(wake, list);
     if (!q)
         return NULL;
-    gen_ref(g);
+    generation_ref(g);
     q->gen = g;
     return post(w, q, run_commits);
 }

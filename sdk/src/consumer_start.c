@@ -109,7 +109,7 @@ fetch_started(struct consumer *c, size_t n)
 {
     if (n == 0)
         return;
-    gen_fetch(c->cur);
+    generation_fetch(c->cur);
     consumer_switched(c);
 }
 
@@ -146,7 +146,7 @@ ask_commits(struct consumer *c)
 static bool
 take_commit(struct consumer *c, const rd_kafka_topic_partition_t *t)
 {
-    struct part *p = gen_find(c->cur, t->topic, t->partition);
+    struct part *p = generation_find(c->cur, t->topic, t->partition);
     if (!p || !waiting(p) || p->map_wanted || t->err)
         return false;
     p->commit = t->offset >= 0 ? t->offset : -1;
@@ -180,7 +180,7 @@ take_commits(struct consumer *c)
 static char *
 name_before(const struct consumer *c, const struct part *p)
 {
-    const struct view *v = gen_view(c->cur, p->key.topic);
+    const struct view *v = generation_view(c->cur, p->key.topic);
     if (!v || !c->route)
         return NULL;
     return handover_physical(&c->route->answer, c->cur->previous, v->origin,
@@ -223,7 +223,7 @@ ask_source(struct consumer *c)
     for (struct part *p = c->cur->parts; p; p = p->hh.next)
         if (waiting(p) && p->map_wanted)
             add_before(c, p, l);
-    if (l->cnt > 0 && q && gen_conf(&c->e, q, false, &conf, NULL) == 0) {
+    if (l->cnt > 0 && q && generation_conf(&c->e, q, false, &conf, NULL) == 0) {
         s->source = query_elsewhere(c->e.worker, c->wake, conf, l);
         return;
     }
@@ -293,7 +293,7 @@ take_translated(struct consumer *c, const struct po_translated *t,
                 const struct po_position *asked)
 {
     struct part *p =
-        t->topic ? gen_find(c->cur, t->topic, asked->partition) : NULL;
+        t->topic ? generation_find(c->cur, t->topic, asked->partition) : NULL;
     if (!p || !waiting(p))
         return;
     char *before = name_before(c, p);

@@ -50,7 +50,7 @@ consumer_move(struct consumer *c, enum consumer_state to)
     consumer_report(c);
 }
 
-/* ---- hooks: below gen_poll() and gen_serve() ----------------------------- */
+/* ---- hooks: below generation_poll() and generation_serve() ----------------------------- */
 
 static void
 on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
@@ -70,7 +70,8 @@ static void
 mark_lost(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     for (int i = 0; i < l->cnt; i++) {
-        struct part *p = gen_find(g, l->elems[i].topic, l->elems[i].partition);
+        struct part *p =
+            generation_find(g, l->elems[i].topic, l->elems[i].partition);
         if (p && p->state == PART_RUNNING)
             p->lost = true;
     }
@@ -129,7 +130,7 @@ complain(struct consumer *c, const char *text)
 static struct generation *
 bind_to(struct consumer *c, const struct target *t)
 {
-    const struct gen_hooks hooks = {
+    const struct generation_hooks hooks = {
         .on_assign = on_assign,
         .on_revoke = on_revoke,
         .on_commit = on_commit,
@@ -140,12 +141,12 @@ bind_to(struct consumer *c, const struct target *t)
     };
     struct err err = {0};
     struct generation *g = NULL;
-    int rc = gen_new(&c->e, t, &hooks, &g, &err);
+    int rc = generation_new(&c->e, t, &hooks, &g, &err);
     if (rc == 0)
-        rc = gen_subscribe(g, &c->route->answer, &c->topics, &err);
+        rc = generation_subscribe(g, &c->route->answer, &c->topics, &err);
     if (rc == 0)
         return g;
-    gen_close_take(g, c->reaper);
+    generation_close_take(g, c->reaper);
     complain(c, err.text);
     return NULL;
 }
@@ -171,7 +172,7 @@ leave_retired(struct consumer *c, const char *cluster)
         struct generation *g = c->retired[i];
         if (!g || strcmp(g->cluster, cluster) != 0)
             continue;
-        gen_close_take(g, c->reaper);
+        generation_close_take(g, c->reaper);
         c->retired[i] = NULL;
     }
 }
@@ -179,7 +180,7 @@ leave_retired(struct consumer *c, const char *cluster)
 static void
 drop_next(struct consumer *c)
 {
-    gen_close_take(c->next, c->reaper);
+    generation_close_take(c->next, c->reaper);
     c->next = NULL;
     c->stuck = false;
 }
@@ -204,7 +205,7 @@ refresh(struct consumer *c, struct generation *g, const struct target *t)
 {
     struct err err = {0};
     g->since = t->since;
-    if (gen_subscribe(g, &c->route->answer, &c->topics, &err) != 0)
+    if (generation_subscribe(g, &c->route->answer, &c->topics, &err) != 0)
         complain(c, err.text);
 }
 
@@ -289,7 +290,7 @@ has_positions(const struct generation *g)
 static void
 join_step(struct consumer *c)
 {
-    gen_serve(c->next);
+    generation_serve(c->next);
     if (c->next->joined || !has_positions(c->cur)) {
         consumer_handover_begin(c);
         consumer_move(c, CONSUMER_MAPPING);
@@ -309,8 +310,8 @@ join_step(struct consumer *c)
 static void
 map_step(struct consumer *c)
 {
-    gen_serve(c->cur);
-    gen_serve(c->next);
+    generation_serve(c->cur);
+    generation_serve(c->next);
     if (consumer_handover_step(c))
         consumer_follow(c);
 }
@@ -322,10 +323,10 @@ retired_step(struct consumer *c)
         struct generation *g = c->retired[i];
         if (!g)
             continue;
-        gen_serve(g);
+        generation_serve(g);
         if (clock_mono_ms() < g->close_at_ms)
             continue;
-        gen_close_take(g, c->reaper);
+        generation_close_take(g, c->reaper);
         c->retired[i] = NULL;
     }
 }
@@ -352,11 +353,11 @@ consumer_drop_generations(struct consumer *c)
     consumer_land_reset(c);
     consumer_handover_reset(c);
     for (size_t i = 0; i < RETIRED_MAX; i++) {
-        gen_close_take(c->retired[i], c->reaper);
+        generation_close_take(c->retired[i], c->reaper);
         c->retired[i] = NULL;
     }
     drop_next(c);
-    gen_close_take(c->cur, c->reaper);
+    generation_close_take(c->cur, c->reaper);
     c->cur = NULL;
     c->last = NULL;
     c->stop_ms = 0;

@@ -1,5 +1,5 @@
 /*
- * Owns one rd_kafka_t.  librdkafka calls back below gen_poll(), gen_serve()
+ * Owns one rd_kafka_t.  librdkafka calls back below generation_poll(), generation_serve()
  * and, once closing, below the closing thread, where nothing of the consumer
  * is touched any more (`muted`).
  *
@@ -26,7 +26,7 @@ cooperative(const struct generation *g)
 }
 
 static void
-gen_log(const struct generation *g, int level, const char *text)
+note(const struct generation *g, int level, const char *text)
 {
     if (!atomic_load(&g->muted) && g->hooks.on_log)
         g->hooks.on_log(level, "SHUNT", text, g->hooks.log_arg);
@@ -41,7 +41,7 @@ log_error_of(const struct generation *g, const char *what,
     char text[512];
     (void)snprintf(text, sizeof(text), "%s on cluster %s: %s", what, g->cluster,
                    rd_kafka_error_string(error));
-    gen_log(g, LOG_WARNING, text);
+    note(g, LOG_WARNING, text);
     rd_kafka_error_destroy(error);
 }
 
@@ -51,7 +51,7 @@ log_code(const struct generation *g, const char *what, rd_kafka_resp_err_t code)
     char text[512];
     (void)snprintf(text, sizeof(text), "%s on cluster %s: %s", what, g->cluster,
                    rd_kafka_err2str(code));
-    gen_log(g, LOG_WARNING, text);
+    note(g, LOG_WARNING, text);
 }
 
 /* ---- partitions ---------------------------------------------------------- */
@@ -70,7 +70,7 @@ make_key(struct part_key *k, unsigned *len, const char *topic,
 }
 
 struct part *
-gen_find(struct generation *g, const char *topic, int32_t partition)
+generation_find(struct generation *g, const char *topic, int32_t partition)
 {
     struct part_key key;
     unsigned len = 0;
@@ -81,9 +81,9 @@ gen_find(struct generation *g, const char *topic, int32_t partition)
 }
 
 struct part *
-gen_part(struct generation *g, const char *topic, int32_t partition)
+generation_part(struct generation *g, const char *topic, int32_t partition)
 {
-    struct part *p = gen_find(g, topic, partition);
+    struct part *p = generation_find(g, topic, partition);
     if (p)
         return p;
     unsigned len = 0;
@@ -155,7 +155,7 @@ assign_more(struct generation *g)
 }
 
 void
-gen_fetch(struct generation *g)
+generation_fetch(struct generation *g)
 {
     if (cooperative(g))
         assign_more(g);
@@ -199,7 +199,7 @@ unassign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 }
 
 void
-gen_stop(struct generation *g)
+generation_stop(struct generation *g)
 {
     g->stopped = true;
     if (!g->joined)
@@ -218,7 +218,8 @@ own(struct generation *g, const rd_kafka_topic_partition_list_t *l,
 {
     const int64_t now = clock_mono_ms();
     for (int i = 0; i < l->cnt; i++) {
-        struct part *p = gen_part(g, l->elems[i].topic, l->elems[i].partition);
+        struct part *p =
+            generation_part(g, l->elems[i].topic, l->elems[i].partition);
         if (!p)
             continue; /* no memory: stays unassigned, found by the next one */
         p->state = state;
@@ -239,7 +240,7 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
         own(g, l, PART_WAITING);
         g->hooks.on_assign(g, l, g->hooks.arg);
     }
-    gen_fetch(g);
+    generation_fetch(g);
 }
 
 static void
@@ -339,8 +340,8 @@ set_ours(rd_kafka_conf_t *conf, struct err *err)
 }
 
 int
-gen_conf(const struct engine *e, const struct pt_cluster *cluster,
-         bool has_previous, rd_kafka_conf_t **out, struct err *err)
+generation_conf(const struct engine *e, const struct pt_cluster *cluster,
+                bool has_previous, rd_kafka_conf_t **out, struct err *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_dup(e->template);
     int rc = set_all(conf, &cluster->properties, err);
@@ -364,7 +365,7 @@ start_handle(struct generation *g, const struct engine *e,
              const struct target *to, struct err *err)
 {
     rd_kafka_conf_t *conf = NULL;
-    int rc = gen_conf(e, to->cluster, to->previous != NULL, &conf, err);
+    int rc = generation_conf(e, to->cluster, to->previous != NULL, &conf, err);
     if (rc != 0)
         return rc;
     rd_kafka_conf_set_opaque(conf, g);
@@ -394,7 +395,7 @@ free_views(struct generation *g)
 }
 
 static void
-gen_free(struct generation *g)
+free_generation(struct generation *g)
 {
     free_parts(g);
     free_views(g);
@@ -404,8 +405,9 @@ gen_free(struct generation *g)
 }
 
 int
-gen_new(const struct engine *e, const struct target *to,
-        const struct gen_hooks *hooks, struct generation **out, struct err *err)
+generation_new(const struct engine *e, const struct target *to,
+               const struct generation_hooks *hooks, struct generation **out,
+               struct err *err)
 {
     struct generation *g = calloc(1, sizeof(*g));
     if (!g)
@@ -419,7 +421,7 @@ gen_new(const struct engine *e, const struct target *to,
     if (rc == 0)
         rc = start_handle(g, e, to, err);
     if (rc != 0) {
-        gen_free(g);
+        free_generation(g);
         return rc;
     }
     *out = g;
@@ -485,8 +487,8 @@ set_view(struct generation *g, const struct pt_answer *a,
 }
 
 int
-gen_subscribe(struct generation *g, const struct pt_answer *a,
-              const struct strlist *topics, struct err *err)
+generation_subscribe(struct generation *g, const struct pt_answer *a,
+                     const struct strlist *topics, struct err *err)
 {
     struct strlist physical = {0};
     int rc = list_view(a, topics, &physical);
@@ -511,7 +513,7 @@ gen_subscribe(struct generation *g, const struct pt_answer *a,
 }
 
 const struct view *
-gen_view(const struct generation *g, const char *physical)
+generation_view(const struct generation *g, const char *physical)
 {
     for (size_t i = 0; i < g->n_views; i++)
         if (strcmp(g->views[i].topic, physical) == 0)
@@ -524,14 +526,15 @@ gen_view(const struct generation *g, const char *physical)
 static struct part *
 deliverable(struct generation *g, const rd_kafka_message_t *m)
 {
-    struct part *p = gen_find(g, rd_kafka_topic_name(m->rkt), m->partition);
+    struct part *p =
+        generation_find(g, rd_kafka_topic_name(m->rkt), m->partition);
     if (!p || p->state != PART_RUNNING || g->stopped)
         return NULL;
     return m->offset >= p->next ? p : NULL;
 }
 
 rd_kafka_message_t *
-gen_poll(struct generation *g, int timeout_ms, struct part **part)
+generation_poll(struct generation *g, int timeout_ms, struct part **part)
 {
     rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
     while (m && !m->err) {
@@ -546,7 +549,7 @@ gen_poll(struct generation *g, int timeout_ms, struct part **part)
 }
 
 void
-gen_serve(struct generation *g)
+generation_serve(struct generation *g)
 {
     for (;;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, 0);
@@ -561,8 +564,9 @@ gen_serve(struct generation *g)
 /* ---- commits ------------------------------------------------------------- */
 
 bool
-gen_add_commit(const struct generation *g, rd_kafka_topic_partition_list_t *l,
-               const char *topic, int32_t partition, int64_t offset)
+generation_add_commit(const struct generation *g,
+                      rd_kafka_topic_partition_list_t *l, const char *topic,
+                      int32_t partition, int64_t offset)
 {
     char text[64];
     handover_metadata(g->since, text, sizeof(text));
@@ -575,7 +579,8 @@ gen_add_commit(const struct generation *g, rd_kafka_topic_partition_list_t *l,
 }
 
 rd_kafka_resp_err_t
-gen_commit(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+generation_commit(struct generation *g,
+                  const rd_kafka_topic_partition_list_t *l)
 {
     return rd_kafka_commit(g->rk, l, 1);
 }
@@ -590,8 +595,8 @@ partition_error(const rd_kafka_topic_partition_list_t *l)
 }
 
 rd_kafka_resp_err_t
-gen_commit_wait(struct generation *g, const rd_kafka_topic_partition_list_t *l,
-                int timeout_ms)
+generation_commit_wait(struct generation *g,
+                       const rd_kafka_topic_partition_list_t *l, int timeout_ms)
 {
     rd_kafka_queue_t *answer = rd_kafka_queue_new(g->rk);
     rd_kafka_resp_err_t code =
@@ -616,17 +621,17 @@ end_handle(void *arg)
 {
     struct generation *g = arg;
     reaper_close_handle(g->rk, g->queue);
-    gen_free(g);
+    free_generation(g);
 }
 
 void
-gen_ref(struct generation *g)
+generation_ref(struct generation *g)
 {
     atomic_fetch_add(&g->refs, 1);
 }
 
 void
-gen_unref(struct generation *g)
+generation_unref(struct generation *g)
 {
     if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
         return;
@@ -634,12 +639,12 @@ gen_unref(struct generation *g)
 }
 
 void
-gen_close_take(struct generation *g, struct reaper *r)
+generation_close_take(struct generation *g, struct reaper *r)
 {
     if (!g)
         return;
     atomic_store(&g->muted, true);
     g->reaper = r;
     reaper_expect(r);
-    gen_unref(g);
+    generation_unref(g);
 }

@@ -2,7 +2,7 @@
  * A generation: one librdkafka consumer handle bound to one cluster in one
  * residency, with what is known of each of its partitions.
  *
- * The application's thread owns a generation until gen_close_take(); then it
+ * The application's thread owns a generation until generation_close_take(); then it
  * is closed and destroyed by a thread of its own, because destroying blocks
  * for as long as the application holds one of its messages.  Queries on the
  * worker hold a reference meanwhile.
@@ -61,7 +61,7 @@ struct view {
 struct generation;
 
 /* Called on the thread that polls. */
-struct gen_hooks {
+struct generation_hooks {
     void (*on_assign)(struct generation *g,
                       const rd_kafka_topic_partition_list_t *l, void *arg);
     /* Before the partitions are given back. */
@@ -91,58 +91,64 @@ struct generation {
     bool stopped;        /* delivers nothing and takes no partition any more */
     bool in_rebalance;   /* inside the callback of librdkafka */
     int64_t close_at_ms; /* when stopped */
-    struct gen_hooks hooks;
+    struct generation_hooks hooks;
     struct reaper *reaper; /* once closing */
     atomic_bool muted;     /* abandoned or closing: hooks are not called */
     atomic_int refs;
 };
 
 /* The configuration of a handle on `cluster`; the caller's. */
-MUST_CHECK int gen_conf(const struct engine *e,
-                        const struct pt_cluster *cluster, bool has_previous,
-                        rd_kafka_conf_t **out, struct err *err);
-MUST_CHECK int gen_new(const struct engine *e, const struct target *to,
-                       const struct gen_hooks *hooks, struct generation **out,
-                       struct err *err);
+MUST_CHECK int generation_conf(const struct engine *e,
+                               const struct pt_cluster *cluster,
+                               bool has_previous, rd_kafka_conf_t **out,
+                               struct err *err);
+MUST_CHECK int generation_new(const struct engine *e, const struct target *to,
+                              const struct generation_hooks *hooks,
+                              struct generation **out, struct err *err);
 /* Subscribes to every physical topic of the view of `topics` in the answer,
  * when that differs from what it is subscribed to. */
-MUST_CHECK int gen_subscribe(struct generation *g, const struct pt_answer *a,
-                             const struct strlist *topics, struct err *err);
-const struct view *gen_view(const struct generation *g, const char *physical);
+MUST_CHECK int generation_subscribe(struct generation *g,
+                                    const struct pt_answer *a,
+                                    const struct strlist *topics,
+                                    struct err *err);
+const struct view *generation_view(const struct generation *g,
+                                   const char *physical);
 
 /* A record of a running partition that is to be delivered, or an error; serves
  * callbacks.  *part is set with a record. */
-rd_kafka_message_t *gen_poll(struct generation *g, int timeout_ms,
-                             struct part **part);
+rd_kafka_message_t *generation_poll(struct generation *g, int timeout_ms,
+                                    struct part **part);
 /* Serves callbacks; drops records. */
-void gen_serve(struct generation *g);
+void generation_serve(struct generation *g);
 
-struct part *gen_find(struct generation *g, const char *topic,
-                      int32_t partition);
+struct part *generation_find(struct generation *g, const char *topic,
+                             int32_t partition);
 /* Makes it when it is not there; NULL: no memory. */
-struct part *gen_part(struct generation *g, const char *topic,
-                      int32_t partition);
+struct part *generation_part(struct generation *g, const char *topic,
+                             int32_t partition);
 /* Fetches every RUNNING partition at its `next`, or `start`. */
-void gen_fetch(struct generation *g);
+void generation_fetch(struct generation *g);
 /* Fetches nothing any more, but stays a member. */
-void gen_stop(struct generation *g);
+void generation_stop(struct generation *g);
 
 /* Appends with this residency's metadata; false: no memory. */
-bool gen_add_commit(const struct generation *g,
-                    rd_kafka_topic_partition_list_t *l, const char *topic,
-                    int32_t partition, int64_t offset);
+bool generation_add_commit(const struct generation *g,
+                           rd_kafka_topic_partition_list_t *l,
+                           const char *topic, int32_t partition,
+                           int64_t offset);
 /* The outcome comes to on_commit. */
-rd_kafka_resp_err_t gen_commit(struct generation *g,
-                               const rd_kafka_topic_partition_list_t *l);
-rd_kafka_resp_err_t gen_commit_wait(struct generation *g,
-                                    const rd_kafka_topic_partition_list_t *l,
-                                    int timeout_ms);
+rd_kafka_resp_err_t generation_commit(struct generation *g,
+                                      const rd_kafka_topic_partition_list_t *l);
+rd_kafka_resp_err_t
+generation_commit_wait(struct generation *g,
+                       const rd_kafka_topic_partition_list_t *l,
+                       int timeout_ms);
 
-void gen_ref(struct generation *g);
-/* The last reference of a generation that was handed to gen_close_take()
+void generation_ref(struct generation *g);
+/* The last reference of a generation that was handed to generation_close_take()
  * starts its end. NULL allowed. */
-void gen_unref(struct generation *g);
+void generation_unref(struct generation *g);
 /* Leaves the group and destroys the handle in the background. NULL allowed. */
-void gen_close_take(struct generation *g, struct reaper *r);
+void generation_close_take(struct generation *g, struct reaper *r);
 
 #endif

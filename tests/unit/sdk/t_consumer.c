@@ -1,0 +1,628 @@
+/*
+ * The consumer engine against two embedded clusters and a control thread
+ * replaced by a fake: routes are set by hand, translations are computed.
+ *
+ * Record s of partition p stands at offset s of orders on a, and at offset
+ * s - SHIFT of a.orders on b.
+ */
+#include <check.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "sdk/src/consumer.h"
+
+#define PARTS   2
+#define SHIFT   10
+#define RECORDS 200
+
+/* ---- fake control -------------------------------------------------------- */
+
+enum mapper { MAPPER_EXACT, MAPPER_DOWN, MAPPER_NEGATIVE, MAPPER_NONE };
+
+struct control {
+    struct route *route;
+    struct consumer *consumer;
+    char state[16], cluster[16]; /* of the last report */
+};
+
+struct counted_route {
+    struct route r;
+    int refs;
+};
+
+struct asking {
+    const struct po_question *q;
+    int64_t deadline_ms;
+};
+
+static enum mapper mapper;
+
+void
+route_ref(struct route *r)
+{
+    ((struct counted_route *)r)->refs++;
+}
+
+void
+route_unref(struct route *r)
+{
+    struct counted_route *c = (struct counted_route *)r;
+    if (!c || --c->refs > 0)
+        return;
+    pt_answer_fini(&c->r.answer);
+    free(c);
+}
+
+struct route *
+control_route(struct control *c)
+{
+    if (c->route)
+        route_ref(c->route);
+    return c->route;
+}
+
+int
+control_set_topics(struct control *c, const struct strlist *topics)
+{
+    (void)c;
+    ck_assert_uint_eq(topics->n, 1);
+    return 0;
+}
+
+int
+control_report(struct control *c, const struct pt_report *r)
+{
+    (void)snprintf(c->state, sizeof(c->state), "%s", r->state);
+    (void)snprintf(c->cluster, sizeof(c->cluster), "%s",
+                   r->cluster ? r->cluster : "");
+    return 0;
+}
+
+int
+control_ask(struct control *c, const struct po_question *q, int64_t deadline_ms,
+            struct asking **out, struct err *err)
+{
+    (void)c;
+    (void)err;
+    *out = calloc(1, sizeof(**out));
+    **out = (struct asking){q, deadline_ms};
+    return 0;
+}
+
+static void
+translate(const struct po_position *p, const char *to, struct po_translated *t)
+{
+    const bool forward = strcmp(to, "b") == 0;
+    const bool born_a = strcmp(p->topic, forward ? "orders" : "a.orders") == 0;
+    const char *topic = forward ? (born_a ? "a.orders" : "orders")
+                                : (born_a ? "orders" : "b.orders");
+    const int64_t shift = !born_a ? 0 : forward ? -SHIFT : SHIFT;
+    int64_t at = p->offset + shift;
+    if (mapper == MAPPER_NEGATIVE)
+        at = -5;
+    t->asked = *p;
+    t->asked.topic = strdup(p->topic);
+    t->quality = mapper == MAPPER_NONE ? PO_NONE : PO_EXACT;
+    t->topic = mapper == MAPPER_NONE ? NULL : strdup(topic);
+    t->position = t->low = t->high = mapper == MAPPER_NONE ? -1 : at;
+}
+
+int
+asking_result(struct asking *a, struct po_translation *out, struct err *err)
+{
+    if (mapper == MAPPER_DOWN)
+        return clock_mono_ms() < a->deadline_ms
+                   ? 1
+                   : err_set(err, ERR_UNAVAILABLE, "no mapper answers");
+    out->v = calloc(a->q->n, sizeof(*out->v));
+    out->n = a->q->n;
+    for (size_t i = 0; i < a->q->n; i++)
+        translate(&a->q->positions[i], a->q->to, &out->v[i]);
+    return 0;
+}
+
+void
+asking_free(struct asking *a)
+{
+    free(a);
+}
+
+/* ---- two clusters -------------------------------------------------------- */
+
+struct site {
+    rd_kafka_t *host, *producer;
+    rd_kafka_mock_cluster_t *mock;
+};
+
+static struct site a, b;
+static struct worker *worker;
+
+static void
+site_start(struct site *s, const char *copy)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    s->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    s->mock = rd_kafka_mock_cluster_new(s->host, 1);
+    rd_kafka_mock_topic_create(s->mock, "orders", PARTS, 1);
+    rd_kafka_mock_topic_create(s->mock, copy, PARTS, 1);
+    conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    rd_kafka_conf_set(conf, "bootstrap.servers",
+                      rd_kafka_mock_cluster_bootstraps(s->mock), NULL, 0);
+    s->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+}
+
+static void
+site_stop(struct site *s)
+{
+    rd_kafka_destroy(s->producer);
+    rd_kafka_mock_cluster_destroy(s->mock);
+    rd_kafka_destroy(s->host);
+}
+
+static void
+start_all(void)
+{
+    struct err err;
+    mapper = MAPPER_EXACT;
+    site_start(&a, "b.orders");
+    site_start(&b, "a.orders");
+    ck_assert_int_eq(worker_start(&worker, &err), 0);
+}
+
+static void
+stop_all(void)
+{
+    worker_stop(worker);
+    site_stop(&a);
+    site_stop(&b);
+}
+
+/* Records from..to-1 of every partition. */
+static void
+produce(struct site *s, const char *topic, int from, int to)
+{
+    for (int p = 0; p < PARTS; p++)
+        for (int i = from; i < to; i++) {
+            char value[32];
+            (void)snprintf(value, sizeof(value), "%d", i);
+            ck_assert_int_eq(
+                rd_kafka_producev(s->producer, RD_KAFKA_V_TOPIC(topic),
+                                  RD_KAFKA_V_PARTITION(p),
+                                  RD_KAFKA_V_VALUE(value, strlen(value)),
+                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                  RD_KAFKA_V_END),
+                0);
+        }
+    ck_assert_int_eq(rd_kafka_flush(s->producer, 10000), 0);
+}
+
+/* ---- routes -------------------------------------------------------------- */
+
+static void
+set_cluster(struct pt_cluster *c, const char *name, struct site *s)
+{
+    c->name = strdup(name);
+    c->bootstrap_servers = strdup(rd_kafka_mock_cluster_bootstraps(s->mock));
+}
+
+static void
+set_flow(struct pt_flow *f, const char *source, const char *target)
+{
+    f->source = strdup(source);
+    f->target = strdup(target);
+    f->policy = strdup("default");
+    f->separator = strdup(".");
+    f->syncs_location = strdup("source");
+}
+
+static struct route *
+make_route(const char *cluster, int64_t since, const char *previous)
+{
+    struct counted_route *c = calloc(1, sizeof(*c));
+    struct pt_answer *w = &c->r.answer;
+    const bool on_a = strcmp(cluster, "a") == 0;
+    c->refs = 1;
+    w->revision = since;
+    w->n_routes = 1;
+    w->routes = calloc(1, sizeof(*w->routes));
+    w->routes[0] = (struct pt_route){
+        .topic = strdup("orders"),
+        .cluster = strdup(cluster),
+        .rule = strdup("r"),
+        .since = since,
+        .previous = previous ? strdup(previous) : NULL,
+        .n_view = 2,
+        .view = calloc(2, sizeof(struct pt_view)),
+    };
+    w->routes[0].view[0] = (struct pt_view){strdup("orders"), strdup(cluster)};
+    w->routes[0].view[1] = (struct pt_view){
+        strdup(on_a ? "b.orders" : "a.orders"), strdup(on_a ? "b" : "a")};
+    w->clusters = calloc(2, sizeof(*w->clusters));
+    w->n_clusters = 2;
+    set_cluster(&w->clusters[0], "a", &a);
+    set_cluster(&w->clusters[1], "b", &b);
+    w->flows = calloc(2, sizeof(*w->flows));
+    w->n_flows = 2;
+    set_flow(&w->flows[0], "a", "b");
+    set_flow(&w->flows[1], "b", "a");
+    return &c->r;
+}
+
+/* ---- a member ------------------------------------------------------------ */
+
+struct member {
+    struct control control;
+    struct engine e;
+    struct consumer *c;
+    int switched, warnings, routed, errors;
+    int64_t bound, stall_ms;
+};
+
+/* What all members have seen: [origin is b][partition][number] */
+static int seen[2][PARTS][RECORDS];
+
+static void
+on_event(const struct engine_event *e, void *arg)
+{
+    struct member *m = arg;
+    m->switched += e->type == ENGINE_SWITCHED;
+    m->warnings += e->type == ENGINE_WARNING;
+    m->routed += e->type == ENGINE_ROUTED;
+    if (e->type == ENGINE_SWITCHED) {
+        m->bound = e->reread_bound;
+        m->stall_ms = e->stall_ms;
+    }
+}
+
+static void
+on_log(int level, const char *fac, const char *text, void *arg)
+{
+    if (getenv("T_LOG"))
+        (void)fprintf(stderr, "%lld %p %d %s %s\n", (long long)clock_mono_ms(),
+                      arg, level, fac, text);
+}
+
+static void
+on_error(rd_kafka_resp_err_t code, const char *text, void *arg)
+{
+    struct member *m = arg;
+    (void)text;
+    m->errors += code == RD_KAFKA_RESP_ERR__INVALID_ARG;
+}
+
+static void
+member_route(struct member *m, const char *cluster, int64_t since,
+             const char *previous)
+{
+    route_unref(m->control.route);
+    m->control.route = make_route(cluster, since, previous);
+    consumer_news(m->c);
+}
+
+static void
+member_start(struct member *m, const char *cluster, int64_t since,
+             const char *previous)
+{
+    static const char *const conf[][2] = {
+        {"group.id", "g"},
+        {"session.timeout.ms", "6000"},
+        {"heartbeat.interval.ms", "200"},
+        {"auto.offset.reset", "earliest"},
+        {"fetch.wait.max.ms", "10"},
+    };
+    struct err err;
+    *m = (struct member){.bound = -2};
+    m->e.template = rd_kafka_conf_new();
+    for (size_t i = 0; i < sizeof(conf) / sizeof(*conf); i++)
+        ck_assert_int_eq(
+            rd_kafka_conf_set(m->e.template, conf[i][0], conf[i][1], NULL, 0),
+            RD_KAFKA_CONF_OK);
+    m->e.control = &m->control;
+    m->e.worker = worker;
+    m->e.auto_commit = m->e.auto_store = true;
+    m->e.auto_commit_interval_ms = 300;
+    m->e.settle_ms = 9000;
+    m->e.mapping_ms = 700;
+    m->e.on_event = on_event;
+    m->e.on_log = on_log;
+    m->e.on_error = on_error;
+    m->e.arg = m;
+    ck_assert_int_eq(consumer_new(&m->e, &m->c, &err), 0);
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(l, "orders", RD_KAFKA_PARTITION_UA);
+    ck_assert_int_eq(consumer_subscribe(m->c, l), 0);
+    rd_kafka_topic_partition_list_destroy(l);
+    if (cluster)
+        member_route(m, cluster, since, previous);
+}
+
+static void
+member_stop(struct member *m)
+{
+    ck_assert_int_eq(consumer_close(m->c), 0);
+    consumer_free(m->c);
+    rd_kafka_conf_destroy(m->e.template);
+    route_unref(m->control.route);
+}
+
+static void
+member_poll(struct member *m)
+{
+    rd_kafka_message_t *r = consumer_poll(m->c, 20);
+    if (!r)
+        return;
+    if (!r->err) {
+        char value[32] = "";
+        ck_assert_uint_lt(r->len, sizeof(value));
+        memcpy(value, r->payload, r->len);
+        const char *topic = rd_kafka_topic_name(r->rkt);
+        const bool born_b = strcmp(consumer_origin(m->c, topic), "b") == 0;
+        ck_assert_str_eq(consumer_logical_name(m->c, topic), "orders");
+        seen[born_b][r->partition][atoi(value)]++;
+    }
+    rd_kafka_message_destroy(r);
+}
+
+/* Polls all members until each record from..to-1 was seen, then some more. */
+static bool
+all_seen(int born_b, int from, int to)
+{
+    for (int p = 0; p < PARTS; p++)
+        for (int i = from; i < to; i++)
+            if (seen[born_b][p][i] == 0)
+                return false;
+    return true;
+}
+
+static void
+read_all(struct member **m, int n, int born_b, int from, int to)
+{
+    const int64_t end = clock_mono_ms() + 30000;
+    while (!all_seen(born_b, from, to)) {
+        ck_assert_msg(clock_mono_ms() < end, "records %d..%d are missing", from,
+                      to);
+        for (int i = 0; i < n; i++)
+            member_poll(m[i]);
+    }
+}
+
+static void
+wait_switched(struct member **m, int n, int times)
+{
+    const int64_t end = clock_mono_ms() + 40000;
+    for (int done = 0; done < n;) {
+        ck_assert_msg(clock_mono_ms() < end, "no switch");
+        done = 0;
+        for (int i = 0; i < n; i++) {
+            member_poll(m[i]);
+            done += m[i]->switched >= times;
+        }
+    }
+}
+
+static void
+assert_once(int born_b, int from, int to)
+{
+    for (int p = 0; p < PARTS; p++)
+        for (int i = from; i < to; i++)
+            ck_assert_msg(seen[born_b][p][i] == 1,
+                          "record %d of partition %d read %d times", i, p,
+                          seen[born_b][p][i]);
+}
+
+static void
+assert_cluster(struct member *m, const char *name)
+{
+    char buf[16];
+    consumer_cluster(m->c, buf, sizeof(buf));
+    ck_assert_str_eq(buf, name);
+}
+
+/* ---- tests --------------------------------------------------------------- */
+
+START_TEST(a_restart_goes_on_where_it_was)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 20);
+    member_start(&m, NULL, 0, NULL);
+    ck_assert_ptr_null(consumer_poll(m.c, 50)); /* no route yet */
+    member_route(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 20);
+    ck_assert_int_eq(m.routed, 1);
+    assert_cluster(&m, "a");
+    member_stop(&m);
+    produce(&a, "orders", 20, 40);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 20, 40);
+    member_stop(&m);
+    assert_once(0, 0, 40);
+}
+END_TEST
+
+START_TEST(flip_and_flip_back_read_each_record_once)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 60);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 60);
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    assert_cluster(&m, "b");
+    ck_assert_int_eq(m.bound, 0);
+    ck_assert_int_lt(m.stall_ms, 1000);
+    produce(&b, "a.orders", 60, 80);
+    produce(&a, "orders", 60, 80);
+    produce(&b, "orders", 0, 30);
+    produce(&a, "b.orders", 0, 30);
+    read_all(all, 1, 0, 60, 80);
+    read_all(all, 1, 1, 0, 30);
+    member_route(&m, "a", 5, "b");
+    wait_switched(all, 1, 2);
+    assert_cluster(&m, "a");
+    produce(&a, "orders", 80, 100);
+    produce(&a, "b.orders", 30, 40);
+    read_all(all, 1, 0, 80, 100);
+    read_all(all, 1, 1, 30, 40);
+    member_stop(&m);
+    ck_assert_int_eq(m.warnings, 0);
+    assert_once(0, 0, 100);
+    assert_once(1, 0, 40);
+}
+END_TEST
+
+static void
+flip_without_translation(enum mapper how)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 60);
+    mapper = how;
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    read_all(all, 1, 0, 60, 80);
+    ck_assert_int_eq(m.bound, -1);
+    ck_assert_int_ge(m.warnings, 1);
+    /* and once it is there again, the way back is exact */
+    mapper = MAPPER_EXACT;
+    produce(&a, "orders", 60, 90);
+    member_route(&m, "a", 5, "b");
+    wait_switched(all, 1, 2);
+    read_all(all, 1, 0, 80, 90);
+    member_stop(&m);
+    assert_once(0, 60, 90);
+}
+
+START_TEST(without_a_mapper_nothing_is_skipped)
+{
+    flip_without_translation(MAPPER_DOWN);
+}
+END_TEST
+
+START_TEST(a_lying_mapper_is_not_believed)
+{
+    flip_without_translation(MAPPER_NEGATIVE);
+}
+END_TEST
+
+START_TEST(an_unknown_position_starts_at_the_log_start)
+{
+    flip_without_translation(MAPPER_NONE);
+}
+END_TEST
+
+START_TEST(a_dead_cluster_is_left)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 60);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 60);
+    rd_kafka_mock_broker_set_down(a.mock, 1);
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    produce(&b, "a.orders", 60, 80);
+    read_all(all, 1, 0, 60, 80);
+    const int64_t before = clock_mono_ms();
+    member_stop(&m);
+    ck_assert_int_lt(clock_mono_ms() - before, 9000);
+    assert_once(0, 0, 80);
+}
+END_TEST
+
+START_TEST(a_flip_called_off_changes_nothing)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 20);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 20);
+    member_route(&m, "b", 4, "a");
+    member_poll(&m);
+    ck_assert_str_eq(m.control.state, "switching");
+    member_route(&m, "a", 5, "b");
+    produce(&a, "orders", 20, 40);
+    read_all(all, 1, 0, 20, 40);
+    ck_assert_int_eq(m.switched, 0);
+    ck_assert_str_eq(m.control.state, "running");
+    member_stop(&m);
+    assert_once(0, 0, 40);
+}
+END_TEST
+
+START_TEST(two_members_meet_on_the_new_cluster)
+{
+    struct member m1, m2;
+    struct member *all[] = {&m1, &m2};
+    produce(&a, "orders", 0, 40);
+    produce(&b, "a.orders", SHIFT, 40);
+    member_start(&m1, "a", 3, NULL);
+    member_start(&m2, "a", 3, NULL);
+    read_all(all, 2, 0, 0, 40);
+    member_route(&m2, "b", 4, "a");
+    member_poll(&m2);
+    member_route(&m1, "b", 4, "a");
+    wait_switched(all, 2, 1);
+    produce(&b, "a.orders", 40, 60);
+    produce(&b, "orders", 0, 10);
+    read_all(all, 2, 0, 40, 60);
+    read_all(all, 2, 1, 0, 10);
+    member_stop(&m1);
+    member_stop(&m2);
+    assert_once(0, 0, 60);
+    assert_once(1, 0, 10);
+}
+END_TEST
+
+START_TEST(a_regex_or_an_empty_list_is_refused)
+{
+    struct member m;
+    member_start(&m, NULL, 0, NULL);
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    ck_assert_int_eq(consumer_subscribe(m.c, l),
+                     RD_KAFKA_RESP_ERR__INVALID_ARG);
+    rd_kafka_topic_partition_list_add(l, "^orders", RD_KAFKA_PARTITION_UA);
+    ck_assert_int_eq(consumer_subscribe(m.c, l),
+                     RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
+    rd_kafka_topic_partition_list_destroy(l);
+    member_stop(&m);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("consumer");
+    TCase *t = tcase_create("clusters");
+    tcase_set_timeout(t, 120);
+    tcase_add_checked_fixture(t, start_all, stop_all);
+    tcase_add_test(t, a_regex_or_an_empty_list_is_refused);
+    tcase_add_test(t, a_restart_goes_on_where_it_was);
+    tcase_add_test(t, flip_and_flip_back_read_each_record_once);
+    tcase_add_test(t, without_a_mapper_nothing_is_skipped);
+    tcase_add_test(t, a_lying_mapper_is_not_believed);
+    tcase_add_test(t, an_unknown_position_starts_at_the_log_start);
+    tcase_add_test(t, a_dead_cluster_is_left);
+    tcase_add_test(t, a_flip_called_off_changes_nothing);
+    tcase_add_test(t, two_members_meet_on_the_new_cluster);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
