@@ -15,10 +15,12 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 /* What a refused peer may still send while it is not reading our answer. */
 #define LINGER_MAX_BYTES ((size_t)64 << 20)
+#define REFUSAL_LOG_MS   1000
 
 /* The answer has left: no more from our side; the peer's end closes. */
 static void
@@ -145,6 +147,21 @@ index_by_fd(struct http_conn *conn)
     return 0;
 }
 
+/* A peer may try as often as it likes; the log is not its to fill. */
+static void
+log_refusal(struct http_server *server)
+{
+    const int64_t now_ms = clock_mono_ms();
+    server->refused++;
+    if (server->refusal_logged_ms &&
+        now_ms - server->refusal_logged_ms < REFUSAL_LOG_MS)
+        return;
+    log_warn("%zu connections refused: %zu are open already", server->refused,
+             server->n_conns - 1);
+    server->refused = 0;
+    server->refusal_logged_ms = now_ms;
+}
+
 static void
 adopt(struct http_conn *conn)
 {
@@ -154,8 +171,7 @@ adopt(struct http_conn *conn)
     conn->evcon = evcon;
     evhttp_connection_set_closecb(conn->evcon, on_evcon_close, conn);
     if (server->n_conns > server->limits.connections_max) {
-        log_warn("connection refused: %zu are open already",
-                 server->n_conns - 1);
+        log_refusal(server);
         evhttp_connection_free(conn->evcon);
     } else if (index_by_fd(conn) != 0) {
         evhttp_connection_free(conn->evcon);

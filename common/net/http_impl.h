@@ -59,6 +59,8 @@ struct http_server {
     struct event *reap;  /* ends doomed streams outside of their callers */
     struct http_conn *conns;
     size_t n_conns;
+    size_t refused; /* connections, since the last line about them */
+    int64_t refusal_logged_ms;
     struct http_conn **by_fd; /* adopted ones */
     size_t n_fds;
     char url[128];

@@ -178,7 +178,7 @@ setup(void)
         .header_max_bytes = 4096,
         .connections_max = 4,
         .stream_backlog_max_bytes = 256 * 1024,
-        .idle_timeout_ms = 30000,
+        .idle_timeout_ms = 1500,
     };
     struct err err;
     log_set_sink(no_log);
@@ -602,6 +602,21 @@ START_TEST(survives_rubbish)
 }
 END_TEST
 
+START_TEST(closes_idle_connections_but_not_streams)
+{
+    struct answer a;
+    char got[64];
+    (void)start("POST", url_of("/watch"), "{}", true, 60000, &a);
+    ck_assert(wait_until(has_two_events, &a, DEADLINE_MS));
+    const int fd = ask_raw("GET");
+    ck_assert_uint_eq(read_all(fd, got, sizeof(got)), 0);
+    ck_assert_int_eq(close(fd), 0);
+    http_client_poll(client, 0);
+    ck_assert_int_eq(a.done, 0);
+    ck_assert_int_eq(atomic_load(&streams_closed), 0);
+}
+END_TEST
+
 START_TEST(limits_connections)
 {
     int four = 4;
@@ -776,6 +791,7 @@ main(void)
         survives_a_reset,
         keeps_requests_apart_on_one_connection,
         survives_rubbish,
+        closes_idle_connections_but_not_streams,
         limits_connections,
         stops_with_open_streams,
         names_what_cannot_be_reached,
