@@ -131,8 +131,11 @@ topic_of(struct gen *g, const char *name)
         return NULL;
     g->topics = v;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(g->rk, name, NULL);
-    if (rkt)
-        g->topics[g->n_topics++] = rkt;
+    if (!rkt)
+        return NULL;
+    g->topics[g->n_topics++] = rkt;
+    /* Without memory for it a report does not tell its cluster. */
+    (void)!name_note(g, rkt, name, g->cluster);
     return rkt;
 }
 
@@ -168,6 +171,7 @@ gen_close(struct gen *g)
         rd_kafka_queue_cb_event_enable(g->queue, NULL, NULL);
         rd_kafka_queue_destroy(g->queue);
     }
+    name_forget(g);
     for (size_t i = 0; i < g->n_topics; i++)
         rd_kafka_topic_destroy(g->topics[i]);
     if (g->rk)

@@ -285,8 +285,9 @@ SHUNT_EXPORT int shunt_outq_len(shunt_t *rk);
 SHUNT_EXPORT const char *shunt_topic_name(const rd_kafka_topic_t *rkt);
 
 /*
- * The cluster on which a consumed record was first written.  Valid until the
- * process ends; NULL when it is not known.  Any thread.
+ * The cluster on which a consumed record was first written; of a delivery
+ * report, the cluster that gave it.  Valid until the process ends; NULL when
+ * it is not known.  Any thread.
  */
 SHUNT_EXPORT const char *
 shunt_message_origin(const rd_kafka_message_t *rkmessage);

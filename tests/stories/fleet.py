@@ -1,0 +1,206 @@
+"""Writers and readers of a story, and the verdict over what they logged."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any, Iterable
+
+from tests.lib.procs import Proc, run
+from tests.lib.wait import wait_until
+from tests.lib.world import World
+
+from .logs import (ReaderLog, WriterLog, dumped_records, moved_between_members,
+                   reread_by_others)
+
+TOPIC = "orders"
+KEYS = 997
+PARTITIONS = 6
+COMMIT_MS = 1000
+VIEW = {"a": (TOPIC, f"b.{TOPIC}"), "b": (TOPIC, f"a.{TOPIC}")}
+
+# Records a second of each writer.  librdkafka's mock keeps 5 MiB a partition.
+RATE = {"embedded": 500, "real": 1000}
+# The mock does not wake a fetch up for new records, and rebalances for the
+# session timeout less a second.
+READER_CONF = {
+    "embedded": {"fetch.wait.max.ms": 10, "session.timeout.ms": 4000,
+                 "heartbeat.interval.ms": 500},
+    "real": {"session.timeout.ms": 10000, "heartbeat.interval.ms": 1000},
+}
+WAIT_S = 60.0
+
+
+class Fleet:
+    def __init__(self, world: World, code: str = TOPIC) -> None:
+        self.world = world
+        self.code = code
+        self.ledger = world.build / "bin/ledger"
+        self.writers: dict[str, WriterLog] = {}
+        self.readers: dict[str, ReaderLog] = {}
+        self.procs: dict[str, Proc] = {}
+        self.dumps: dict[str, Path] = {}
+
+    # ---- clients ------------------------------------------------------------
+
+    def start_writers(self, *names: str, rate: int = 0) -> None:
+        for name in names:
+            log = self.world.folder / f"{name}.ledger"
+            self.writers[name] = WriterLog(name, log)
+            self.procs[name] = self.world.spawn(name, [
+                self.ledger, "write", "--topic", TOPIC, "--writer", name, "--keys", KEYS,
+                "--rate", rate or RATE[self.world.kind], "--log", log,
+                "--conf", *self._conf(name, {})])
+
+    def start_readers(self, *names: str, group: str = "readers") -> None:
+        conf = {**READER_CONF[self.world.kind], "auto.commit.interval.ms": COMMIT_MS}
+        for name in names:
+            log = self.world.folder / f"{name}.ledger"
+            self.readers[name] = ReaderLog(name, group, log)
+            self.procs[name] = self.world.spawn(name, [
+                self.ledger, "read", "--topic", TOPIC, "--group", group, "--reader", name,
+                "--log", log, "--conf", *self._conf(name, conf)])
+
+    def stop(self, names: Iterable[str], deadline_s: float = 90) -> None:
+        """SIGTERM to all, then each must end well."""
+        stopping = [self.procs[name] for name in names]
+        for proc in stopping:
+            os.kill(proc.pid, signal.SIGTERM)  # waited for below
+        for proc in stopping:
+            code = proc.wait(deadline_s)
+            if code:
+                raise AssertionError(f"{proc.name} ended with {code}:\n{proc.tail()}")
+        self.look()
+
+    def stop_writers(self) -> None:
+        self.stop(self.writers)
+
+    def stop_readers(self) -> None:
+        self.stop(self.readers)
+
+    # ---- conditions ---------------------------------------------------------
+
+    def look(self) -> None:
+        for log in (*self.writers.values(), *self.readers.values()):
+            log.look()
+
+    def wait(self, condition: Any, what: str, deadline_s: float = WAIT_S) -> None:
+        def look() -> bool:
+            self.look()
+            dead = [p for n, p in self.procs.items() if p.returncode]
+            if dead:
+                raise SystemExit(f"{dead[0].name} ended with {dead[0].returncode}:\n"
+                                 f"{dead[0].tail()}")
+            return bool(condition())
+        wait_until(look, deadline_s, what)
+
+    def wait_reading(self, more: int = 200, names: Iterable[str] | None = None,
+                     deadline_s: float = WAIT_S) -> None:
+        """Until each of the readers has been given that many records more."""
+        self.look()
+        start = {n: len(self.readers[n].reads) for n in names or self.readers}
+        self.wait(lambda: all(len(self.readers[n].reads) - had >= more
+                              for n, had in start.items()),
+                  f"{more} records for each of {', '.join(start)}", deadline_s)
+
+    def wait_writing(self, more: int = 200) -> None:
+        self.look()
+        start = {n: len(w.acked) for n, w in self.writers.items()}
+        self.wait(lambda: all(len(self.writers[n].acked) - had >= more
+                              for n, had in start.items()),
+                  f"{more} acknowledgements for each writer")
+
+    def wait_moved(self, cluster: str, readers: Iterable[str] | None = None,
+                   writers: Iterable[str] | None = None) -> None:
+        """Until each has switched and works on that cluster."""
+        clients = [self.readers[n] for n in (self.readers if readers is None else readers)]
+        clients += [self.writers[n] for n in (self.writers if writers is None else writers)]
+
+        def where() -> bool:
+            missing = [log.path.stem for log in clients
+                       if not (log.switched_to(cluster) and log.cluster == cluster)]
+            if missing:
+                raise AssertionError(f"not there: {', '.join(missing)}")
+            return True
+        self.wait(where, f"everybody on {cluster}")
+
+    def unread(self, group: str, needed: set[tuple[str, int]]) -> set[tuple[str, int]]:
+        have: set[tuple[str, int]] = set()
+        for reader in self.readers.values():
+            if reader.group == group:
+                have |= reader.records
+        return needed - have
+
+    def groups(self) -> set[str]:
+        return {reader.group for reader in self.readers.values()}
+
+    def wait_caught_up(self, needed: set[tuple[str, int]] | None = None,
+                       deadline_s: float = WAIT_S) -> None:
+        """Until each group has read all of `needed` (default: everything
+        acknowledged so far).  Only waits: who has lost what, the verdict says."""
+        self.look()
+        wanted = needed if needed is not None else {
+            record for writer in self.writers.values() for record in writer.acked}
+        try:
+            self.wait(lambda: not any(self.unread(g, wanted) for g in self.groups()),
+                      "readers have caught up", deadline_s)
+        except AssertionError:
+            left = {g: len(self.unread(g, wanted)) for g in self.groups()}
+            print(f"  not read by the deadline: {left}", flush=True)
+
+    def wait_mapped(self, source: str, target: str) -> None:
+        """Until the mapper knows something of each partition written on
+        `source`."""
+        positions = [(TOPIC, p, 1) for p in range(PARTITIONS)]
+        wait_until(lambda: all(t["quality"] != "none" for t in
+                               self.world.translate(source, target, positions)),
+                   WAIT_S, f"the mapper knows {source} -> {target}")
+
+    # ---- verdict ------------------------------------------------------------
+
+    def dump(self, cluster: str) -> set[tuple[str, int]]:
+        """What stands on the cluster now."""
+        path = self.world.folder / f"dump-{cluster}.ledger"
+        run([self.ledger, "dump", "--bootstrap", self.world.clusters.bootstrap(cluster),
+             "--cluster", cluster, "--topic", *VIEW[cluster], "--log", path], 120)
+        self.dumps[cluster] = path
+        return dumped_records(path)
+
+    def verdict(self, dead: Iterable[str] = ()) -> dict[str, Any]:
+        out = self.world.folder / "verdict.json"
+        argv: list[Any] = [self.ledger, "verdict", "--json", out,
+                           "--writers", *(w.path for w in self.writers.values()),
+                           "--readers", *(r.path for r in self.readers.values())]
+        if self.dumps:
+            argv += ["--dumps", *self.dumps.values()]
+        if dead:
+            argv += ["--dead", *dead]
+        proc = self.world.spawn("verdict", argv)
+        if proc.wait(120) > 1:
+            raise AssertionError(f"no verdict:\n{proc.tail()}")
+        return json.loads(out.read_text())
+
+    def bound(self) -> int:
+        """The sum of the bounds that the mapper answered to the readers."""
+        bounds = [bound for reader in self.readers.values() for bound in reader.bounds()]
+        if any(bound < 0 for bound in bounds):
+            raise AssertionError(f"a reader could not tell its bound: {bounds}")
+        return sum(bounds)
+
+    def moved(self) -> int:
+        """What was read again, beyond that bound, because partitions moved
+        between members: no more than may have been uncommitted then."""
+        readers = list(self.readers.values())
+        beyond = max(0, reread_by_others(readers) - self.bound())
+        return min(beyond, moved_between_members(readers, COMMIT_MS))
+
+    def _conf(self, name: str, more: dict[str, Any]) -> list[str]:
+        conf = {"cluster.code": self.code, "route.service": self.world.route_url,
+                "route.cache.dir": self.world.folder / f"{name}.cache",
+                "client.id": name, "client.name": name, **more}
+        return [f"{key}={value}" for key, value in conf.items()]
+
+
+def stalls(verdict: dict[str, Any], who: str = "readers") -> list[int]:
+    """In milliseconds, one for each client and switch."""
+    return [switch["stall_ms"] for client in verdict[who] for switch in client["switches"]]

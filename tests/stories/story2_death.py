@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""The cluster dies: broker a is killed under load, then the flip.  Nothing is lost
+of what stands on b; what the writers had not had acknowledged arrives on b in
+order, with one report each."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.lib.world import World  # noqa: E402
+from tests.stories.fleet import Fleet  # noqa: E402
+from tests.stories.story import (check, check_kept, check_reports,  # noqa: E402
+                                 check_switches, figures, main, say)
+
+WRITERS = ("w1", "w2")
+READERS = ("r1", "r2", "r3")
+
+
+def story(world: World, fleet: Fleet) -> dict[str, Any]:
+    world.put_rule("orders", "a")
+    fleet.start_readers(*READERS)
+    fleet.start_writers(*WRITERS)
+    fleet.wait_reading(500)
+    fleet.wait_mapped("a", "b")
+    say("a dies")
+    world.clusters.kill("a")
+    world.flip("orders", "b")
+    fleet.wait_moved("b")
+    fleet.wait_reading(500)
+    fleet.stop_writers()
+    fleet.wait_caught_up(fleet.dump("b"))
+    fleet.stop_readers()
+    verdict = fleet.verdict(dead=["a"])
+    got = figures(fleet, verdict)
+    check_kept(got)
+    check_reports(verdict)
+    check_switches(verdict, (*WRITERS, *READERS), 1)
+    last = [max(log.acked, key=lambda record: record[1]) for log in fleet.writers.values()]
+    check(all(fleet.writers[name].acked[(name, seq)] == "b" for name, seq in last),
+          "the writers' last records were not acknowledged by b")
+    return got
+
+
+if __name__ == "__main__":
+    main("story2_death", story)

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""The control plane dies: route service and mapper are killed.  Readers and writers
+go on; a reader starts from its disk; after their restart the next flip works."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.lib.world import World  # noqa: E402
+from tests.stories.fleet import Fleet  # noqa: E402
+from tests.stories.story import (check_kept, check_reports, check_switches,  # noqa: E402
+                                 figures, main, say)
+
+WRITERS = ("w1", "w2")
+READERS = ("r1", "r2", "r3")
+
+
+def story(world: World, fleet: Fleet) -> dict[str, Any]:
+    world.put_rule("orders", "a")
+    fleet.start_readers(*READERS)
+    fleet.start_writers(*WRITERS)
+    fleet.wait_reading(300)
+    fleet.stop(["r3"])
+    say("route service and mapper die")
+    world.kill_route()
+    world.kill_mapper()
+    fleet.wait_writing(300)
+    fleet.wait_reading(300, ["r1", "r2"])
+    say("r3 starts from its disk")
+    fleet.procs["r3"].start()
+    fleet.wait_reading(300)
+    world.start_route()
+    world.start_mapper()
+    world.wait_mapper_ready()
+    fleet.wait_mapped("a", "b")
+    say("they are back: flip a -> b")
+    world.flip("orders", "b")
+    fleet.wait_moved("b")
+    fleet.wait_reading(300)
+    fleet.stop_writers()
+    fleet.wait_caught_up()
+    fleet.stop_readers()
+    fleet.dump("a")
+    fleet.dump("b")
+    verdict = fleet.verdict()
+    got = figures(fleet, verdict)
+    check_kept(got)
+    check_reports(verdict)
+    check_switches(verdict, (*WRITERS, *READERS), 1)
+    return got
+
+
+if __name__ == "__main__":
+    main("story3_control", story)
