@@ -1,13 +1,16 @@
 # Shunt: one non-recursive Makefile for the whole tree.  `make help` lists the
 # targets.  MODE=debug, SAN=address,undefined and SAN=thread choose another
-# build folder.
+# build folder.  V=1 shows the commands.
 
+.DEFAULT_GOAL := all
 MODE     ?= release
 SAN      ?=
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 VERSION  := 0.1.0
 comma    := ,
+Q        := $(if $(V),,@)
+say       = @printf '  %-5s %s\n' $(1) $(2)
 B        := build/$(MODE)$(if $(SAN),-$(subst $(comma),+,$(SAN)))
 PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb libpcre2-8
 
@@ -43,7 +46,8 @@ define archive_rule
 $(call lib,$(1)): $(filter-out %/main.o,$(call obj,$(1)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$(call say,AR,$$@)
+	$(Q)$(AR) rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
 
@@ -72,19 +76,22 @@ BIN_ctl           := $(B)/bin/shuntctl
 BINS              := $(foreach p,$(PARTS),$(BIN_$(p)))
 SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 
-all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger examples
+all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
+	$(B)/bin/ktool $(B)/bin/sdk-options examples
 
 define program_rule
 $(BIN_$(1)): $(B)/$(1)/main.o $(call lib,$(1)) $(deps_$(1))
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $$(call pc_libs,$$(libs_$(1))) -pthread -lm
+	$(call say,LD,$$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $$(call pc_libs,$$(libs_$(1))) -pthread -lm
 endef
 $(foreach p,$(PARTS),$(eval $(call program_rule,$(p))))
 
 # ---- SDK -------------------------------------------------------------------
 $(B)/lib/libshunt.so: $(call obj,sdk/src) $(deps_sdk) sdk/shunt.map
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libshunt.so.0 \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libshunt.so.0 \
 		$(if $(SAN),,-Wl$(comma)--no-undefined) \
 		-Wl,--version-script=sdk/shunt.map -o $@ \
 		$(call obj,sdk/src) $(deps_sdk) $(call pc_libs,$(libs_sdk)) -pthread -lm
@@ -93,32 +100,43 @@ $(B)/lib/libshunt.so: $(call obj,sdk/src) $(deps_sdk) sdk/shunt.map
 # links libshunt.a sees no symbol that does not start with shunt_.
 $(B)/lib/libshunt.a: $(call obj,sdk/src) $(deps_sdk)
 	@mkdir -p $(@D)
-	$(LD) -r -o $(B)/lib/shunt.o $(call obj,sdk/src) $(deps_sdk)
-	objcopy --localize-hidden $(B)/lib/shunt.o
+	$(Q)$(LD) -r -o $(B)/lib/shunt.o $(call obj,sdk/src) $(deps_sdk)
+	$(Q)objcopy --localize-hidden $(B)/lib/shunt.o
 	@rm -f $@
-	$(AR) rcs $@ $(B)/lib/shunt.o
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $(B)/lib/shunt.o
+
+$(B)/bin/sdk-options: $(B)/sdk/tools/sdk-options.o $(call lib,sdk/src) $(deps_sdk)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_sdk)) -pthread -lm
 
 # ---- sandbox, tools, examples ----------------------------------------------
 $(B)/bin/shunt-sandbox: $(call obj,tests/sandbox) $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
 $(B)/bin/ktool: $(call obj,tests/tools/ktool) $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
 $(B)/bin/ledger: $(call obj,tests/tools/ledger) $(B)/lib/libshunt.a $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,tests/tools/ledger) \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,tests/tools/ledger) \
 		$(B)/lib/libshunt.a $(BASE) $(call pc_libs,$(libs_sdk)) -pthread -lm
 
 EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
 examples: $(EXAMPLES)
 $(B)/examples/%: $(B)/examples/%.o $(B)/lib/libshunt.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_sdk)) -pthread -lm
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_sdk)) -pthread -lm
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # ---- tests -----------------------------------------------------------------
 # tests/unit/FOLDER/t_NAME.c is one Check program, linked with that folder's
@@ -131,7 +149,8 @@ unit_deps = $(if $(filter common-%,$(1)),$(call lib,$(subst common-,common/,$(1)
 define unit_rule
 $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(call unit_deps,$(firstword $(subst /, ,$(1))))
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_LDFLAGS) -o $$@ $(B)/tests/unit/$(1).o \
+	$(call say,LD,$$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $(B)/tests/unit/$(1).o \
 		$(call unit_deps,$(firstword $(subst /, ,$(1)))) $(call lib,tests/support) $(BASE) \
 		$$(call pc_libs,$(PKGS) check) -pthread -lm
 endef
