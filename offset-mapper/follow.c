@@ -38,8 +38,8 @@ struct follower {
     atomic_bool stopping;
     struct store_progress progress;
     struct backoff backoff;
-    int64_t end_at_start; /* -1 before it is known */
-    bool down;            /* no broker answers */
+    int64_t at_end; /* log end, when this round came to it; or -1 */
+    bool shaken;    /* a connection was lost since the topic was opened */
     pthread_mutex_t lock;
     struct follow_status status;
 };
@@ -58,8 +58,9 @@ follow_status(struct follower *f, struct follow_status *out)
     (void)pthread_mutex_unlock(&f->lock);
 }
 
+/* `caught_up`: the end that the topic had at start is reached. */
 static void
-publish(struct follower *f, int64_t end)
+publish(struct follower *f, int64_t end, bool caught_up)
 {
     (void)pthread_mutex_lock(&f->lock);
     f->status.progress = f->progress;
@@ -67,8 +68,7 @@ publish(struct follower *f, int64_t end)
         f->status.end = end;
     if (f->status.end < f->progress.position)
         f->status.end = f->progress.position;
-    if (f->end_at_start >= 0 && f->progress.position >= f->end_at_start)
-        f->status.ready = true;
+    f->status.ready = f->status.ready || caught_up;
     (void)pthread_mutex_unlock(&f->lock);
 }
 
@@ -168,25 +168,6 @@ keep_all(struct follower *f, rd_kafka_message_t **m, size_t n, struct err *err)
 
 /* ---- the topic -------------------------------------------------------- */
 
-/* Position outside the log: the topic was made anew (beyond its end), or old
- * records are gone (below its start). Either way its first record is next. */
-static void
-fit_position(struct follower *f, int64_t low, int64_t high)
-{
-    const int64_t at = f->progress.position;
-    if (at >= low && at <= high)
-        return;
-    f->progress.position = low;
-    if (at == 0)
-        return;
-    f->progress.resets++;
-    log_warn("flow %s: position %lld is %s %s (%lld to %lld): reading it from "
-             "its start",
-             f->flow->name, (long long)at,
-             at < low ? "before the start of" : "beyond the end of",
-             f->flow->topic, (long long)low, (long long)high);
-}
-
 static bool
 missing(rd_kafka_resp_err_t code)
 {
@@ -210,37 +191,55 @@ say_kafka(struct follower *f, rd_kafka_resp_err_t code, const char *what)
     trouble(f, text);
 }
 
-/* A topic that is not there has no syncs that could be missed. */
-static void
-nothing_yet(struct follower *f)
+/* Asked with rd_kafka_metadata(), which keeps its timeout;
+ * rd_kafka_query_watermark_offsets() waits for as long as the broker is down. */
+static rd_kafka_resp_err_t
+ask_topic(struct follower *f)
 {
-    if (f->end_at_start < 0)
-        f->end_at_start = 0;
-    publish(f, -1);
+    const rd_kafka_metadata_t *md;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(f->rk, 0, f->rkt, &md, ASK_TIMEOUT_MS);
+    if (code)
+        return code;
+    rd_kafka_resp_err_t found = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (md->topic_cnt == 1 && md->topics[0].err)
+        found = md->topics[0].err;
+    else if (md->topic_cnt == 1 && md->topics[0].partition_cnt > 0)
+        found = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_metadata_destroy(md);
+    return found;
 }
 
 static bool
 open_topic(struct follower *f)
 {
-    int64_t low = 0, high = 0;
-    f->down = false;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        f->rk, f->flow->topic, 0, &low, &high, ASK_TIMEOUT_MS);
+    const int64_t at = f->progress.position;
+    f->shaken = false;
+    rd_kafka_resp_err_t code = ask_topic(f);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        fit_position(f, low, high);
-        if (f->end_at_start < 0)
-            f->end_at_start = high;
-        if (rd_kafka_consume_start(f->rkt, 0, f->progress.position) == 0) {
+        if (rd_kafka_consume_start(f->rkt, 0,
+                                   at ? at : RD_KAFKA_OFFSET_BEGINNING) == 0) {
             trouble(f, "");
-            publish(f, high);
             return true;
         }
         code = rd_kafka_last_error();
     }
-    if (missing(code))
-        nothing_yet(f);
+    if (missing(code)) /* then there are no syncs that could be missed */
+        publish(f, -1, true);
     say_kafka(f, code, "read");
     return false;
+}
+
+/* The position is outside the log: the topic was made anew (beyond its end),
+ * or old records are gone (before its start). */
+static void
+begin_again(struct follower *f)
+{
+    log_warn("flow %s: %s has no offset %lld any more: reading it from its "
+             "start",
+             f->flow->name, f->flow->topic, (long long)f->progress.position);
+    f->progress.position = 0;
+    f->progress.resets++;
 }
 
 /* ---- rounds ----------------------------------------------------------- */
@@ -251,14 +250,14 @@ static enum round
 event(struct follower *f, const rd_kafka_message_t *m)
 {
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        trouble(f, "");
-        publish(f, m->offset);
+        f->at_end = m->offset;
         return GO_ON;
     }
     if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
-        return REOPEN;
-    say_kafka(f, m->err, "read");
+        begin_again(f);
+    else
+        say_kafka(f, m->err, "read");
     return REOPEN;
 }
 
@@ -296,8 +295,9 @@ static enum round
 one_round(struct follower *f, rd_kafka_message_t **m)
 {
     enum round round;
-    const size_t n = take_records(f, m, &round);
+    f->at_end = -1;
     const struct store_progress before = f->progress;
+    const size_t n = take_records(f, m, &round);
     struct err err = {0};
     const int rc = n > 0 ? keep_all(f, m, n, &err) : 0;
     for (size_t i = 0; i < n; i++)
@@ -308,12 +308,11 @@ one_round(struct follower *f, rd_kafka_message_t **m)
         trouble(f, err.text);
         return REOPEN;
     }
-    if (n > 0) {
+    if (n > 0)
         backoff_reset(&f->backoff);
-        trouble(f, "");
-        publish(f, seen_end(f));
-    }
-    return f->down ? REOPEN : round;
+    if (n > 0 || f->at_end >= 0)
+        publish(f, f->at_end >= 0 ? f->at_end : seen_end(f), f->at_end >= 0);
+    return f->shaken ? REOPEN : round;
 }
 
 static void
@@ -340,15 +339,16 @@ run(void *arg)
     return NULL;
 }
 
-/* Called from rd_kafka_poll(), so on the follower's thread. */
+/* Called from rd_kafka_poll(), so on the follower's thread.  A lost connection
+ * may be just that: opening the topic again shows what is the matter. */
 static void
 on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     (void)rk;
-    (void)reason;
     struct follower *f = opaque;
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        f->down = true;
+    log_debug("flow %s: %s", f->flow->name, reason);
+    f->shaken = code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+                code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || f->shaken;
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -421,7 +421,6 @@ follow_start(const struct flow *flow, struct store *store,
     f->flow = flow;
     f->store = store;
     f->source = xasprintf("%s@%s", flow->topic, flow->cluster->name);
-    f->end_at_start = -1;
     f->status.end = -1;
     backoff_init(&f->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());

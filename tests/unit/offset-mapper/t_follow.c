@@ -1,0 +1,368 @@
+/*
+ * The follower against librdkafka's mock cluster: syncs as MirrorMaker 2 would
+ * write them go in, answers come out; a restart, a broken record, a dead
+ * broker and a topic made anew change none that they should not.
+ */
+#include <check.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/mm2/codec.h"
+#include "offset-mapper/answer.h"
+#include "offset-mapper/config.h"
+#include "offset-mapper/follow.h"
+#include "tests/support/support.h"
+
+#define TOPIC       "mm2-offset-syncs.b.internal"
+#define DEADLINE_MS 20000
+
+static struct tmpdir dir;
+static rd_kafka_t *rk; /* producer, and the cluster inside it */
+static rd_kafka_mock_cluster_t *cluster;
+static struct config config;
+static struct store *store;
+static struct follower *follower;
+
+static void
+quiet(enum log_level level, const char *line)
+{
+    (void)level;
+    (void)line;
+}
+
+static void
+cluster_up(void)
+{
+    char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    ck_assert_int_eq(
+        rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", why, sizeof(why)),
+        RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(
+        rd_kafka_conf_set(conf, "log_level", "0", why, sizeof(why)),
+        RD_KAFKA_CONF_OK);
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    ck_assert_ptr_nonnull(rk);
+    cluster = rd_kafka_handle_mock_cluster(rk);
+    ck_assert_ptr_nonnull(cluster);
+    ck_assert_int_eq(rd_kafka_mock_topic_create(cluster, TOPIC, 1, 1), 0);
+    char json[1024];
+    (void)snprintf(json, sizeof(json),
+                   "{\"clusters\":[{\"name\":\"a\",\"bootstrap.servers\":"
+                   "\"%s\"},{\"name\":\"b\",\"bootstrap.servers\":\"%s\"}],"
+                   "\"flows\":[{\"source\":\"a\",\"target\":\"b\"}]}",
+                   rd_kafka_mock_cluster_bootstraps(cluster),
+                   rd_kafka_mock_cluster_bootstraps(cluster));
+    struct err err;
+    ck_assert_int_eq(config_parse(json, strlen(json), &config, &err), 0);
+}
+
+static void
+cluster_gone(void)
+{
+    config_fini(&config);
+    rd_kafka_destroy(rk);
+}
+
+static void
+mapper_up(void)
+{
+    struct err err = {0};
+    ck_assert_msg(store_open(tmpdir_file(&dir, "store"), &store, &err) == 0,
+                  "%s", err.text);
+    ck_assert_msg(follow_start(&config.flows[0], store, 20, &follower, &err) ==
+                      0,
+                  "%s", err.text);
+}
+
+static void
+mapper_gone(void)
+{
+    follow_stop(follower);
+    store_close(store);
+}
+
+static void
+setup(void)
+{
+    log_set_sink(quiet);
+    tmpdir_make(&dir);
+    cluster_up();
+}
+
+static void
+teardown(void)
+{
+    cluster_gone();
+    tmpdir_remove(&dir);
+}
+
+static void
+produce(const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    ck_assert_int_eq(
+        rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(0),
+                          RD_KAFKA_V_KEY(key, key_len),
+                          RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                          RD_KAFKA_V_END),
+        RD_KAFKA_RESP_ERR_NO_ERROR);
+    ck_assert_int_eq(rd_kafka_flush(rk, DEADLINE_MS),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+static void
+sync_out(const char *topic, int partition, int64_t up, int64_t down)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%s", topic);
+    const struct mm2_offset_sync s = {name, partition, up, down};
+    struct mm2_bytes b;
+    ck_assert_int_eq(mm2_offset_sync_encode(&s, &b), 0);
+    produce(b.key, b.key_len, b.value, b.value_len);
+    mm2_bytes_fini(&b);
+}
+
+static int64_t wanted;
+
+static bool
+has_read(void *arg)
+{
+    (void)arg;
+    struct follow_status st;
+    follow_status(follower, &st);
+    return st.progress.position >= wanted && st.ready;
+}
+
+static struct follow_status
+read_up_to(int64_t position)
+{
+    wanted = position;
+    ck_assert(wait_until(has_read, NULL, DEADLINE_MS));
+    struct follow_status st;
+    follow_status(follower, &st);
+    return st;
+}
+
+/* Every answer to a fixed set of questions, as one string. */
+static char *
+all_answers(void)
+{
+    static char out[65536];
+    static const char *const topics[] = {"orders", "payments", "unknown"};
+    size_t len = 0;
+    for (size_t t = 0; t < 3; t++)
+        for (int64_t q = 0; q < 320; q += 8) {
+            char topic[32], from[] = "a", to[] = "b";
+            (void)snprintf(topic, sizeof(topic), "%s", topics[t]);
+            struct po_position p = {topic, 1, q};
+            const struct po_question question = {from, to, &p, 1};
+            struct po_translation answer;
+            ck_assert_int_eq(
+                answer_question(&config, store, &question, &answer, NULL), 0);
+            const struct po_translated *v = &answer.v[0];
+            len += (size_t)snprintf(
+                out + len, sizeof(out) - len, "%s %s %lld %lld %lld %s\n",
+                po_quality_text(v->quality), v->topic ? v->topic : "-",
+                (long long)v->position, (long long)v->low, (long long)v->high,
+                v->reason);
+            po_translation_fini(&answer);
+        }
+    return strdup(out);
+}
+
+static void
+first_syncs(void)
+{
+    sync_out("orders", 1, 0, 0);
+    sync_out("payments", 1, 7, 3);
+    sync_out("orders", 1, 101, 101);
+    sync_out("orders", 1, 150, 140);
+}
+
+static void
+later_syncs(void)
+{
+    sync_out("orders", 1, 251, 241);
+    sync_out("orders", 1, 200, 300);
+    sync_out("payments", 1, 9, 1);
+}
+
+START_TEST(restart_changes_no_answer)
+{
+    first_syncs();
+    mapper_up();
+    (void)read_up_to(4);
+    later_syncs();
+    const struct follow_status one = read_up_to(7);
+    char *never_stopped = all_answers();
+    mapper_gone();
+    tmpdir_remove(&dir);
+
+    tmpdir_make(&dir);
+    mapper_up();
+    (void)read_up_to(7);
+    mapper_gone();
+    mapper_up();
+    const struct follow_status two = read_up_to(7);
+    char *stopped = all_answers();
+    mapper_gone();
+    ck_assert_str_eq(never_stopped, stopped);
+    ck_assert_ptr_nonnull(strstr(stopped, "exact a.orders 48 "));
+    ck_assert_ptr_nonnull(strstr(stopped, "none - -1"));
+    ck_assert_int_eq(one.progress.syncs, 7);
+    ck_assert_mem_eq(&one.progress, &two.progress, sizeof(one.progress));
+    ck_assert_int_eq(two.progress.restarts, 1);
+    ck_assert_int_eq(two.progress.backs, 1);
+    free(never_stopped);
+    free(stopped);
+}
+END_TEST
+
+START_TEST(syncs_written_while_it_was_down)
+{
+    first_syncs();
+    mapper_up();
+    (void)read_up_to(4);
+    mapper_gone();
+    later_syncs();
+    mapper_up();
+    const struct follow_status st = read_up_to(7);
+    ck_assert_int_eq(st.progress.syncs, 7);
+    ck_assert_int_eq(st.end, 7);
+    mapper_gone();
+}
+END_TEST
+
+START_TEST(bad_records_are_counted_and_skipped)
+{
+    mapper_up();
+    sync_out("orders", 1, 0, 0);
+    produce("x", 1, "y", 1);
+    produce(NULL, 0, NULL, 0);
+    char name[320];
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    const struct mm2_offset_sync far = {name, 0, INT64_MAX, 1};
+    struct mm2_bytes b;
+    ck_assert_int_eq(mm2_offset_sync_encode(&far, &b), 0);
+    produce(b.key, b.key_len, b.value, b.value_len);
+    mm2_bytes_fini(&b);
+    sync_out("orders", 1, 101, 101);
+    const struct follow_status st = read_up_to(5);
+    ck_assert_int_eq(st.progress.undecodable, 3);
+    ck_assert_int_eq(st.progress.syncs, 2);
+    ck_assert_int_eq(st.progress.runs, 1);
+    mapper_gone();
+}
+END_TEST
+
+static bool
+in_trouble(void *arg)
+{
+    (void)arg;
+    struct follow_status st;
+    follow_status(follower, &st);
+    return st.error[0] != '\0';
+}
+
+START_TEST(goes_on_when_the_broker_is_back)
+{
+    first_syncs();
+    mapper_up();
+    (void)read_up_to(4);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_down(cluster, 1), 0);
+    ck_assert(wait_until(in_trouble, NULL, DEADLINE_MS));
+    ck_assert_int_eq(rd_kafka_mock_broker_set_up(cluster, 1), 0);
+    later_syncs();
+    const struct follow_status st = read_up_to(7);
+    ck_assert_str_eq(st.error, "");
+    mapper_gone();
+}
+END_TEST
+
+/* Another cluster, the same store: the position lies beyond the end. */
+START_TEST(topic_made_anew)
+{
+    first_syncs();
+    mapper_up();
+    (void)read_up_to(4);
+    mapper_gone();
+    cluster_gone();
+    cluster_up();
+    sync_out("orders", 1, 10, 5);
+    sync_out("orders", 1, 11, 6);
+    mapper_up();
+    wanted = 2;
+    bool reset = false;
+    for (int i = 0; i < 200 && !reset; i++) {
+        struct follow_status st;
+        ck_assert(wait_until(has_read, NULL, DEADLINE_MS));
+        follow_status(follower, &st);
+        reset = st.progress.resets == 1 && st.progress.position == 2;
+        if (!reset)
+            (void)wait_until(in_trouble, NULL, 50);
+    }
+    ck_assert(reset);
+    char *answers = all_answers();
+    ck_assert_ptr_nonnull(strstr(answers, "before a.orders 0 0 5"));
+    free(answers);
+    mapper_gone();
+}
+END_TEST
+
+START_TEST(waits_for_a_missing_topic)
+{
+    rd_kafka_mock_topic_set_error(cluster, TOPIC,
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    mapper_up();
+    ck_assert(wait_until(in_trouble, NULL, DEADLINE_MS));
+    struct follow_status st;
+    follow_status(follower, &st);
+    ck_assert_str_eq(st.error, "waiting for the topic " TOPIC " on cluster a");
+    ck_assert(st.ready);
+    rd_kafka_mock_topic_set_error(cluster, TOPIC, RD_KAFKA_RESP_ERR_NO_ERROR);
+    first_syncs();
+    (void)read_up_to(4);
+    mapper_gone();
+}
+END_TEST
+
+START_TEST(bad_property_is_refused)
+{
+    struct err err;
+    ck_assert_int_eq(props_set(&config.clusters[0].properties, "no.such", "1"),
+                     0);
+    ck_assert_int_eq(store_open(tmpdir_file(&dir, "store"), &store, &err), 0);
+    ck_assert_int_ne(follow_start(&config.flows[0], store, 20, &follower, &err),
+                     0);
+    ck_assert_str_eq(err.field, "no.such");
+    store_close(store);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("follower");
+    TCase *t = tcase_create("mock cluster");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, restart_changes_no_answer);
+    tcase_add_test(t, syncs_written_while_it_was_down);
+    tcase_add_test(t, bad_records_are_counted_and_skipped);
+    tcase_add_test(t, goes_on_when_the_broker_is_back);
+    tcase_add_test(t, topic_made_anew);
+    tcase_add_test(t, waits_for_a_missing_topic);
+    tcase_add_test(t, bad_property_is_refused);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
