@@ -141,6 +141,9 @@ $(B)/%.o: %.c
 # ---- tests -----------------------------------------------------------------
 # tests/unit/FOLDER/t_NAME.c is one Check program, linked with that folder's
 # archive and what it may see.
+# librdkafka starts C11 threads, which ThreadSanitizer does not know: see
+# tests/support/tsan_threads.c.
+TSAN_THREADS := $(if $(filter thread,$(SAN)),-Wl$(comma)-u$(comma)thrd_create)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/t_*.c))
 unit_deps = $(if $(filter common-%,$(1)),$(call lib,$(subst common-,common/,$(1))) $(NET) $(KAFKA) $(PROTO) $(MM2) $(BASE),\
 	$(if $(filter sdk,$(1)),$(call lib,sdk/src) $(deps_sdk),\
@@ -150,7 +153,7 @@ define unit_rule
 $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(call unit_deps,$(firstword $(subst /, ,$(1))))
 	@mkdir -p $$(@D)
 	$(call say,LD,$$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $(B)/tests/unit/$(1).o \
+	$(Q)$(CC) $(ALL_LDFLAGS) $(TSAN_THREADS) -o $$@ $(B)/tests/unit/$(1).o \
 		$(call unit_deps,$(firstword $(subst /, ,$(1)))) $(call lib,tests/support) $(BASE) \
 		$$(call pc_libs,$(PKGS) check) -pthread -lm
 endef

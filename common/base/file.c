@@ -118,8 +118,11 @@ file_make_dir(const char *path, struct err *err)
         (void)mkdir(part, 0755); /* the last one tells */
         *p = '/';
     }
+    struct stat st;
     if (mkdir(part, 0755) != 0 && errno != EEXIST)
         return err_errno(err, ERR_IO, errno, "cannot create folder %s", path);
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_IO, "%s is a file; name a folder", path);
     if (access(path, W_OK | X_OK) != 0)
         return err_errno(err, ERR_IO, errno,
                          "folder %s cannot be written; change its owner or "
