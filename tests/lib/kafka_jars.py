@@ -36,7 +36,7 @@ def ensure() -> Path:
 def _fetch() -> None:
     shutil.rmtree(JARS, ignore_errors=True)
     try:
-        done = subprocess.run(["mvn", "-q", "-B", "-f", str(POM),
+        done = subprocess.run(["mvn", "-q", "-B", "-Dstyle.color=never", "-f", str(POM),
                                "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"],
                               capture_output=True, text=True, timeout=FETCH_S,
                               stdin=subprocess.DEVNULL, check=False)
@@ -46,5 +46,7 @@ def _fetch() -> None:
         raise Unreachable(f"Maven Central did not answer within {FETCH_S} s") from None
     if done.returncode:
         first = next((line for line in done.stdout.splitlines() if "ERROR" in line), "")
+        if "Could not find artifact" in done.stdout:  # it answered: our mistake
+            raise RuntimeError(f"{POM}: {first.strip()}")
         raise Unreachable(f"Apache Kafka can't be fetched from Maven Central: {first.strip()}")
     (JARS / "complete").write_text(POM.read_text())

@@ -57,12 +57,13 @@ help(void)
     opt_help(options, stdout);
     (void)printf("\nCommands, one a line, on stdin or the control port:\n%s",
                  command_help());
-    (void)fputs("\nExamples:\n"
-                "  shunt-sandbox\n"
-                "  shunt-sandbox --a.port 0 --b.port 0 --topics "
-                "orders:12,a/invoices:3\n"
-                "  echo 'cluster a down' | nc -q1 127.0.0.1 PORT\n",
-                stdout);
+    (void)fputs(
+        "\nExamples:\n"
+        "  shunt-sandbox\n"
+        "  shunt-sandbox --a.port 0 --b.port 0 --topics "
+        "orders:12,a/invoices:3\n"
+        "  echo 'cluster a down' >/dev/tcp/127.0.0.1/PORT   # in bash\n",
+        stdout);
 }
 
 /* The descriptor from which SIGINT and SIGTERM are read; -1: errno. */
