@@ -1,0 +1,239 @@
+/* The configuration and shunt_new(): what is refused, and with which words. */
+#include <check.h>
+#include <shunt/shunt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sdk/src/conf.h"
+
+static shunt_conf_t *conf;
+static char why[512]; /* the opaque too */
+
+static void
+set_up(void)
+{
+    conf = shunt_conf_new();
+    ck_assert_ptr_nonnull(conf);
+    *why = '\0';
+}
+
+static void
+tear_down(void)
+{
+    shunt_conf_destroy(conf);
+}
+
+static rd_kafka_conf_res_t
+set(const char *name, const char *value)
+{
+    return shunt_conf_set(conf, name, value, why, sizeof(why));
+}
+
+static void
+expect(const char *name, const char *value)
+{
+    char text[256];
+    size_t size = sizeof(text);
+    ck_assert_int_eq(shunt_conf_get(conf, name, text, &size), RD_KAFKA_CONF_OK);
+    ck_assert_str_eq(text, value);
+    ck_assert_uint_eq(size, strlen(value) + 1);
+}
+
+START_TEST(refusals)
+{
+    static const char *const bad[][3] = {
+        {"bootstrap.servers", "h:1", "route service"},
+        {"metadata.broker.list", "h:1", "route service"},
+        {"transactional.id", "t", "not supported yet"},
+        {"statistics.interval.ms", "1000", "not supported yet"},
+        {"delivery.report.only.error", "true", "not supported yet"},
+        {"enable.partition.eof", "true", "not supported yet"},
+        {"plugin.library.paths", "x.so", "not supported yet"},
+        {"test.mock.num.brokers", "3", "route service"},
+        {"switch.position", "somewhere", "stored, committed or delivered"},
+        {"switch.flush.timeout.ms", "soon", "soon"},
+        {"switch.flush.timeout.ms", "-1", "-1"},
+        {"route.request.timeout.ms", "0", "0"},
+        {"cluster.code", "", "empty"},
+        {"attr.", "x", "name"},
+        {"batch.size", "x", "batch.size"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ck_assert_msg(set(bad[i][0], bad[i][1]) == RD_KAFKA_CONF_INVALID,
+                      "%s was accepted", bad[i][0]);
+        ck_assert_msg(strstr(why, bad[i][2]) && strstr(why, bad[i][0]),
+                      "%s: %s", bad[i][0], why);
+    }
+}
+END_TEST
+
+START_TEST(unknown_properties_have_librdkafkas_words)
+{
+    ck_assert_int_eq(set("no.such", "1"), RD_KAFKA_CONF_UNKNOWN);
+    ck_assert_str_eq(why, "No such configuration property: \"no.such\"");
+    ck_assert_int_eq(set("switch.flush.timeout", "1"), RD_KAFKA_CONF_UNKNOWN);
+    ck_assert_int_eq(shunt_conf_set(conf, "no.such", "1", NULL, 0),
+                     RD_KAFKA_CONF_UNKNOWN);
+}
+END_TEST
+
+START_TEST(values_are_kept)
+{
+    expect("switch.flush.timeout.ms", "5000");
+    ck_assert_int_eq(set("switch.flush.timeout.ms", "7"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("cluster.code", "orders"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("attr.flink.id", "1234"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("linger.ms", "3"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("acks", "1"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("enable.idempotence", "false"), RD_KAFKA_CONF_OK);
+    shunt_conf_t *copy = shunt_conf_dup(conf);
+    shunt_conf_destroy(conf);
+    conf = copy;
+    expect("switch.flush.timeout.ms", "7");
+    expect("cluster.code", "orders");
+    expect("attr.flink.id", "1234");
+    expect("linger.ms", "3");
+    size_t size = 0;
+    ck_assert_int_eq(shunt_conf_get(conf, "attr.none", NULL, &size),
+                     RD_KAFKA_CONF_UNKNOWN);
+    char small[4];
+    size = sizeof(small);
+    ck_assert_int_eq(shunt_conf_get(conf, "cluster.code", small, &size),
+                     RD_KAFKA_CONF_OK);
+    ck_assert_str_eq(small, "ord");
+    ck_assert_uint_eq(size, 7);
+}
+END_TEST
+
+START_TEST(position_follows_offset_storing)
+{
+    ck_assert_int_eq(conf_position(conf), SWITCH_STORED);
+    ck_assert_int_eq(set("enable.auto.offset.store", "false"),
+                     RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(conf_position(conf), SWITCH_COMMITTED);
+    ck_assert_int_eq(set("switch.position", "delivered"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(conf_position(conf), SWITCH_DELIVERED);
+}
+END_TEST
+
+START_TEST(cache_folder)
+{
+    char *path;
+    ck_assert_int_eq(setenv("XDG_STATE_HOME", "/x", 1), 0);
+    ck_assert_int_eq(conf_cache_dir(conf, &path), 0);
+    ck_assert_str_eq(path, "/x/shunt");
+    free(path);
+    ck_assert_int_eq(unsetenv("XDG_STATE_HOME"), 0);
+    ck_assert_int_eq(setenv("HOME", "/h", 1), 0);
+    ck_assert_int_eq(conf_cache_dir(conf, &path), 0);
+    ck_assert_str_eq(path, "/h/.local/state/shunt");
+    free(path);
+    ck_assert_int_eq(set("route.cache.dir", ""), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(conf_cache_dir(conf, &path), 0);
+    ck_assert_ptr_null(path);
+}
+END_TEST
+
+static void
+expect_no_handle(rd_kafka_type_t type, const char *words)
+{
+    ck_assert_ptr_null(shunt_new(type, conf, why, sizeof(why)));
+    ck_assert_msg(strstr(why, words) != NULL, "%s", why);
+}
+
+START_TEST(what_a_handle_needs)
+{
+    ck_assert_ptr_null(shunt_new(RD_KAFKA_PRODUCER, NULL, why, sizeof(why)));
+    expect_no_handle(RD_KAFKA_PRODUCER, "cluster.code");
+    ck_assert_int_eq(set("cluster.code", "orders"), RD_KAFKA_CONF_OK);
+    expect_no_handle(RD_KAFKA_PRODUCER, "route.service");
+    ck_assert_int_eq(set("route.service", "127.0.0.1:7070"), RD_KAFKA_CONF_OK);
+    expect_no_handle(RD_KAFKA_PRODUCER, "http://");
+    ck_assert_int_eq(set("route.service", "http://127.0.0.1:1/"),
+                     RD_KAFKA_CONF_OK);
+    expect_no_handle(RD_KAFKA_CONSUMER, "group.id");
+}
+END_TEST
+
+static shunt_t *
+new_handle(rd_kafka_type_t type)
+{
+    ck_assert_int_eq(set("cluster.code", "orders"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("route.service", "http://127.0.0.1:1"),
+                     RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("route.cache.dir", ""), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("group.id", "g"), RD_KAFKA_CONF_OK);
+    shunt_conf_set_opaque(conf, why);
+    shunt_conf_set_log_cb(conf, NULL);
+    shunt_t *rk = shunt_new(type, conf, why, sizeof(why));
+    ck_assert_msg(rk != NULL, "%s", why);
+    conf = NULL; /* taken */
+    return rk;
+}
+
+/* Nothing is there, and nothing waits for it. */
+START_TEST(a_producer_lives_alone)
+{
+    shunt_t *rk = new_handle(RD_KAFKA_PRODUCER);
+    ck_assert_ptr_eq(shunt_opaque(rk), why);
+    ck_assert_ptr_null(shunt_cluster(rk));
+    ck_assert_int_eq(shunt_producev(rk, RD_KAFKA_V_TOPIC("orders"),
+                                    RD_KAFKA_V_VALUE(why, 1), RD_KAFKA_V_END),
+                     0);
+    ck_assert_int_eq(shunt_outq_len(rk), 1);
+    ck_assert_int_eq(shunt_poll(rk, 10), 0);
+    ck_assert_int_eq(shunt_flush(rk, 10), RD_KAFKA_RESP_ERR__TIMED_OUT);
+    ck_assert_int_eq(shunt_unsubscribe(rk), RD_KAFKA_RESP_ERR__INVALID_ARG);
+    ck_assert_ptr_null(shunt_consumer_poll(rk, 0));
+    rd_kafka_error_t *e = shunt_produceva(rk, NULL, 0);
+    ck_assert_int_eq(rd_kafka_error_code(e), RD_KAFKA_RESP_ERR__INVALID_ARG);
+    rd_kafka_error_destroy(e);
+    shunt_destroy(rk);
+}
+END_TEST
+
+START_TEST(a_consumer_lives_alone)
+{
+    shunt_t *rk = new_handle(RD_KAFKA_CONSUMER);
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(l, "^or.*", -1);
+    ck_assert_int_eq(shunt_subscribe(rk, l),
+                     RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
+    rd_kafka_topic_partition_list_destroy(l);
+    l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(l, "orders", -1);
+    ck_assert_int_eq(shunt_subscribe(rk, l), 0);
+    rd_kafka_topic_partition_list_destroy(l);
+    ck_assert_ptr_null(shunt_consumer_poll(rk, 10));
+    ck_assert_int_eq(shunt_flush(rk, 0), RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
+    ck_assert_int_eq(
+        shunt_producev(rk, RD_KAFKA_V_TOPIC("orders"), RD_KAFKA_V_END),
+        RD_KAFKA_RESP_ERR__STATE);
+    ck_assert_int_eq(shunt_consumer_close(rk), 0);
+    shunt_destroy(rk);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("conf");
+    TCase *t = tcase_create("conf");
+    tcase_set_timeout(t, 30);
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_test(t, refusals);
+    tcase_add_test(t, unknown_properties_have_librdkafkas_words);
+    tcase_add_test(t, values_are_kept);
+    tcase_add_test(t, position_follows_offset_storing);
+    tcase_add_test(t, cache_folder);
+    tcase_add_test(t, what_a_handle_needs);
+    tcase_add_test(t, a_producer_lives_alone);
+    tcase_add_test(t, a_consumer_lives_alone);
+    suite_add_tcase(s, t);
+    SRunner *sr = srunner_create(s);
+    srunner_run_all(sr, CK_ENV);
+    const int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed ? 1 : 0;
+}

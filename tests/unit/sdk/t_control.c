@@ -1,0 +1,629 @@
+/*
+ * The control thread against route services and mappers made here: one HTTP
+ * server on a loop thread, and a bare socket for what no HTTP server would
+ * send.
+ */
+#include <arpa/inet.h>
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/js.h"
+#include "common/net/http_server.h"
+#include "sdk/src/cache.h"
+#include "sdk/src/control.h"
+#include "tests/support/support.h"
+
+#define WAIT_MS 10000
+
+/* ---- the service --------------------------------------------------------- */
+
+static struct loop *loop;
+static struct http_server *server;
+static pthread_t loop_thread;
+static char url[128];
+
+static struct http_stream *stream; /* loop thread */
+static char first[4096];           /* first event's data; loop thread */
+static bool hang_up_at_once;       /* loop thread */
+static atomic_int n_watches, n_reports, n_questions, translate_status;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static char last_body[8192]; /* of a watch; under mutex */
+
+static void
+on_stream_close(void *arg, const char *why)
+{
+    (void)arg;
+    (void)why;
+    stream = NULL;
+}
+
+static void
+on_watch(struct http_req *req, void *ctx)
+{
+    size_t len;
+    (void)ctx;
+    pthread_mutex_lock(&mutex);
+    (void)snprintf(last_body, sizeof(last_body), "%s",
+                   http_req_body(req, &len));
+    pthread_mutex_unlock(&mutex);
+    if (stream)
+        http_stream_close(stream);
+    stream = http_stream_open(req, on_stream_close, NULL);
+    if (*first)
+        http_stream_send(stream, "route", "1", first);
+    if (hang_up_at_once) {
+        http_stream_close(stream);
+        stream = NULL;
+    }
+    atomic_fetch_add(&n_watches, 1);
+}
+
+static void
+on_report(struct http_req *req, void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&n_reports, 1);
+    http_reply_json_take(req, 200, js_object());
+}
+
+static void
+on_translate(struct http_req *req, void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&n_questions, 1);
+    const int status = atomic_load(&translate_status);
+    if (status == 0)
+        return; /* never answers */
+    http_reply_text(
+        req, status, "application/json",
+        status == 200
+            ? "{\"positions\":[{\"topic\":\"orders\",\"partition\":0,"
+              "\"offset\":7,\"quality\":\"exact\",\"to_topic\":\"a.orders\","
+              "\"position\":5,\"low\":5,\"high\":5,\"reason\":\"in a run\"}]}"
+            : "{\"error\":{\"code\":\"UNSUPPORTED\",\"message\":\"no single "
+              "flow joins them\"}}");
+}
+
+static void *
+run_loop(void *arg)
+{
+    (void)arg;
+    loop_run(loop);
+    return NULL;
+}
+
+static void
+serve(const char *addr)
+{
+    static const struct http_route routes[] = {
+        {"POST", "/v1/watch", on_watch},
+        {"POST", "/v1/reports", on_report},
+        {"POST", "/v1/translate", on_translate},
+        {0},
+    };
+    const struct http_limits limits = {
+        .body_max_bytes = 1 << 20,
+        .header_max_bytes = 1 << 14,
+        .connections_max = 100,
+        .stream_backlog_max_bytes = 1 << 20,
+        .idle_timeout_ms = 60000,
+    };
+    struct err err = {0};
+    ck_assert_int_eq(loop_new(&loop, &err), 0);
+    ck_assert_msg(http_server_new(loop, &limits, routes, NULL, &server, &err) ==
+                      0,
+                  "%s", err.text);
+    ck_assert_msg(http_server_listen(server, addr, &err) == 0, "%s", err.text);
+    (void)snprintf(url, sizeof(url), "%s", http_server_url(server));
+    ck_assert_int_eq(pthread_create(&loop_thread, NULL, run_loop, NULL), 0);
+}
+
+static void
+stop_serving(void)
+{
+    if (!loop)
+        return;
+    loop_stop(loop);
+    pthread_join(loop_thread, NULL);
+    http_server_free(server);
+    loop_free(loop);
+    loop = NULL;
+    stream = NULL;
+}
+
+static void
+push_now(void *arg)
+{
+    char *data = arg;
+    if (stream)
+        http_stream_send(stream, "route", "1", data);
+    free(data);
+}
+
+static void
+push(const char *data)
+{
+    ck_assert_int_eq(loop_post(loop, push_now, strdup(data)), 0);
+}
+
+static void
+answer_text(char *to, size_t size, int revision, const char *cluster)
+{
+    (void)snprintf(
+        to, size,
+        "{\"revision\":%d,\"routes\":[{\"topic\":\"orders\",\"cluster\":\"%s\","
+        "\"rule\":\"r\",\"since\":%d,\"previous\":null,\"view\":[{\"topic\":"
+        "\"orders\",\"origin\":\"%s\"}]}],\"clusters\":[{\"name\":\"a\","
+        "\"bootstrap.servers\":\"h:1\"},{\"name\":\"b\",\"bootstrap.servers\":"
+        "\"h:2\"}],\"flows\":[{\"source\":\"a\",\"target\":\"b\",\"mappers\":["
+        "\"http://127.0.0.1:1\",\"%s\"]}]}",
+        revision, cluster, revision, cluster, url);
+}
+
+static void
+push_route(int revision, const char *cluster)
+{
+    char text[4096];
+    answer_text(text, sizeof(text), revision, cluster);
+    push(text);
+}
+
+/* ---- the client ---------------------------------------------------------- */
+
+static struct control *control;
+static struct tmpdir dir;
+static atomic_int n_news;
+static char lines[16384]; /* under mutex */
+
+static void
+on_news(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&n_news, 1);
+}
+
+static void
+on_log(int level, const char *line, void *arg)
+{
+    (void)level;
+    (void)arg;
+    pthread_mutex_lock(&mutex);
+    const size_t used = strlen(lines);
+    (void)snprintf(lines + used, sizeof(lines) - used, "%s\n", line);
+    pthread_mutex_unlock(&mutex);
+}
+
+static struct pt_identity
+identity(void)
+{
+    static char code[] = "orders", role[] = "consumer", topic[] = "orders";
+    static char *topics[] = {topic};
+    return (struct pt_identity){
+        .cluster_code = code,
+        .role = role,
+        .topics = {topics, 1},
+    };
+}
+
+static void
+start_with(const char *servers)
+{
+    struct err err = {0};
+    struct control_conf conf = {
+        .identity = identity(),
+        .client = {(char[]){"i1"}, (char[]){"n"}, (char[]){"0.1.0"},
+                   (char[]){"h"}, 1},
+        .cache_dir = dir.path,
+        .request_timeout_ms = 1000,
+        .on_news = on_news,
+        .on_log = on_log,
+    };
+    ck_assert_int_eq(strlist_split(&conf.servers, servers, ","), 0);
+    ck_assert_msg(control_start(&conf, &control, &err) == 0, "%s", err.text);
+    strlist_fini(&conf.servers);
+}
+
+static int64_t
+revision(void)
+{
+    struct route *r = control_route(control);
+    const int64_t n = r ? r->answer.revision : -1;
+    route_unref(r);
+    return n;
+}
+
+static bool
+has_revision(void *arg)
+{
+    return revision() == *(int *)arg;
+}
+
+static void
+expect_revision(int wanted)
+{
+    ck_assert_msg(wait_until(has_revision, &wanted, WAIT_MS),
+                  "revision %d instead of %d", (int)revision(), wanted);
+}
+
+static bool
+has_line(void *arg)
+{
+    pthread_mutex_lock(&mutex);
+    const bool found = strstr(lines, arg) != NULL;
+    pthread_mutex_unlock(&mutex);
+    return found;
+}
+
+static bool
+reached(void *arg)
+{
+    const int *want = arg;
+    return atomic_load(&n_watches) >= want[0] &&
+           atomic_load(&n_reports) >= want[1] &&
+           atomic_load(&n_questions) >= want[2];
+}
+
+static void
+set_up(void)
+{
+    tmpdir_make(&dir);
+    serve("127.0.0.1:0");
+    answer_text(first, sizeof(first), 5, "a");
+    atomic_store(&translate_status, 200);
+}
+
+static void
+tear_down(void)
+{
+    control_stop(control);
+    stop_serving();
+    tmpdir_remove(&dir);
+}
+
+/* ---- tests --------------------------------------------------------------- */
+
+START_TEST(follows_the_stream)
+{
+    start_with(url);
+    expect_revision(5);
+    ck_assert_int_ge(atomic_load(&n_news), 1);
+    push_route(6, "b");
+    expect_revision(6);
+    struct route *r = control_route(control);
+    ck_assert_str_eq(r->answer.routes[0].cluster, "b");
+    ck_assert_int_eq(r->from_disk, 0);
+    route_unref(r);
+}
+END_TEST
+
+START_TEST(garbage_changes_nothing)
+{
+    start_with(url);
+    expect_revision(5);
+    push("not json");
+    push("{\"revision\":");
+    push("{\"revision\":9}");
+    push("[]");
+    push("{\"revision\":-3,\"routes\":[],\"clusters\":[],\"flows\":[]}");
+    push_route(6, "b");
+    expect_revision(6);
+    ck_assert(has_line((char[]){"cannot be used, it is ignored"}));
+}
+END_TEST
+
+START_TEST(an_older_revision_is_refused)
+{
+    start_with(url);
+    expect_revision(5);
+    push_route(3, "b"); /* a wiped store */
+    ck_assert(
+        wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    ck_assert_int_eq(revision(), 5);
+    struct route *r = control_route(control);
+    ck_assert_str_eq(r->answer.routes[0].cluster, "a");
+    route_unref(r);
+    push_route(6, "b");
+    expect_revision(6);
+}
+END_TEST
+
+START_TEST(starts_from_disk)
+{
+    start_with(url);
+    expect_revision(5);
+    control_stop(control);
+    stop_serving();
+    start_with("http://127.0.0.1:1");
+    ck_assert_int_eq(revision(), 5); /* at once */
+    struct route *r = control_route(control);
+    ck_assert_int_eq(r->from_disk, 1);
+    route_unref(r);
+    ck_assert(wait_until(has_line, (char[]){"route service: POST"}, WAIT_MS));
+    ck_assert_int_eq(revision(), 5);
+}
+END_TEST
+
+START_TEST(a_wiped_service_does_not_beat_the_disk)
+{
+    start_with(url);
+    expect_revision(5);
+    control_stop(control);
+    answer_text(first, sizeof(first), 2, "b");
+    start_with(url);
+    ck_assert(
+        wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    ck_assert_int_eq(revision(), 5);
+}
+END_TEST
+
+START_TEST(new_topics_are_watched)
+{
+    start_with(url);
+    expect_revision(5);
+    struct strlist topics = {0};
+    ck_assert_int_eq(strlist_split(&topics, "orders,more", ","), 0);
+    ck_assert_int_eq(control_set_topics(control, &topics), 0);
+    ck_assert(wait_until(reached, (int[]){2, 0, 0}, WAIT_MS));
+    pthread_mutex_lock(&mutex);
+    ck_assert_ptr_nonnull(strstr(last_body, "\"more\""));
+    pthread_mutex_unlock(&mutex);
+    ck_assert_int_eq(control_set_topics(control, &topics), 0); /* no news */
+    strlist_fini(&topics);
+}
+END_TEST
+
+START_TEST(several_servers_in_turn)
+{
+    char servers[256];
+    (void)snprintf(servers, sizeof(servers), "http://127.0.0.1:1,%s", url);
+    start_with(servers);
+    expect_revision(5);
+}
+END_TEST
+
+/* A service that flaps is not stormed: backoff grows. */
+START_TEST(flapping_is_survived)
+{
+    hang_up_at_once = true;
+    start_with(url);
+    expect_revision(5);
+    const int64_t start_ms = clock_mono_ms();
+    ck_assert(wait_until(reached, (int[]){6, 0, 0}, 30000));
+    ck_assert_int_eq(revision(), 5);
+    ck_assert_int_lt(clock_mono_ms() - start_ms, 30000);
+}
+END_TEST
+
+static int
+bare_listener(int *port)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(addr);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, len), 0);
+    ck_assert_int_eq(listen(fd, 5), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+    *port = ntohs(addr.sin_port);
+    return fd;
+}
+
+static void
+answer_bare(int listener, const char *bytes)
+{
+    char request[4096];
+    const int fd = accept(listener, NULL, NULL);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_gt(read(fd, request, sizeof(request)), 0);
+    ck_assert_int_eq(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
+    close(fd);
+}
+
+/* Half an event, garbage instead of HTTP, then a good server. */
+START_TEST(half_events_are_forgotten)
+{
+    int port;
+    char servers[256], half[8192], text[4096];
+    const int listener = bare_listener(&port);
+    (void)snprintf(servers, sizeof(servers), "http://127.0.0.1:%d,%s", port,
+                   url);
+    answer_text(text, sizeof(text), 8, "b");
+    (void)snprintf(half, sizeof(half),
+                   "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                   "\r\nevent: route\ndata: %s",
+                   text); /* no blank line: no event */
+    start_with(servers);
+    answer_bare(listener, half);
+    expect_revision(5); /* the other server's */
+    close(listener);
+}
+END_TEST
+
+START_TEST(garbage_instead_of_http)
+{
+    int port;
+    char servers[256];
+    const int listener = bare_listener(&port);
+    (void)snprintf(servers, sizeof(servers), "http://127.0.0.1:%d,%s", port,
+                   url);
+    start_with(servers);
+    answer_bare(listener, "\x16\x03\x01 what?\r\n\r\n");
+    expect_revision(5);
+    close(listener);
+}
+END_TEST
+
+static struct po_question
+question(void)
+{
+    static char topic[] = "orders", from[] = "a", to[] = "b";
+    static struct po_position position = {topic, 0, 7};
+    return (struct po_question){from, to, &position, 1};
+}
+
+static int
+ask(int64_t patience_ms, struct po_translation *out, struct err *err)
+{
+    struct asking *a = NULL;
+    const struct po_question q = question();
+    const int64_t deadline_ms = clock_mono_ms() + patience_ms;
+    int rc = control_ask(control, &q, deadline_ms, &a, err);
+    if (rc)
+        return rc;
+    while ((rc = asking_result(a, out, err)) == 1 &&
+           clock_mono_ms() < deadline_ms + 5000)
+        (void)usleep(1000);
+    asking_free(a);
+    return rc;
+}
+
+/* The first mapper of the flow is dead. */
+START_TEST(a_dead_mapper_is_passed_over)
+{
+    struct po_translation t = {0};
+    struct err err = {0};
+    start_with(url);
+    expect_revision(5);
+    ck_assert_msg(ask(5000, &t, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(t.n, 1);
+    ck_assert_int_eq(t.v[0].position, 5);
+    po_translation_fini(&t);
+}
+END_TEST
+
+START_TEST(a_refusal_fails_with_its_words)
+{
+    struct po_translation t = {0};
+    struct err err = {0};
+    atomic_store(&translate_status, 501);
+    answer_text(first, sizeof(first), 5, "a");
+    char *dead = strstr(first, "\"http://127.0.0.1:1\",");
+    memset(dead, ' ', strlen("\"http://127.0.0.1:1\","));
+    start_with(url);
+    expect_revision(5);
+    ck_assert_int_eq(ask(5000, &t, &err), ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "no single flow joins them"));
+}
+END_TEST
+
+START_TEST(no_mapper_answers_in_time)
+{
+    struct po_translation t = {0};
+    struct err err = {0};
+    atomic_store(&translate_status, 0);
+    start_with(url);
+    expect_revision(5);
+    const int64_t start_ms = clock_mono_ms();
+    ck_assert_int_eq(ask(300, &t, &err), ERR_TIMEOUT);
+    ck_assert_int_lt(clock_mono_ms() - start_ms, 3000);
+    ck_assert_ptr_nonnull(strstr(err.text, "no offset mapper answered"));
+}
+END_TEST
+
+START_TEST(stop_is_quick_in_mid_request)
+{
+    struct asking *a = NULL;
+    struct po_translation t = {0};
+    struct err err = {0};
+    const struct po_question q = question();
+    atomic_store(&translate_status, 0);
+    start_with(url);
+    expect_revision(5);
+    ck_assert_int_eq(
+        control_ask(control, &q, clock_mono_ms() + 60000, &a, &err), 0);
+    ck_assert(wait_until(reached, (int[]){1, 0, 1}, WAIT_MS));
+    const int64_t start_ms = clock_mono_ms();
+    control_stop(control);
+    control = NULL;
+    ck_assert_int_lt(clock_mono_ms() - start_ms, 500);
+    ck_assert_int_eq(asking_result(a, &t, &err), ERR_CLOSED);
+    asking_free(a);
+}
+END_TEST
+
+/* Let go while it is under way: nothing leaks, nothing is touched. */
+START_TEST(a_question_can_be_dropped)
+{
+    struct asking *a = NULL;
+    struct err err = {0};
+    const struct po_question q = question();
+    atomic_store(&translate_status, 0);
+    start_with(url);
+    expect_revision(5);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(
+            control_ask(control, &q, clock_mono_ms() + 60000, &a, &err), 0);
+        asking_free(a);
+    }
+    push_route(6, "b");
+    expect_revision(6);
+}
+END_TEST
+
+START_TEST(reports_arrive)
+{
+    const struct pt_report r = {
+        .instance = (char[]){"i1"},
+        .revision = 5,
+        .cluster = (char[]){"a"},
+        .state = (char[]){"running"},
+        .since = 5,
+        .switch_ms = -1,
+        .reread_bound = -1,
+    };
+    start_with(url);
+    expect_revision(5);
+    ck_assert_int_eq(control_report(control, &r), 0);
+    ck_assert(wait_until(reached, (int[]){1, 1, 0}, WAIT_MS));
+}
+END_TEST
+
+START_TEST(without_a_mapper_the_question_fails)
+{
+    struct po_translation t = {0};
+    struct err err = {0};
+    start_with("http://127.0.0.1:1");
+    ck_assert_int_eq(ask(1000, &t, &err), ERR_NOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "mappers"));
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("control");
+    TCase *t = tcase_create("control");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_test(t, follows_the_stream);
+    tcase_add_test(t, garbage_changes_nothing);
+    tcase_add_test(t, an_older_revision_is_refused);
+    tcase_add_test(t, starts_from_disk);
+    tcase_add_test(t, a_wiped_service_does_not_beat_the_disk);
+    tcase_add_test(t, new_topics_are_watched);
+    tcase_add_test(t, several_servers_in_turn);
+    tcase_add_test(t, flapping_is_survived);
+    tcase_add_test(t, half_events_are_forgotten);
+    tcase_add_test(t, garbage_instead_of_http);
+    tcase_add_test(t, a_dead_mapper_is_passed_over);
+    tcase_add_test(t, a_refusal_fails_with_its_words);
+    tcase_add_test(t, no_mapper_answers_in_time);
+    tcase_add_test(t, stop_is_quick_in_mid_request);
+    tcase_add_test(t, a_question_can_be_dropped);
+    tcase_add_test(t, reports_arrive);
+    tcase_add_test(t, without_a_mapper_the_question_fails);
+    suite_add_tcase(s, t);
+    SRunner *sr = srunner_create(s);
+    srunner_run_all(sr, CK_ENV);
+    const int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed ? 1 : 0;
+}
