@@ -1,9 +1,10 @@
 /*
  * Rule matching: values in, values out; any thread.
  *
- * Rules are kept in the order in which they win, so the winner is the first
- * that matches.  Looking through them all is enough for thousands of rules;
- * an index by literal values belongs below match_winner().
+ * A table keeps its rules by cluster code and, among the same code, in the order
+ * in which they win.  The winner is the better of the first matches among those
+ * for the code and those for any: the cost does not depend on the rules of
+ * other codes.
  */
 #include "route-service/match.h"
 
@@ -12,22 +13,20 @@
 
 #include "common/base/glob.h"
 
-static bool
-all_literal(const struct strlist *patterns)
+bool
+match_all_literal(const struct strlist *patterns)
 {
     for (size_t i = 0; i < patterns->n; i++)
         if (!glob_is_literal(patterns->v[i]))
             return false;
-    return true;
+    return patterns->n > 0;
 }
 
 static void
 rank_dimension(struct rank *rank, const struct strlist *patterns)
 {
-    if (patterns->n == 0)
-        return;
-    rank->dimensions++;
-    rank->literal += all_literal(patterns);
+    rank->dimensions += patterns->n > 0;
+    rank->literal += match_all_literal(patterns);
 }
 
 struct rank
@@ -113,16 +112,28 @@ match_rule(const struct pt_rule *r, const struct pt_identity *id,
            attributes_match(m, &id->attrs, why);
 }
 
+static const struct item *
+first_match(const struct rules rules, const struct pt_identity *id,
+            const char *topic)
+{
+    for (size_t i = 0; i < rules.n; i++) {
+        const struct item *item = rules.v[i].item;
+        if (item->u.rule.enabled && match_rule(&item->u.rule, id, topic, NULL))
+            return item;
+    }
+    return NULL;
+}
+
 const struct item *
 match_winner(const struct table *t, const struct pt_identity *id,
              const char *topic)
 {
-    for (size_t i = 0; i < t->of[KIND_RULE].n; i++) {
-        const struct pt_rule *r = &t->rules[i]->u.rule;
-        if (r->enabled && match_rule(r, id, topic, NULL))
-            return t->rules[i];
-    }
-    return NULL;
+    const struct item *a =
+        first_match(table_rules_for(t, id->cluster_code), id, topic);
+    const struct item *b = first_match(table_rules_open(t), id, topic);
+    if (!a || !b)
+        return a ? a : b;
+    return match_compare(a, b) < 0 ? a : b;
 }
 
 /* ---- explain ------------------------------------------------------------- */
@@ -182,17 +193,36 @@ explain_one(struct candidate *c, const struct pt_identity *id,
     }
 }
 
+/* The next rule in the order of both lists; NULL: no more. */
+static const struct item *
+next_rule(struct rules *a, struct rules *b)
+{
+    if (a->n == 0 && b->n == 0)
+        return NULL;
+    const bool from_a =
+        b->n == 0 ||
+        (a->n > 0 && match_compare(a->v[0].item, b->v[0].item) < 0);
+    struct rules *from = from_a ? a : b;
+    from->n--;
+    return from->v++->item;
+}
+
 size_t
 match_explain(const struct table *t, const struct pt_identity *id,
               const char *topic, struct candidate *out, size_t max)
 {
+    struct rules named = table_rules_for(t, id->cluster_code);
+    struct rules open = table_rules_open(t);
     const struct item *winner = NULL;
+    const struct item *rule;
     size_t n = 0;
-    for (size_t i = 0; i < t->of[KIND_RULE].n && n < max; i++) {
-        const struct strlist *codes = &t->rules[i]->u.rule.match.cluster_code;
+    while (n < max && (rule = next_rule(&named, &open))) {
+        const struct strlist *codes = &rule->u.rule.match.cluster_code;
         if (codes->n > 0 && !any_matches(codes, id->cluster_code))
             continue;
-        out[n] = (struct candidate){.rule = t->rules[i]};
+        if (n > 0 && out[n - 1].rule == rule)
+            continue; /* it names the code twice */
+        out[n] = (struct candidate){.rule = rule};
         explain_one(&out[n++], id, topic, &winner);
     }
     return n;

@@ -19,6 +19,8 @@ struct miss {
     const char *value;     /* of the identity; NULL: it has none */
 };
 
+/* None of them has a wildcard, and there is one at least. */
+bool match_all_literal(const struct strlist *patterns);
 struct rank match_rank(const struct pt_rule *r);
 /* < 0: a is tried before b.  0 only for the same id. */
 int match_compare(const struct item *a, const struct item *b);

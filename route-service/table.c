@@ -247,21 +247,96 @@ table_delete(struct table *t, enum kind kind, const char *key)
     return items_delete(&t->of[kind], key);
 }
 
+/* ---- rules by cluster code ----------------------------------------------- */
+
 static int
-by_precedence(const void *a, const void *b)
+compare_codes(const char *a, const char *b)
 {
-    return match_compare(*(struct item *const *)a, *(struct item *const *)b);
+    if (!a || !b)
+        return (a != NULL) - (b != NULL);
+    return strcmp(a, b);
+}
+
+static int
+by_code(const void *a, const void *b)
+{
+    const struct rule_entry *x = a;
+    const struct rule_entry *y = b;
+    const int order = compare_codes(x->code, y->code);
+    return order ? order : match_compare(x->item, y->item);
+}
+
+static size_t
+entries_of(const struct item *item)
+{
+    const struct strlist *codes = &item->u.rule.match.cluster_code;
+    return match_all_literal(codes) ? codes->n : 1;
+}
+
+static void
+add_entries(struct rules *to, struct item *item)
+{
+    const struct strlist *codes = &item->u.rule.match.cluster_code;
+    if (!match_all_literal(codes)) {
+        to->v[to->n++] = (struct rule_entry){NULL, item};
+        return;
+    }
+    for (size_t i = 0; i < codes->n; i++)
+        to->v[to->n++] = (struct rule_entry){codes->v[i], item};
 }
 
 void
 table_seal(struct table *t)
 {
     const struct items *all = &t->of[KIND_RULE];
-    if (all->n == 0)
+    size_t n = 0;
+    for (size_t i = 0; i < all->n; i++)
+        n += entries_of(all->v[i]);
+    if (n == 0)
         return;
-    t->rules = xreallocarray(NULL, all->n, sizeof(struct item *));
-    memcpy(t->rules, all->v, all->n * sizeof(struct item *));
-    qsort(t->rules, all->n, sizeof(struct item *), by_precedence);
+    t->rules.v = xreallocarray(NULL, n, sizeof(*t->rules.v));
+    for (size_t i = 0; i < all->n; i++)
+        add_entries(&t->rules, all->v[i]);
+    qsort(t->rules.v, n, sizeof(*t->rules.v), by_code);
+}
+
+/* The first entry whose code is not before `code`; `after`: is
+ * after it. */
+static size_t
+bound(const struct rules *rules, const char *code, bool after)
+{
+    size_t low = 0;
+    size_t high = rules->n;
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        if (compare_codes(rules->v[mid].code, code) < (after ? 1 : 0))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static struct rules
+rules_with(const struct table *t, const char *code)
+{
+    const size_t from = bound(&t->rules, code, false);
+    const size_t to = bound(&t->rules, code, true);
+    if (from == to)
+        return (struct rules){0};
+    return (struct rules){&t->rules.v[from], to - from};
+}
+
+struct rules
+table_rules_for(const struct table *t, const char *code)
+{
+    return rules_with(t, code);
+}
+
+struct rules
+table_rules_open(const struct table *t)
+{
+    return rules_with(t, NULL);
 }
 
 struct table *
@@ -281,7 +356,7 @@ table_unref(struct table *t)
             item_unref(t->of[k].v[i]);
         free(t->of[k].v);
     }
-    free(t->rules);
+    free(t->rules.v);
     free(t);
 }
 

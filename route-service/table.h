@@ -53,13 +53,24 @@ struct items {
     size_t n;
 };
 
+/* A rule under one of the cluster codes that it names. */
+struct rule_entry {
+    const char *code;  /* NULL: any, or by a wildcard; borrowed */
+    struct item *item; /* borrowed from the table */
+};
+
+struct rules {
+    struct rule_entry *v;
+    size_t n;
+};
+
 struct table {
     atomic_int refs;
     int64_t revision;
     int64_t rules_since;         /* revision that last touched a rule */
     struct items of[KIND_COUNT]; /* each ordered by key */
-    struct item **rules;         /* those of [KIND_RULE], first match wins;
-                                    borrowed from there */
+    struct rules rules; /* by code, those without one first; among the same
+                           code in the order in which they win */
 };
 
 /* A table to be filled and sealed: empty, or with the items of `from`. */
@@ -73,6 +84,11 @@ struct table *table_ref(struct table *t);
 void table_unref(struct table *t); /* NULL allowed */
 /* Borrowed; NULL: not there. */
 struct item *table_find(const struct table *t, enum kind kind, const char *key);
+/* The rules that name this cluster code without a wildcard; and those that
+ * name none or one with a wildcard.  Each in the order in which they win;
+ * borrowed.  No other rule can match the code. */
+struct rules table_rules_for(const struct table *t, const char *code);
+struct rules table_rules_open(const struct table *t);
 bool table_equal(const struct table *a, const struct table *b);
 struct json_t *table_encode(const struct table *t);
 

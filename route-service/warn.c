@@ -190,12 +190,13 @@ compare(const struct item *first, const struct item *second,
                             first->key, second->key, first->key));
 }
 
-static void
-compare_with_all(const struct item *rule, const struct table *t,
-                 struct strlist *out)
+/* Returns how many pairs it looked at. */
+static size_t
+compare_with(const struct item *rule, const struct rules others,
+             struct strlist *out)
 {
-    for (size_t i = 0; i < t->of[KIND_RULE].n; i++) {
-        const struct item *other = t->rules[i];
+    for (size_t i = 0; i < others.n; i++) {
+        const struct item *other = others.v[i].item;
         if (other == rule || !other->u.rule.enabled)
             continue;
         if (match_compare(other, rule) < 0)
@@ -203,25 +204,38 @@ compare_with_all(const struct item *rule, const struct table *t,
         else
             compare(rule, other, out);
     }
+    return others.n;
+}
+
+/* With those that can match the same cluster code. */
+static size_t
+compare_with_all(const struct item *rule, const struct table *t,
+                 struct strlist *out)
+{
+    const struct strlist *codes = &rule->u.rule.match.cluster_code;
+    if (!match_all_literal(codes))
+        return compare_with(rule, t->rules, out);
+    size_t pairs = compare_with(rule, table_rules_open(t), out);
+    for (size_t i = 0; i < codes->n; i++)
+        pairs += compare_with(rule, table_rules_for(t, codes->v[i]), out);
+    return pairs;
 }
 
 void
 change_warnings(const struct change *c, const struct table *after,
                 struct strlist *out)
 {
-    const size_t rules = after->of[KIND_RULE].n;
     size_t pairs = 0;
     for (size_t i = 0; i < c->n; i++) {
         const struct item *rule = c->operations[i].item;
         if (!rule || rule->kind != KIND_RULE || !rule->u.rule.enabled)
             continue;
-        pairs += rules;
         if (pairs > LIMIT_COMPARISONS) {
             warn(out, xasprintf("rules from %s on were not compared with the "
                                 "others: too many at once",
                                 rule->key));
             return;
         }
-        compare_with_all(rule, after, out);
+        pairs += compare_with_all(rule, after, out);
     }
 }

@@ -162,6 +162,82 @@ START_TEST(deterministic)
 }
 END_TEST
 
+/* ---- the table's order by cluster code ----------------------------------- */
+
+static const char *
+any_of(const char *const *v, size_t n)
+{
+    return v[(size_t)rand() % n];
+}
+
+static void
+put_random_rule(int i)
+{
+    static const char *const codes[] = {
+        "'a'", "'b'", "'c'",        "['a','b']",    "['b','c','b']",
+        "'*'", "'?'", "['a','b*']", "['c','d','a']"};
+    static const char *const topics[] = {"'t1'", "'t2'", "'t*'", "'*'"};
+    char put[256];
+    (void)snprintf(put, sizeof(put),
+                   "{'op':'put','rule':{'id':'r%d','priority':%d,"
+                   "'enabled':%s,'match':{'cluster.code':%s,'topic':%s},"
+                   "'cluster':'a'}}",
+                   i, rand() % 3, rand() % 8 ? "true" : "false",
+                   any_of(codes, sizeof(codes) / sizeof(codes[0])),
+                   any_of(topics, 4));
+    made_push(&history, put);
+}
+
+/* Looks at every rule, in any order. */
+static const struct item *
+naive_winner(const struct pt_identity *id, const char *topic)
+{
+    const struct items *rules = &history_head(&history)->of[KIND_RULE];
+    const struct item *won = NULL;
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct item *rule = rules->v[i];
+        if (rule->u.rule.enabled &&
+            match_rule(&rule->u.rule, id, topic, NULL) &&
+            (!won || match_compare(rule, won) < 0))
+            won = rule;
+    }
+    return won;
+}
+
+START_TEST(same_as_looking_at_all)
+{
+    static const char *const codes[] = {"a", "b", "c", "d", "bx", "none"};
+    static const char *const topics[] = {"t1", "t2", "t3", "", "x"};
+    srand((unsigned)_i);
+    for (int n = 0; n < 40; n++) {
+        put_random_rule(n);
+        for (int k = 0; k < 30; k++) {
+            char text[100];
+            (void)snprintf(text, sizeof(text),
+                           "{'cluster.code':'%s','role':'consumer'}",
+                           codes[k % 6]);
+            struct pt_identity id = made_identity(text);
+            const char *topic = topics[k / 6];
+            const struct item *wanted = naive_winner(&id, topic);
+            struct candidate v[64];
+            size_t won = 0;
+            ck_assert_ptr_eq(match_winner(history_head(&history), &id, topic),
+                             wanted);
+            const size_t found =
+                match_explain(history_head(&history), &id, topic, v, 64);
+            for (size_t i = 0; i < found; i++) {
+                won += v[i].won;
+                ck_assert(!v[i].won || v[i].rule == wanted);
+                ck_assert(i == 0 ||
+                          match_compare(v[i - 1].rule, v[i].rule) < 0);
+            }
+            ck_assert_uint_eq(won, wanted ? 1 : 0);
+            pt_identity_fini(&id);
+        }
+    }
+}
+END_TEST
+
 static const struct candidate *
 candidate(const struct candidate *v, size_t n, const char *rule)
 {
@@ -229,6 +305,7 @@ suite(void)
     tcase_add_test(t, disabled_never_wins);
     tcase_add_loop_test(t, deterministic, 0, 3);
     tcase_add_test(t, explained);
+    tcase_add_loop_test(t, same_as_looking_at_all, 0, 8);
     suite_add_tcase(s, t);
     return s;
 }
