@@ -319,6 +319,7 @@ finish(struct consumer *c)
     c->next = NULL;
     for (size_t i = 0; i < c->hand.n; i++)
         apply(c, &c->hand.v[i]);
+    consumer_start_ask_topics(c, old);
     retire(c, old);
     consumer_handover_reset(c);
     if (c->cur->joined)

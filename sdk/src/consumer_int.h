@@ -59,6 +59,7 @@ struct landing {
 /* Looking for the start of the partitions that wait. */
 struct starter {
     struct query *commits;
+    struct query *topics;  /* which streams the previous cluster has */
     int64_t again_ms;      /* ask for commits then */
     struct query *source;  /* commits on the previous cluster */
     struct asking *asking; /* their translation */
@@ -114,6 +115,9 @@ void consumer_tell_rebalance(struct consumer *c, rd_kafka_resp_err_t code);
 
 /* consumer_start.c */
 void consumer_start_step(struct consumer *c);
+/* `old` is asked which streams it has: nobody waits for a position of the
+ * others. */
+void consumer_start_ask_topics(struct consumer *c, struct generation *old);
 /* Forgets what is under way; before cur changes. */
 void consumer_start_reset(struct consumer *c);
 /* `p` of `g` is ours and starts as decided; generation_fetch() is the caller's. */

@@ -50,6 +50,40 @@ run_commits(void *arg)
     finish(q);
 }
 
+static rd_kafka_resp_err_t
+look_for(rd_kafka_t *rk, const char *topic)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+    if (!rkt)
+        return rd_kafka_last_error();
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, rkt, &md, QUERY_MS);
+    if (!code && md->topic_cnt == 1)
+        code = md->topics[0].err;
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        code = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    if (md)
+        rd_kafka_metadata_destroy(md);
+    rd_kafka_topic_destroy(rkt);
+    return code;
+}
+
+static void
+run_topics(void *arg)
+{
+    struct query *q = arg;
+    for (int i = 0; i < q->list->cnt && !q->code; i++) {
+        const rd_kafka_resp_err_t code =
+            look_for(q->gen->rk, q->list->elems[i].topic);
+        q->list->elems[i].err = code;
+        if (code && code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+            q->code = code; /* the cluster is gone: ask no more */
+    }
+    generation_unref(q->gen);
+    q->gen = NULL;
+    finish(q);
+}
+
 static void
 run_elsewhere(void *arg)
 {
@@ -91,16 +125,30 @@ new_query(struct wake *wake, rd_kafka_topic_partition_list_t *list)
     return q;
 }
 
-struct query *
-query_commits(struct worker *w, struct wake *wake, struct generation *g,
-              rd_kafka_topic_partition_list_t *list)
+static struct query *
+ask_generation(struct worker *w, struct wake *wake, struct generation *g,
+               rd_kafka_topic_partition_list_t *list, void (*fn)(void *arg))
 {
     struct query *q = new_query(wake, list);
     if (!q)
         return NULL;
     generation_ref(g);
     q->gen = g;
-    return post(w, q, run_commits);
+    return post(w, q, fn);
+}
+
+struct query *
+query_commits(struct worker *w, struct wake *wake, struct generation *g,
+              rd_kafka_topic_partition_list_t *list)
+{
+    return ask_generation(w, wake, g, list, run_commits);
+}
+
+struct query *
+query_topics(struct worker *w, struct wake *wake, struct generation *g,
+             rd_kafka_topic_partition_list_t *list)
+{
+    return ask_generation(w, wake, g, list, run_topics);
 }
 
 struct query *

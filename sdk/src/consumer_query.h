@@ -21,6 +21,11 @@ struct query *query_commits(struct worker *w, struct wake *wake,
 struct query *query_elsewhere(struct worker *w, struct wake *wake,
                               rd_kafka_conf_t *conf,
                               rd_kafka_topic_partition_list_t *list);
+/* Whether the topics exist there: .err of each is 0, _UNKNOWN_TOPIC, or why it
+ * is not known. */
+struct query *query_topics(struct worker *w, struct wake *wake,
+                           struct generation *g,
+                           rd_kafka_topic_partition_list_t *list);
 /* Nothing but query_result() and query_free() may follow once it is true. */
 bool query_done(struct query *q);
 /* The answers in .offset, .metadata and .err of each; borrowed until

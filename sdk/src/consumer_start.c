@@ -47,8 +47,78 @@ consumer_start_reset(struct consumer *c)
     struct starter *s = &c->starter;
     query_free(s->commits);
     query_free(s->source);
+    query_free(s->topics);
     drop_question(s);
     *s = (struct starter){0};
+}
+
+/* ---- streams that the previous cluster does not have -------------------- */
+
+static char *
+stream_before(const struct consumer *c, const struct view *v)
+{
+    if (!c->route)
+        return NULL;
+    return handover_physical(&c->route->answer, c->cur->previous, v->origin,
+                             v->logical);
+}
+
+static char *
+name_before(const struct consumer *c, const struct part *p)
+{
+    const struct view *v = generation_view(c->cur, p->key.topic);
+    return v ? stream_before(c, v) : NULL;
+}
+
+void
+consumer_start_ask_topics(struct consumer *c, struct generation *old)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(4);
+    for (size_t i = 0; i < c->cur->n_views; i++) {
+        struct view *v = &c->cur->views[i];
+        char *before = stream_before(c, v);
+        v->fresh = !before;
+        if (before)
+            rd_kafka_topic_partition_list_add(l, before, 0);
+        free(before);
+    }
+    if (l->cnt > 0)
+        c->starter.topics = query_topics(c->e.worker, c->wake, old, l);
+    else
+        rd_kafka_topic_partition_list_destroy(l);
+}
+
+static void
+mark_fresh(struct consumer *c, const char *before)
+{
+    for (size_t i = 0; i < c->cur->n_views; i++) {
+        char *name = stream_before(c, &c->cur->views[i]);
+        if (str_equal(name, before))
+            c->cur->views[i].fresh = true;
+        free(name);
+    }
+}
+
+static void
+take_topics(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    if (!s->topics || !query_done(s->topics))
+        return;
+    (void)query_result(s->topics, &l); /* what is not known is no hint */
+    for (int i = 0; i < l->cnt; i++)
+        if (l->elems[i].err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+            mark_fresh(c, l->elems[i].topic);
+    query_free(s->topics);
+    s->topics = NULL;
+}
+
+static bool
+fresh(const struct consumer *c, const struct part *p)
+{
+    const struct view *v = generation_view(c->cur, p->key.topic);
+    return v && v->fresh;
 }
 
 /* ---- deciding ------------------------------------------------------------ */
@@ -76,6 +146,7 @@ consumer_start_part(struct consumer *c, struct generation *g, struct part *p,
 static struct start
 decide(const struct consumer *c, const struct part *p)
 {
+    const bool alone = fresh(c, p);
     const struct start_facts f = {
         .since = c->cur->since,
         .has_previous = c->cur->previous != NULL,
@@ -83,7 +154,7 @@ decide(const struct consumer *c, const struct part *p)
         .commit_since = p->commit_since,
         .own = consumer_carry(c, p),
         .may_wait = clock_mono_ms() < p->assigned_ms + c->e.settle_ms,
-        .map_done = p->map_done,
+        .map_done = p->map_done || alone,
         .mapped = p->mapped,
     };
     return handover_start(&f);
@@ -93,7 +164,9 @@ decide(const struct consumer *c, const struct part *p)
 static bool
 try_start(struct consumer *c, struct part *p)
 {
-    const struct start s = decide(c, p);
+    struct start s = decide(c, p);
+    if (fresh(c, p) && s.kind != START_RESET)
+        s.kind = START_AT; /* as it should be, nothing to warn of */
     if (s.kind == START_WAIT)
         return false;
     if (s.kind == START_MAP) {
@@ -176,16 +249,6 @@ take_commits(struct consumer *c)
 }
 
 /* ---- commits on the previous cluster, and their translation -------------- */
-
-static char *
-name_before(const struct consumer *c, const struct part *p)
-{
-    const struct view *v = generation_view(c->cur, p->key.topic);
-    if (!v || !c->route)
-        return NULL;
-    return handover_physical(&c->route->answer, c->cur->previous, v->origin,
-                             v->logical);
-}
 
 /* No translation can be had for those that want one. */
 static void
@@ -325,6 +388,7 @@ void
 consumer_start_step(struct consumer *c)
 {
     struct starter *s = &c->starter;
+    take_topics(c);
     take_commits(c);
     if (s->source)
         take_source(c);

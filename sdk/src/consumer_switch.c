@@ -59,6 +59,8 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
     struct consumer *c = arg;
     if (g != c->cur)
         return;
+    for (struct part *p = g->parts; p; p = p->hh.next)
+        p->lost = false; /* the group lives: somebody has it and goes on */
     c->starter.again_ms = 0;
     if (c->e.on_rebalance)
         c->e.on_rebalance(RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,

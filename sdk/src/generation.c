@@ -512,7 +512,7 @@ generation_subscribe(struct generation *g, const struct pt_answer *a,
                 : 0;
 }
 
-const struct view *
+struct view *
 generation_view(const struct generation *g, const char *physical)
 {
     for (size_t i = 0; i < g->n_views; i++)

@@ -56,6 +56,8 @@ struct part {
 /* A physical topic of the view. */
 struct view {
     char *topic, *origin, *logical;
+    bool fresh; /* the previous cluster has no such stream: nobody of the group
+                   can know a position of it */
 };
 
 struct generation;
@@ -111,8 +113,7 @@ MUST_CHECK int generation_subscribe(struct generation *g,
                                     const struct pt_answer *a,
                                     const struct strlist *topics,
                                     struct err *err);
-const struct view *generation_view(const struct generation *g,
-                                   const char *physical);
+struct view *generation_view(const struct generation *g, const char *physical);
 
 /* A record of a running partition that is to be delivered, or an error; serves
  * callbacks.  *part is set with a record. */
