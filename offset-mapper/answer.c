@@ -134,8 +134,8 @@ why_none(const struct ask *ask, const struct po_translated *t,
     if (!copy && !ask->forward && f->naming.policy != NAMING_IDENTITY)
         return xasprintf("%s is no copy from %s, and there is no flow %s->%s",
                          t->asked.topic, ask->q->to, ask->q->from, ask->q->to);
-    return xasprintf("flow %s has no sync of %s [%d]", f->name, t->asked.topic,
-                     t->asked.partition);
+    return xasprintf("flow %s has no sync of %s [%d]", f->name,
+                     copy ? upstream : t->asked.topic, t->asked.partition);
 }
 
 static int

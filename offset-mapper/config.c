@@ -132,9 +132,6 @@ check_flow(const struct config *c, struct flow *f, const char *path,
     if (config_flow(c, f->def.source, f->def.target))
         return err_field(err, ERR_INVALID, path, f->name,
                          "%s: flow %s is there already", path, f->name);
-    if (strcmp(f->def.source, f->def.target) == 0)
-        return err_field(err, ERR_INVALID, path, f->name,
-                         "%s: source and target are the same cluster", path);
     const int policy = naming_policy_of(f->def.policy);
     if (policy < 0)
         return err_field(err, ERR_INVALID, path, f->def.policy,
