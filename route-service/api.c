@@ -43,6 +43,12 @@ body_of(struct service *s, struct http_req *req, const char *path)
     return NULL;
 }
 
+static int
+stopping(struct err *err)
+{
+    return err_set(err, ERR_UNAVAILABLE, "the server is stopping");
+}
+
 /* ---- state --------------------------------------------------------------- */
 
 static struct json_t *
@@ -70,7 +76,7 @@ get_readyz(struct http_req *req, void *ctx)
         return;
     }
     struct err err;
-    (void)err_set(&err, ERR_UNAVAILABLE, "the server is stopping");
+    (void)stopping(&err); /* its code is in err */
     refuse(s, req, "/readyz", &err);
 }
 
@@ -403,8 +409,13 @@ post_watch(struct http_req *req, void *ctx)
     struct json_t *j = body_of(s, req, "/v1/watch");
     if (!j)
         return;
-    const int rc = decode_watch(j, &client, &id, &err);
+    int rc = decode_watch(j, &client, &id, &err);
     js_free(j);
+    if (rc == 0 && s->stopping) {
+        pt_client_fini(&client);
+        pt_identity_fini(&id);
+        rc = stopping(&err);
+    }
     if (rc) {
         refuse(s, req, "/v1/watch", &err);
         return;

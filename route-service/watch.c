@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 #include <utlist.h>
 
 #include "common/base/clock.h"
@@ -37,13 +38,14 @@ struct watcher {
     struct pt_report report; /* instance is NULL: none yet */
     int64_t report_mono_ms;
     struct watcher *prev, *next;
+    UT_hash_handle hh; /* by client.instance */
 };
 
 struct watchers {
     const struct history *history;
     struct metrics *metrics;
-    struct watcher *list;
-    size_t n;
+    struct watcher *list;        /* in the order of arrival */
+    struct watcher *by_instance; /* the same */
 };
 
 struct watchers *
@@ -66,6 +68,14 @@ watcher_free(struct watcher *one)
     free(one);
 }
 
+static void
+leave(struct watcher *one)
+{
+    DL_DELETE(one->all->list, one);
+    HASH_DEL(one->all->by_instance, one);
+    watcher_free(one);
+}
+
 void
 watchers_free(struct watchers *w)
 {
@@ -74,16 +84,8 @@ watchers_free(struct watchers *w)
     if (!w)
         return;
     DL_FOREACH_SAFE(w->list, one, next)
-    watcher_free(one);
+    leave(one);
     free(w);
-}
-
-static void
-leave(struct watcher *one)
-{
-    DL_DELETE(one->all->list, one);
-    one->all->n--;
-    watcher_free(one);
 }
 
 /* ---- telling ------------------------------------------------------------- */
@@ -191,10 +193,8 @@ static struct watcher *
 find(const struct watchers *w, const char *instance)
 {
     struct watcher *one;
-    DL_FOREACH(w->list, one)
-    if (strcmp(one->client.instance, instance) == 0)
-        return one;
-    return NULL;
+    HASH_FIND_STR(w->by_instance, instance, one);
+    return one;
 }
 
 void
@@ -218,7 +218,8 @@ watchers_add_take(struct watchers *w, struct http_req *req,
         return;
     }
     DL_APPEND(w->list, one);
-    w->n++;
+    HASH_ADD_KEYPTR(hh, w->by_instance, one->client.instance,
+                    strlen(one->client.instance), one);
     w->metrics->streams_opened++;
     tell(one);
 }
@@ -247,7 +248,7 @@ watchers_report_take(struct watchers *w, struct pt_report *r, struct err *err)
 size_t
 watchers_count(const struct watchers *w)
 {
-    return w->n;
+    return HASH_COUNT(w->by_instance);
 }
 
 static void

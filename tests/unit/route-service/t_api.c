@@ -2,7 +2,11 @@
  * The service over HTTP: its loop on a thread of its own, the client on the
  * test's.  Every test has a service with an empty store.
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/net/http_client.h"
@@ -475,6 +479,60 @@ START_TEST(same_client_comes_back)
 }
 END_TEST
 
+/* Asks for a stream of large answers over a socket that is never read. */
+static int
+watch_without_reading(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const int small = 4096;
+    char *body = malloc(20000);
+    int len = snprintf(body, 20000,
+                       "{\"client\":{\"instance\":\"slow\"},"
+                       "\"identity\":{\"cluster.code\":\"c\","
+                       "\"role\":\"consumer\",\"topics\":["
+                       "\"t\"");
+    for (int i = 0; i < 900; i++)
+        len += snprintf(body + len, 20000 - (size_t)len, ",\"t%d\"", i);
+    len += snprintf(body + len, 20000 - (size_t)len, "]}}");
+    ck_assert_int_lt(len, 20000);
+    to.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    ck_assert_int_gt(dprintf(fd,
+                             "POST /v1/watch HTTP/1.1\r\nHost: x\r\n"
+                             "Content-Length: %d\r\n\r\n%s",
+                             len, body),
+                     0);
+    free(body);
+    return fd;
+}
+
+static bool
+flipped_until_dropped(void *arg)
+{
+    int *flips = arg;
+    free(ask("/v1/changes", ++*flips % 2 ? FLIP("b") : FLIP("a"), 200));
+    char *text = ask("/metrics", NULL, 200);
+    const bool dropped =
+        strstr(text, "\nshunt_route_streams_dropped_total 1\n") != NULL;
+    free(text);
+    return dropped;
+}
+
+START_TEST(slow_reader_is_dropped)
+{
+    int flips = 0;
+    expect("/v1/changes", CHANGE(SETTLE), 200, "");
+    const int fd = watch_without_reading();
+    ck_assert(wait_until(flipped_until_dropped, &flips, DEADLINE_MS));
+    expect("/v1/clients", NULL, 200, "{'clients':[]}");
+    close(fd);
+}
+END_TEST
+
 START_TEST(told_when_it_stops)
 {
     struct seen s;
@@ -570,6 +628,7 @@ suite(void)
     tcase_add_test(t, route_comes_and_goes);
     tcase_add_test(t, listed_while_connected);
     tcase_add_test(t, same_client_comes_back);
+    tcase_add_test(t, slow_reader_is_dropped);
     tcase_add_test(t, told_when_it_stops);
     suite_add_tcase(s, t);
     return s;
