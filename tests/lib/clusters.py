@@ -195,14 +195,11 @@ class RealKafka(Clusters):
         self._extra = {"group.initial.rebalance.delay.ms": str(rebalance_delay_ms),
                        **(broker_properties or {})}
         self.brokers = {name: self._broker(name) for name in NAMES}
-        for name in NAMES:
-            self._format(name)
-        for broker in self.brokers.values():
-            broker.start()
-        for name in NAMES:
-            self._wait_ready(name)
-        for topic in filter(None, topics.split(",")):
-            self._create_listed(topic)
+        try:
+            self._start(topics)
+        except BaseException:
+            self.stop()
+            raise
 
     def create_topic(self, cluster: str, name: str, partitions: int) -> None:
         self.ktool("create-topic", self.bootstrap(cluster), name, partitions)
@@ -229,6 +226,16 @@ class RealKafka(Clusters):
     def _replication_argv(self, properties: Path) -> list[object]:
         return ["java", "-Xmx512m", *jvm_flags(), "-cp", self.classpath,
                 "org.apache.kafka.connect.mirror.MirrorMaker", properties]
+
+    def _start(self, topics: str) -> None:
+        for name in NAMES:
+            self._format(name)
+        for broker in self.brokers.values():
+            broker.start()
+        for name in NAMES:
+            self._wait_ready(name)
+        for topic in filter(None, topics.split(",")):
+            self._create_listed(topic)
 
     def _broker(self, name: str) -> Proc:
         path = self.folder / f"{name}.properties"

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Mapping, Sequence
 
 from . import clusters as kafka
+from . import kafka_jars
 from .rest import call
 from .procs import Proc, free_port
 from .wait import wait_until
@@ -48,8 +49,8 @@ class World:
             self._start_parts()
             if replicate:
                 self.clusters.wait_mm2()
-        except BaseException:
-            self.stop(failed=True)
+        except BaseException as why:
+            self.stop(failed=not isinstance(why, kafka_jars.Unreachable))
             raise
 
     @property
