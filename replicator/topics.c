@@ -13,6 +13,7 @@
 #include "replicator/clients.h"
 
 #define METADATA_TIMEOUT_MS 5000
+#define LIST_TIMEOUT_MS     2000 /* a flow copies nothing meanwhile */
 #define ADMIN_TIMEOUT_MS    15000
 #define APPEAR_TIMEOUT_MS   10000
 #define READ_TIMEOUT_MS     60000
@@ -22,7 +23,7 @@ topics_list(rd_kafka_t *rk, const struct rd_kafka_metadata **out,
             struct err *err)
 {
     const rd_kafka_resp_err_t code =
-        rd_kafka_metadata(rk, 1, NULL, out, METADATA_TIMEOUT_MS);
+        rd_kafka_metadata(rk, 1, NULL, out, LIST_TIMEOUT_MS);
     return code ? err_kafka(err, code, "cannot list the topics") : 0;
 }
 
