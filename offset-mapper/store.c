@@ -1,17 +1,6 @@
 /*
- * One LMDB environment with one unnamed database.  Keys are big-endian, a kind
- * byte first; strings in keys carry their length, so that no partition's keys
- * lie between another's.  Values start with a version byte.
- *
- *   'f'                                        format: magic, FORMAT
- *   'p' flow source                            struct store_progress
- *   's' flow topic partition                   struct runs_state
- *   'u' flow topic partition up                down, length of a run
- *   'v' flow topic partition down              up of the same run
- *
- * To change the format: raise FORMAT, and either read the old one too (version
- * bytes tell values apart) or refuse it; everything here can be read again
- * from the offset-syncs topics as far as compaction has left them.
+ * One LMDB environment with one unnamed database; the keys and values are
+ * layout.h's.
  *
  * Invariants: 'u' and 'v' hold the same runs; 's'.newest is the last of them.
  * One writer at a time (mutex); a file lock keeps other processes out.
@@ -27,16 +16,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "common/base/cursor.h"
 #include "common/base/file.h"
 #include "common/base/xmem.h"
+#include "offset-mapper/layout.h"
 
-#define FORMAT         1
-#define MAGIC          "shunt-offset"
-#define VALUE_VERSION  1
 #define MAP_SIZE_BYTES ((size_t)1 << 36)
-#define KEY_MAX        511
-#define VALUE_MAX      128
 
 struct store {
     MDB_env *env;
@@ -54,16 +38,6 @@ struct store_batch {
 struct store_view {
     struct store *store;
     MDB_txn *txn;
-};
-
-struct key {
-    uint8_t bytes[KEY_MAX];
-    size_t len;
-};
-
-struct value {
-    uint8_t bytes[VALUE_MAX];
-    size_t len;
 };
 
 static int
@@ -86,148 +60,10 @@ damaged(struct err *err, const struct store *s, const char *what)
                    s->dir, what);
 }
 
-/* ---- keys and values -------------------------------------------------- */
-
-static void
-put_text(struct writer *w, const char *s)
-{
-    write_str(w, s, strlen(s));
-}
-
-static int
-key_done(struct key *k, const struct writer *w)
-{
-    k->len = w->len;
-    return w->failed ? ERR_INVALID : 0;
-}
-
-static int
-key_progress(struct key *k, const char *flow, const char *source)
-{
-    struct writer w = writer_of(k->bytes, sizeof(k->bytes));
-    write_u8(&w, 'p');
-    put_text(&w, flow);
-    put_text(&w, source);
-    return key_done(k, &w);
-}
-
-static int
-key_part(struct key *k, char kind, const struct store_part *part)
-{
-    struct writer w = writer_of(k->bytes, sizeof(k->bytes) - sizeof(int64_t));
-    write_u8(&w, (uint8_t)kind);
-    put_text(&w, part->flow);
-    put_text(&w, part->topic);
-    write_i32(&w, part->partition);
-    return key_done(k, &w);
-}
-
-/* `prefix` is a key_part(); offsets are never negative, so their order is that
- * of the bytes. */
-static struct key
-key_at(const struct key *prefix, int64_t offset)
-{
-    struct key k = *prefix;
-    struct writer w = writer_of(k.bytes + k.len, sizeof(k.bytes) - k.len);
-    write_i64(&w, offset);
-    k.len += w.len;
-    return k;
-}
-
 static MDB_val
 key_val(struct key *k)
 {
     return (MDB_val){.mv_size = k->len, .mv_data = k->bytes};
-}
-
-static struct writer
-value_start(struct value *v)
-{
-    struct writer w = writer_of(v->bytes, sizeof(v->bytes));
-    write_u8(&w, VALUE_VERSION);
-    return w;
-}
-
-static struct reader
-value_read(const MDB_val *v)
-{
-    struct reader r = reader_of(v->mv_data, v->mv_size);
-    if (read_u8(&r) != VALUE_VERSION)
-        r.failed = true;
-    return r;
-}
-
-/* The fields of a struct, in the order in which they are stored. */
-static void
-progress_fields(struct store_progress *p, int64_t *f[7])
-{
-    int64_t *const all[7] = {&p->position, &p->syncs, &p->undecodable, &p->runs,
-                             &p->restarts, &p->backs, &p->resets};
-    memcpy(f, all, sizeof(all));
-}
-
-static void
-state_fields(struct runs_state *s, int64_t *f[6])
-{
-    int64_t *const all[6] = {&s->newest.up,  &s->newest.down, &s->newest.length,
-                             &s->doubt_from, &s->doubt_low,   &s->doubt_until};
-    memcpy(f, all, sizeof(all));
-}
-
-static struct value
-progress_value(const struct store_progress *p)
-{
-    struct store_progress copy = *p;
-    int64_t *f[7];
-    progress_fields(&copy, f);
-    struct value v;
-    struct writer w = value_start(&v);
-    for (size_t i = 0; i < 7; i++)
-        write_i64(&w, *f[i]);
-    v.len = w.len;
-    return v;
-}
-
-static bool
-progress_read(const MDB_val *v, struct store_progress *out)
-{
-    int64_t *f[7];
-    progress_fields(out, f);
-    struct reader r = value_read(v);
-    for (size_t i = 0; i < 7; i++)
-        *f[i] = read_i64(&r);
-    return !r.failed;
-}
-
-static struct value
-state_value(const struct runs_state *s)
-{
-    struct runs_state copy = *s;
-    int64_t *f[6];
-    state_fields(&copy, f);
-    struct value v;
-    struct writer w = value_start(&v);
-    write_u8(&w, (uint8_t)(s->holes | s->extras << 1 | s->doubt << 2));
-    for (size_t i = 0; i < 6; i++)
-        write_i64(&w, *f[i]);
-    v.len = w.len;
-    return v;
-}
-
-static bool
-state_read(const MDB_val *v, struct runs_state *out)
-{
-    int64_t *f[6];
-    state_fields(out, f);
-    struct reader r = value_read(v);
-    const uint8_t flags = read_u8(&r);
-    out->any = true;
-    out->holes = flags & 1;
-    out->extras = flags >> 1 & 1;
-    out->doubt = flags >> 2 & 1;
-    for (size_t i = 0; i < 6; i++)
-        *f[i] = read_i64(&r);
-    return !r.failed;
 }
 
 /* ---- environment ------------------------------------------------------ */
@@ -277,12 +113,9 @@ write_format(struct store *s, MDB_txn *txn, struct err *err)
                        "%s holds another program's LMDB file; choose another "
                        "data.dir",
                        s->dir);
-    uint8_t bytes[32];
-    struct writer w = writer_of(bytes, sizeof(bytes));
-    put_text(&w, MAGIC);
-    write_i32(&w, FORMAT);
+    struct value format = value_format();
     char kind = 'f';
-    MDB_val k = {1, &kind}, v = {w.len, bytes};
+    MDB_val k = {1, &kind}, v = {format.len, format.bytes};
     rc = mdb_put(txn, s->dbi, &k, &v, 0);
     return rc ? lmdb_err(err, s, rc, "write the format") : 0;
 }
@@ -297,20 +130,17 @@ check_format(struct store *s, MDB_txn *txn, struct err *err)
         return write_format(s, txn, err);
     if (rc)
         return lmdb_err(err, s, rc, "read the format");
-    struct reader r = reader_of(v.mv_data, v.mv_size);
-    size_t len;
-    const char *magic = read_str(&r, &len);
-    const int32_t format = read_i32(&r);
-    if (r.failed || len != strlen(MAGIC) || memcmp(magic, MAGIC, len) != 0)
+    const int32_t format = value_format_read(v.mv_data, v.mv_size);
+    if (format < 0)
         return err_set(err, ERR_CORRUPT,
                        "%s holds another program's LMDB file; choose another "
                        "data.dir",
                        s->dir);
-    if (format != FORMAT)
+    if (format != LAYOUT_FORMAT)
         return err_set(err, ERR_CORRUPT,
                        "%s has format %d, this program knows %d; use the "
                        "release that wrote it or an empty data.dir",
-                       s->dir, format, FORMAT);
+                       s->dir, format, LAYOUT_FORMAT);
     return 0;
 }
 
@@ -386,27 +216,16 @@ load_state(struct store *s, MDB_txn *txn, const struct store_part *part,
         return 0;
     if (rc)
         return lmdb_err(err, s, rc, "read a partition");
-    return state_read(&v, out) ? 0 : damaged(err, s, "a partition's state");
-}
-
-static bool
-of_prefix(const MDB_val *key, const struct key *prefix)
-{
-    return key->mv_size == prefix->len + sizeof(int64_t) &&
-           memcmp(key->mv_data, prefix->bytes, prefix->len) == 0;
+    return value_state_read(v.mv_data, v.mv_size, out)
+               ? 0
+               : damaged(err, s, "a partition's state");
 }
 
 static bool
 run_read(const MDB_val *key, const MDB_val *v, struct run *out)
 {
-    struct reader k = reader_of(key->mv_data, key->mv_size);
-    k.p += k.left - sizeof(int64_t);
-    k.left = sizeof(int64_t);
-    out->up = read_i64(&k);
-    struct reader r = value_read(v);
-    out->down = read_i64(&r);
-    out->length = read_i64(&r);
-    return !r.failed && out->length > 0;
+    return value_run_read(key->mv_data, key->mv_size, v->mv_data, v->mv_size,
+                          out);
 }
 
 /* A cursor on one of a partition's two indexes. */
@@ -435,11 +254,12 @@ walk_open(struct walk *w, struct store *s, MDB_txn *txn,
 static int
 by_down_read(struct walk *w, const MDB_val *v, struct run *out, struct err *err)
 {
-    struct reader r = value_read(v);
-    const int64_t up = read_i64(&r);
+    int64_t up;
+    if (!value_up_read(v->mv_data, v->mv_size, &up))
+        return damaged(err, w->store, "a run");
     struct key k = key_at(&w->by_up, up);
     MDB_val key = key_val(&k), value;
-    if (r.failed || mdb_get(w->txn, w->store->dbi, &key, &value) != 0 ||
+    if (mdb_get(w->txn, w->store->dbi, &key, &value) != 0 ||
         !run_read(&key, &value, out))
         return damaged(err, w->store, "a run");
     return 0;
@@ -459,7 +279,7 @@ walk_get(struct walk *w, MDB_val *key, MDB_cursor_op op, bool *found,
         return 0;
     if (rc)
         return lmdb_err(err, w->store, rc, "read runs");
-    if (!of_prefix(key, &w->prefix))
+    if (!key_is_at(key->mv_data, key->mv_size, &w->prefix))
         return 0;
     *found = true;
     if (w->reverse)
@@ -603,7 +423,7 @@ store_progress_load(struct store *s, const char *flow, const char *source,
         rc = 0;
     else if (rc)
         rc = lmdb_err(err, s, rc, "read a position");
-    else if (!progress_read(&v, out))
+    else if (!value_progress_read(v.mv_data, v.mv_size, out))
         rc = damaged(err, s, "a position");
     store_view_close(view);
     return rc;
@@ -668,18 +488,12 @@ put_run(struct store_batch *b, const struct part_keys *keys,
         const struct run *r, struct err *err)
 {
     struct key up = key_at(&keys->up, r->up);
-    struct value v;
-    struct writer w = value_start(&v);
-    write_i64(&w, r->down);
-    write_i64(&w, r->length);
-    v.len = w.len;
+    struct value v = value_run(r);
     int rc = put(b, &up, &v, err);
     if (rc)
         return rc;
     struct key down = key_at(&keys->down, r->down);
-    w = value_start(&v);
-    write_i64(&w, r->up);
-    v.len = w.len;
+    v = value_up(r->up);
     return put(b, &down, &v, err);
 }
 
@@ -745,7 +559,7 @@ keep_step(struct store_batch *b, const struct store_part *part,
         rc = put_run(b, &keys, &step->kept, err);
     if (rc == 0)
         rc = put_run(b, &keys, &step->put, err);
-    struct value state = state_value(&step->next);
+    struct value state = value_state(&step->next);
     if (rc == 0)
         rc = put(b, &keys.state, &state, err);
     p->runs += (step->change != RUNS_PUT) - dropped;
@@ -793,7 +607,7 @@ store_batch_commit_take(struct store_batch *b, const char *flow,
                         struct err *err)
 {
     struct key k;
-    struct value v = progress_value(p);
+    struct value v = value_progress(p);
     int rc = key_progress(&k, flow, source)
                  ? err_set(err, ERR_LIMIT, "names of flow %s too long", flow)
                  : put(b, &k, &v, err);
