@@ -14,22 +14,27 @@ from tests.stories.story import (check_kept, check_reports, check_switches,  # n
                                  figures, main, say)
 
 WRITERS = ("w1", "w2")
-READERS = ("r1", "r2", "r3")
+STAYING = ("r1", "r2")
+LATE = "r3"
+# librdkafka's mock refuses commits while a group rebalances, so that a member
+# that comes or goes costs others their commits: there it has its own group.
+LATE_GROUP = {"embedded": "late", "real": "readers"}
 
 
 def story(world: World, fleet: Fleet) -> dict[str, Any]:
     world.put_rule("orders", "a")
-    fleet.start_readers(*READERS)
+    fleet.start_readers(*STAYING)
+    fleet.start_readers(LATE, group=LATE_GROUP[world.kind])
     fleet.start_writers(*WRITERS)
     fleet.wait_reading(300)
-    fleet.stop(["r3"])
+    fleet.stop([LATE])
     say("route service and mapper die")
     world.kill_route()
     world.kill_mapper()
     fleet.wait_writing(300)
-    fleet.wait_reading(300, ["r1", "r2"])
-    say("r3 starts from its disk")
-    fleet.procs["r3"].start()
+    fleet.wait_reading(300, STAYING)
+    say(f"{LATE} starts from its disk")
+    fleet.procs[LATE].start()
     fleet.wait_reading(300)
     world.start_route()
     world.start_mapper()
@@ -48,7 +53,7 @@ def story(world: World, fleet: Fleet) -> dict[str, Any]:
     got = figures(fleet, verdict)
     check_kept(got)
     check_reports(verdict)
-    check_switches(verdict, (*WRITERS, *READERS), 1)
+    check_switches(verdict, (*WRITERS, *STAYING, LATE), 1)
     return got
 
 

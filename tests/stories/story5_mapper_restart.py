@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.lib.http import call  # noqa: E402
+from tests.lib.rest import call  # noqa: E402
 from tests.lib.procs import free_port  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 from tests.lib.world import START_S, World  # noqa: E402
