@@ -64,7 +64,8 @@ struct starter {
     struct query *source;  /* commits on the previous cluster */
     struct asking *asking; /* their translation */
     struct po_question question;
-    size_t unmapped; /* started without one, not yet told */
+    struct query *ends; /* log ends, for a new group that wants only news */
+    size_t unmapped;    /* started without one, not yet told */
 };
 
 struct consumer {

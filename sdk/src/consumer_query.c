@@ -85,6 +85,23 @@ run_topics(void *arg)
 }
 
 static void
+run_ends(void *arg)
+{
+    struct query *q = arg;
+    for (int i = 0; i < q->list->cnt && !q->code; i++) {
+        rd_kafka_topic_partition_t *t = &q->list->elems[i];
+        int64_t low = 0;
+        t->err = rd_kafka_query_watermark_offsets(
+            q->gen->rk, t->topic, t->partition, &low, &t->offset, QUERY_MS);
+        if (t->err == RD_KAFKA_RESP_ERR__TIMED_OUT)
+            q->code = t->err; /* the cluster is gone: ask no more */
+    }
+    generation_unref(q->gen);
+    q->gen = NULL;
+    finish(q);
+}
+
+static void
 run_elsewhere(void *arg)
 {
     struct query *q = arg;
@@ -149,6 +166,13 @@ query_topics(struct worker *w, struct wake *wake, struct generation *g,
              rd_kafka_topic_partition_list_t *list)
 {
     return ask_generation(w, wake, g, list, run_topics);
+}
+
+struct query *
+query_ends(struct worker *w, struct wake *wake, struct generation *g,
+           rd_kafka_topic_partition_list_t *list)
+{
+    return ask_generation(w, wake, g, list, run_ends);
 }
 
 struct query *

@@ -26,6 +26,10 @@ struct query *query_elsewhere(struct worker *w, struct wake *wake,
 struct query *query_topics(struct worker *w, struct wake *wake,
                            struct generation *g,
                            rd_kafka_topic_partition_list_t *list);
+/* The log end of each partition in .offset, or .err. */
+struct query *query_ends(struct worker *w, struct wake *wake,
+                         struct generation *g,
+                         rd_kafka_topic_partition_list_t *list);
 /* Nothing but query_result() and query_free() may follow once it is true. */
 bool query_done(struct query *q);
 /* The answers in .offset, .metadata and .err of each; borrowed until

@@ -24,11 +24,7 @@ waiting(const struct part *p)
 bool
 consumer_start_pending(const struct consumer *c)
 {
-    for (const struct part *p = c->cur ? c->cur->parts : NULL; p;
-         p = p->hh.next)
-        if (waiting(p))
-            return true;
-    return false;
+    return c->cur && c->cur->n_waiting > 0;
 }
 
 static void
@@ -48,6 +44,7 @@ consumer_start_reset(struct consumer *c)
     query_free(s->commits);
     query_free(s->source);
     query_free(s->topics);
+    query_free(s->ends);
     drop_question(s);
     *s = (struct starter){0};
 }
@@ -128,8 +125,8 @@ consumer_start_part(struct consumer *c, struct generation *g, struct part *p,
                     const struct start *s)
 {
     const bool found = p->commit_since == g->since && p->commit == s->offset;
-    p->state = PART_RUNNING;
-    p->map_wanted = false;
+    generation_set_state(g, p, PART_RUNNING);
+    p->map_wanted = p->end_wanted = false;
     p->committed = found ? p->commit : -1;
     if (s->kind == START_RESET) {
         p->start = RD_KAFKA_OFFSET_INVALID;
@@ -169,21 +166,12 @@ try_start(struct consumer *c, struct part *p)
         s.kind = START_AT; /* as it should be, nothing to warn of */
     if (s.kind == START_WAIT)
         return false;
-    if (s.kind == START_MAP) {
-        p->map_wanted = true;
+    p->map_wanted = s.kind == START_MAP;
+    p->end_wanted = s.kind == START_RESET && c->e.reset_latest;
+    if (p->map_wanted || p->end_wanted)
         return false;
-    }
     consumer_start_part(c, c->cur, p, &s);
     return true;
-}
-
-static void
-fetch_started(struct consumer *c, size_t n)
-{
-    if (n == 0)
-        return;
-    generation_fetch(c->cur);
-    consumer_switched(c);
 }
 
 static void
@@ -199,6 +187,15 @@ tell_unmapped(struct consumer *c)
                       n, c->cur->cluster);
 }
 
+static void
+fetch_started(struct consumer *c, size_t n)
+{
+    if (n == 0)
+        return;
+    generation_fetch(c->cur);
+    consumer_switched(c);
+}
+
 /* ---- commits on the current cluster -------------------------------------- */
 
 static void
@@ -207,7 +204,7 @@ ask_commits(struct consumer *c)
     struct starter *s = &c->starter;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
     for (struct part *p = c->cur->parts; p; p = p->hh.next)
-        if (waiting(p) && !p->map_wanted)
+        if (waiting(p) && !p->map_wanted && !p->end_wanted)
             rd_kafka_topic_partition_list_add(l, p->key.topic,
                                               p->key.partition);
     if (l->cnt > 0)
@@ -245,6 +242,53 @@ take_commits(struct consumer *c)
     s->again_ms = clock_mono_ms() + (code ? FAILED_MS : COMMITS_MS);
     query_free(s->commits);
     s->commits = NULL;
+    fetch_started(c, started);
+}
+
+/* ---- log ends ------------------------------------------------------------ */
+
+/* auto.offset.reset=latest: the end is looked up and becomes a position like
+ * any other, so that a switch before the first record skips nothing and does
+ * not read everything either. */
+static void
+ask_ends(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+    for (struct part *p = c->cur->parts; p; p = p->hh.next)
+        if (waiting(p) && p->end_wanted)
+            rd_kafka_topic_partition_list_add(l, p->key.topic,
+                                              p->key.partition);
+    if (l->cnt > 0)
+        s->ends = query_ends(c->e.worker, c->wake, c->cur, l);
+    else
+        rd_kafka_topic_partition_list_destroy(l);
+}
+
+static bool
+take_end(struct consumer *c, const rd_kafka_topic_partition_t *t)
+{
+    struct part *p = generation_find(c->cur, t->topic, t->partition);
+    if (!p || !waiting(p) || !p->end_wanted || t->err || t->offset < 0)
+        return false;
+    const struct start at = {START_AT, t->offset, 0};
+    consumer_start_part(c, c->cur, p, &at);
+    return true;
+}
+
+static void
+take_ends(struct consumer *c)
+{
+    struct starter *s = &c->starter;
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    size_t started = 0;
+    if (!s->ends || !query_done(s->ends))
+        return;
+    (void)query_result(s->ends, &l); /* each says for itself */
+    for (int i = 0; i < l->cnt; i++)
+        started += take_end(c, &l->elems[i]);
+    query_free(s->ends);
+    s->ends = NULL;
     fetch_started(c, started);
 }
 
@@ -388,8 +432,14 @@ void
 consumer_start_step(struct consumer *c)
 {
     struct starter *s = &c->starter;
+    tell_unmapped(c);
     take_topics(c);
+    if (!consumer_start_pending(c) && !s->commits && !s->source && !s->asking)
+        return;
     take_commits(c);
+    take_ends(c);
+    if (!s->ends)
+        ask_ends(c);
     if (s->source)
         take_source(c);
     else if (s->asking)
@@ -399,5 +449,4 @@ consumer_start_step(struct consumer *c)
     if (!s->commits && clock_mono_ms() >= s->again_ms &&
         consumer_start_pending(c))
         ask_commits(c);
-    tell_unmapped(c);
 }

@@ -108,10 +108,11 @@ on_error(struct generation *g, rd_kafka_resp_err_t code, const char *text,
          void *arg)
 {
     struct consumer *c = arg;
-    consumer_log(c, LOG_WARNING, "cluster %s: %s: %s", g->cluster,
-                 rd_kafka_err2name(code), text);
     if (g == c->cur && !g->stopped && c->e.on_error)
         c->e.on_error(code, text, c->e.arg);
+    else
+        consumer_log(c, LOG_INFO, "cluster %s: %s: %s", g->cluster,
+                     rd_kafka_err2name(code), text);
 }
 
 /* ---- binding ------------------------------------------------------------- */

@@ -99,6 +99,14 @@ generation_part(struct generation *g, const char *topic, int32_t partition)
     return p;
 }
 
+void
+generation_set_state(struct generation *g, struct part *p, enum part_state to)
+{
+    g->n_waiting -= p->state == PART_WAITING;
+    g->n_waiting += to == PART_WAITING;
+    p->state = to;
+}
+
 static void
 free_parts(struct generation *g)
 {
@@ -222,9 +230,9 @@ own(struct generation *g, const rd_kafka_topic_partition_list_t *l,
             generation_part(g, l->elems[i].topic, l->elems[i].partition);
         if (!p)
             continue; /* no memory: stays unassigned, found by the next one */
-        p->state = state;
+        generation_set_state(g, p, state);
         p->assigned_ms = now;
-        p->map_wanted = p->map_done = false;
+        p->map_wanted = p->map_done = p->end_wanted = false;
         p->mapped.known = false;
         p->commit = p->commit_since = -1;
         if (state == PART_WAITING)

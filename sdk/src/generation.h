@@ -40,6 +40,7 @@ struct part {
     enum part_state state;
     bool lost;         /* taken away without a chance to commit */
     bool fetching;     /* part of librdkafka's assignment */
+    bool end_wanted;   /* starts at the log end, which must be asked for */
     bool map_wanted;   /* a translation must be asked for */
     bool map_done;     /* it has been answered, or cannot be */
     int64_t start;     /* an offset or one of librdkafka's logical ones */
@@ -89,6 +90,7 @@ struct generation {
     struct view *views;
     size_t n_views;
     struct part *parts;
+    size_t n_waiting;    /* parts that wait for their start */
     bool joined;         /* had its first ASSIGN */
     bool stopped;        /* delivers nothing and takes no partition any more */
     bool in_rebalance;   /* inside the callback of librdkafka */
@@ -127,6 +129,8 @@ struct part *generation_find(struct generation *g, const char *topic,
 /* Makes it when it is not there; NULL: no memory. */
 struct part *generation_part(struct generation *g, const char *topic,
                              int32_t partition);
+void generation_set_state(struct generation *g, struct part *p,
+                          enum part_state to);
 /* Fetches every RUNNING partition at its `next`, or `start`. */
 void generation_fetch(struct generation *g);
 /* Fetches nothing any more, but stays a member. */

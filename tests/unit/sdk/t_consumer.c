@@ -308,6 +308,15 @@ member_route(struct member *m, const char *cluster, int64_t since,
 }
 
 static void
+member_subscribe(struct member *m)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(l, "orders", RD_KAFKA_PARTITION_UA);
+    ck_assert_int_eq(consumer_subscribe(m->c, l), 0);
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+static void
 member_start(struct member *m, const char *cluster, int64_t since,
              const char *previous)
 {
@@ -336,10 +345,7 @@ member_start(struct member *m, const char *cluster, int64_t since,
     m->e.on_error = on_error;
     m->e.arg = m;
     ck_assert_int_eq(consumer_new(&m->e, &m->c, &err), 0);
-    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(l, "orders", RD_KAFKA_PARTITION_UA);
-    ck_assert_int_eq(consumer_subscribe(m->c, l), 0);
-    rd_kafka_topic_partition_list_destroy(l);
+    member_subscribe(m);
     if (cluster)
         member_route(m, cluster, since, previous);
 }
@@ -588,6 +594,57 @@ START_TEST(two_members_meet_on_the_new_cluster)
 }
 END_TEST
 
+static bool
+owns(struct member *m, int n)
+{
+    rd_kafka_topic_partition_list_t *l = NULL;
+    ck_assert_int_eq(consumer_assignment(m->c, &l), 0);
+    const bool all = l->cnt == n;
+    rd_kafka_topic_partition_list_destroy(l);
+    return all;
+}
+
+/* Partitions that own a commit after `at`: they have started. */
+static bool
+committed_at(struct member *m, int64_t at)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(2);
+    for (int p = 0; p < PARTS; p++)
+        rd_kafka_topic_partition_list_add(l, "orders", p);
+    bool all = consumer_committed(m->c, l, 5000) == 0;
+    for (int p = 0; p < PARTS; p++)
+        all = all && l->elems[p].offset == at;
+    rd_kafka_topic_partition_list_destroy(l);
+    return all;
+}
+
+START_TEST(latest_is_a_position_too)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    const int64_t end = clock_mono_ms() + 20000;
+    produce(&a, "orders", 0, 20);
+    produce(&b, "a.orders", SHIFT, 40);
+    member_start(&m, NULL, 0, NULL);
+    consumer_free(m.c);
+    m.e.reset_latest = true;
+    struct err err;
+    ck_assert_int_eq(consumer_new(&m.e, &m.c, &err), 0);
+    member_subscribe(&m);
+    member_route(&m, "a", 3, NULL);
+    while (!owns(&m, 2 * PARTS) || !committed_at(&m, 20)) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        member_poll(&m);
+    }
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    read_all(all, 1, 0, 20, 40);
+    member_stop(&m);
+    ck_assert_int_eq(seen[0][0][19], 0);
+    assert_once(0, 20, 40);
+}
+END_TEST
+
 START_TEST(a_regex_or_an_empty_list_is_refused)
 {
     struct member m;
@@ -618,6 +675,7 @@ main(void)
     tcase_add_test(t, an_unknown_position_starts_at_the_log_start);
     tcase_add_test(t, a_dead_cluster_is_left);
     tcase_add_test(t, a_flip_called_off_changes_nothing);
+    tcase_add_test(t, latest_is_a_position_too);
     tcase_add_test(t, two_members_meet_on_the_new_cluster);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
