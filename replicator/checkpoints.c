@@ -84,7 +84,7 @@ read_memory(struct checkpoints *c)
     while (!atomic_load(&f->stop)) {
         const int rc = topics_read(f->conf->target, id, f->checkpoints_topic,
                                    &f->stop, remember, c, &err);
-        if (rc == 0)
+        if (rc == 0 || rc == ERR_CLOSED)
             break;
         complain(c, err.text);
         pause_until(f, clock_mono_ms() + 1000);
@@ -100,6 +100,14 @@ add_group(const struct checkpoints *c, struct strlist *to, const char *name)
     if (settings_follows_group(c->flow->conf, name) && !strlist_has(to, name) &&
         strlist_add(to, name) != 0)
         abort();
+}
+
+/* Kafka Connect's workers are a group, too, but commit no offsets. */
+static bool
+is_of_consumers(const struct rd_kafka_group_info *g)
+{
+    return !g->protocol_type || !g->protocol_type[0] ||
+           strcmp(g->protocol_type, "consumer") == 0;
 }
 
 static void
@@ -124,7 +132,8 @@ find_groups(struct checkpoints *c, struct strlist *out)
         complain(c, why);
     }
     for (int i = 0; list && i < list->group_cnt; i++)
-        add_group(c, out, list->groups[i].group);
+        if (is_of_consumers(&list->groups[i]))
+            add_group(c, out, list->groups[i].group);
     if (list)
         rd_kafka_group_list_destroy(list);
 }

@@ -26,6 +26,18 @@ flow_part(struct flow *f, const char *topic, int32_t partition)
                                                          : NULL;
 }
 
+/* Where a partition without a position begins. */
+static int64_t
+first_offset(const struct flow_settings *c)
+{
+    static const char key[] = "auto.offset.reset";
+    const char *reset = props_get(&c->consumer, key);
+    if (!reset)
+        reset = props_get(&c->source->consumer, key);
+    return reset && strcmp(reset, "latest") == 0 ? RD_KAFKA_OFFSET_END
+                                                 : RD_KAFKA_OFFSET_BEGINNING;
+}
+
 static struct part *
 part_new(struct topic *t, struct flow *f, int32_t partition)
 {
@@ -35,11 +47,7 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->partition = partition;
     p->acked = positions_get(&f->positions, t->name, partition);
     p->saved = p->acked;
-    p->begin = RD_KAFKA_OFFSET_BEGINNING;
-    const char *reset =
-        props_get(&f->conf->source->consumer, "auto.offset.reset");
-    if (reset && strcmp(reset, "latest") == 0)
-        p->begin = RD_KAFKA_OFFSET_END;
+    p->begin = first_offset(f->conf);
     backoff_init(&p->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
     sync_init(&p->sync);

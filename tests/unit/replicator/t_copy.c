@@ -5,10 +5,12 @@
 #include <check.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -683,6 +685,31 @@ run(const char *one, const char *two)
     return replicator_run(two ? 3 : 2, argv);
 }
 
+START_TEST(an_occupied_port)
+{
+    static const char good[] = "clusters = a, b\na->b.enabled = true\n"
+                               "a.bootstrap.servers = 127.0.0.1:1\n"
+                               "b.bootstrap.servers = 127.0.0.1:1\n";
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    struct tmpdir dir;
+    char option[64];
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, len), 0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    (void)snprintf(option, sizeof(option), "--listen=127.0.0.1:%d",
+                   ntohs(at.sin_port));
+    tmpdir_make(&dir);
+    const char *path = tmpdir_file(&dir, "mm2.properties");
+    ck_assert_int_eq(file_replace(path, good, strlen(good), NULL), 0);
+    ck_assert_int_eq(run(option, path), 1);
+    close(fd);
+    tmpdir_remove(&dir);
+}
+END_TEST
+
 START_TEST(bad_command_lines)
 {
     struct tmpdir dir;
@@ -723,6 +750,7 @@ main(void)
     tcase_add_test(t, heartbeats_beat);
     tcase_add_test(t, starts_before_its_target);
     tcase_add_test(t, bad_command_lines);
+    tcase_add_test(t, an_occupied_port);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
