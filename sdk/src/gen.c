@@ -135,7 +135,7 @@ topic_of(struct gen *g, const char *name)
         return NULL;
     g->topics[g->n_topics++] = rkt;
     /* Without memory for it a report does not tell its cluster. */
-    (void)!name_note(g, rkt, name, g->cluster);
+    (void)!name_note(g, rkt, g->rk, name, g->cluster);
     return rkt;
 }
 

@@ -228,9 +228,14 @@ take_reports(struct producer *p, struct gen *g, rd_kafka_event_t *event)
     producer_wake(p);
 }
 
+/* An error, or nothing that matters here. */
 static void
-take_error(struct producer *p, struct gen *g, rd_kafka_event_t *event)
+take_other(struct producer *p, struct gen *g, rd_kafka_event_t *event)
 {
+    if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR) {
+        rd_kafka_event_destroy(event);
+        return;
+    }
     const rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     pthread_mutex_lock(&p->lock);
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
@@ -246,21 +251,34 @@ take_error(struct producer *p, struct gen *g, rd_kafka_event_t *event)
     rd_kafka_event_destroy(event);
 }
 
+/* Takes reports until there is something else, which is returned: callbacks
+ * are not called under a lock. */
+static rd_kafka_event_t *
+drain_reports(struct producer *p, struct gen *g)
+{
+    rd_kafka_event_t *event;
+    while ((event = rd_kafka_queue_poll(g->queue, 0))) {
+        if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_DR)
+            return event;
+        take_reports(p, g, event);
+    }
+    return NULL;
+}
+
 void
 lanes_drain(struct producer *p, struct gen *g)
 {
-    rd_kafka_event_t *event;
-    if (!g || pthread_mutex_trylock(&p->drain) != 0)
-        return; /* whoever drains now will wake us */
-    while ((event = rd_kafka_queue_poll(g->queue, 0))) {
-        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
-            take_reports(p, g, event);
-        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
-            take_error(p, g, event);
-        else
-            rd_kafka_event_destroy(event);
-    }
-    pthread_mutex_unlock(&p->drain);
+    rd_kafka_event_t *event = NULL;
+    if (!g)
+        return;
+    do {
+        if (pthread_mutex_trylock(&p->drain) != 0)
+            return; /* whoever drains now will wake us */
+        event = drain_reports(p, g);
+        pthread_mutex_unlock(&p->drain);
+        if (event)
+            take_other(p, g, event);
+    } while (event);
 }
 
 static struct record *

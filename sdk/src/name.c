@@ -21,6 +21,7 @@ struct interned {
 struct note {
     const rd_kafka_topic_t *rkt;
     const void *owner;
+    const rd_kafka_t *handle;
     const char *logical, *origin; /* interned */
     UT_hash_handle hh;
 };
@@ -65,16 +66,16 @@ find(const rd_kafka_topic_t *rkt)
 }
 
 static bool
-says(const struct note *n, const void *owner, const char *logical,
-     const char *origin)
+says(const struct note *n, const void *owner, const rd_kafka_t *handle,
+     const char *logical, const char *origin)
 {
-    return n && n->owner == owner && strcmp(n->logical, logical) == 0 &&
-           strcmp(n->origin, origin) == 0;
+    return n && n->owner == owner && n->handle == handle &&
+           strcmp(n->logical, logical) == 0 && strcmp(n->origin, origin) == 0;
 }
 
 static int
-write_note(const void *owner, const rd_kafka_topic_t *rkt, const char *logical,
-           const char *origin)
+write_note(const void *owner, const rd_kafka_topic_t *rkt,
+           const rd_kafka_t *handle, const char *logical, const char *origin)
 {
     const char *l = intern(logical);
     const char *o = intern(origin);
@@ -89,22 +90,23 @@ write_note(const void *owner, const rd_kafka_topic_t *rkt, const char *logical,
         HASH_ADD_PTR(notes, rkt, n);
     }
     n->owner = owner;
+    n->handle = handle;
     n->logical = l;
     n->origin = o;
     return 0;
 }
 
 int
-name_note(const void *owner, const rd_kafka_topic_t *rkt, const char *logical,
-          const char *origin)
+name_note(const void *owner, const rd_kafka_topic_t *rkt,
+          const rd_kafka_t *handle, const char *logical, const char *origin)
 {
     pthread_rwlock_rdlock(&lock);
-    const bool known = says(find(rkt), owner, logical, origin);
+    const bool known = says(find(rkt), owner, handle, logical, origin);
     pthread_rwlock_unlock(&lock);
     if (known)
         return 0;
     pthread_rwlock_wrlock(&lock);
-    const int rc = write_note(owner, rkt, logical, origin);
+    const int rc = write_note(owner, rkt, handle, logical, origin);
     pthread_rwlock_unlock(&lock);
     return rc;
 }
@@ -142,4 +144,14 @@ name_origin(const rd_kafka_topic_t *rkt)
     const char *origin = n && *n->origin ? n->origin : NULL;
     pthread_rwlock_unlock(&lock);
     return origin;
+}
+
+const rd_kafka_t *
+name_handle(const rd_kafka_topic_t *rkt)
+{
+    pthread_rwlock_rdlock(&lock);
+    const struct note *n = find(rkt);
+    const rd_kafka_t *handle = n ? n->handle : NULL;
+    pthread_rwlock_unlock(&lock);
+    return handle;
 }

@@ -85,7 +85,8 @@ note_names(shunt_t *rk, const rd_kafka_message_t *m)
     const char *logical = consumer_logical_name(rk->consumer, physical);
     const char *origin = consumer_origin(rk->consumer, physical);
     /* Out of memory: the message answers with its physical name. */
-    (void)!name_note(rk, m->rkt, logical, origin);
+    (void)!name_note(rk, m->rkt, consumer_handle(rk->consumer), logical,
+                     origin);
 }
 
 rd_kafka_message_t *
@@ -130,6 +131,10 @@ shunt_commit_message(shunt_t *rk, const rd_kafka_message_t *rkmessage,
     NEED_CONSUMER(rk);
     if (!rkmessage || !rkmessage->rkt || rkmessage->err)
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
+    /* The same topic name may stand on both clusters: an offset of the one
+     * must not be committed on the other. */
+    if (name_handle(rkmessage->rkt) != consumer_handle(rk->consumer))
+        return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(l, rd_kafka_topic_name(rkmessage->rkt),
                                       rkmessage->partition)

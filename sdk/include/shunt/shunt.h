@@ -241,10 +241,11 @@ SHUNT_EXPORT rd_kafka_resp_err_t shunt_consumer_close(shunt_t *rk);
  * RD_KAFKA_V_HEADERS are taken on success.  Does not wait, except with
  * RD_KAFKA_MSG_F_BLOCK on a full queue.
  * Returns RD_KAFKA_RESP_ERR_NO_ERROR: one delivery report will follow, after
- * any number of moves.  __QUEUE_FULL: queue.buffering.max.* reached, poll and
- * try again; __NOT_IMPLEMENTED: the topic is routed to another cluster than
- * the handle's other topics; __CONFLICT, __INVALID_ARG: as librdkafka;
- * __STATE: not a producer.
+ * any number of moves (message.timeout.ms counts anew on each cluster).
+ * __QUEUE_FULL: queue.buffering.max.* reached, poll and try again;
+ * __NOT_IMPLEMENTED: the topic is routed to another cluster than the handle's
+ * other topics; __CONFLICT, __INVALID_ARG: as librdkafka; __STATE: not a
+ * producer.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t shunt_producev(shunt_t *rk, ...);
 
