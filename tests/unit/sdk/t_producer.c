@@ -615,6 +615,45 @@ START_TEST(flips_to_and_fro)
 }
 END_TEST
 
+/* One thread for each partition, while another polls and the route flips. */
+static void *
+send_every_second(void *arg)
+{
+    for (int i = *(int *)arg; i < 10000; i += PARTS) {
+        ck_assert_int_eq(try_send("orders", i), 0);
+        if (i % 50 == 0)
+            (void)poll(NULL, 0, 1);
+    }
+    return NULL;
+}
+
+START_TEST(several_threads)
+{
+    pthread_t thread[PARTS];
+    int first[PARTS];
+    start_producer();
+    flip("a");
+    for (int i = 0; i < PARTS; i++) {
+        first[i] = i;
+        ck_assert_int_eq(
+            pthread_create(&thread[i], NULL, send_every_second, &first[i]), 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        (void)producer_poll(producer, 5);
+        (void)producer_poll(producer, 5);
+        flip(i % 2 ? "a" : "b");
+    }
+    for (int i = 0; i < PARTS; i++)
+        pthread_join(thread[i], NULL);
+    flush();
+    expect_one_report_each(0, 10000, 0);
+    read_all(&a, on_a);
+    read_all(&b, on_b);
+    for (int p = 0; p < PARTS; p++)
+        ck_assert_int_eq(on_a[p].n + on_b[p].n, 10000 / PARTS);
+}
+END_TEST
+
 START_TEST(a_topic_routed_elsewhere_is_refused)
 {
     start_producer();
@@ -689,6 +728,7 @@ main(void)
     tcase_add_test(t, purge_gives_up_what_waits);
     tcase_add_test(t, stays_when_the_target_is_dead);
     tcase_add_test(t, flips_to_and_fro);
+    tcase_add_test(t, several_threads);
     tcase_add_test(t, a_topic_routed_elsewhere_is_refused);
     tcase_add_test(t, bad_arguments_are_refused);
     tcase_add_test(t, free_in_the_middle);
