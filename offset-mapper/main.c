@@ -32,7 +32,7 @@ struct options {
 static const struct opt options[] = {
     {"listen", OPT_STR, FIELD(listen), "127.0.0.1:7071", 0, 0, "HOST:PORT",
      "where to listen; port 0 takes a free one"},
-    {"data.dir", OPT_STR, FIELD(data_dir), "shunt-offset.data", 0, 0, "DIR",
+    {"data.dir", OPT_STR, FIELD(data_dir), "/var/lib/shunt/offset", 0, 0, "DIR",
      "folder of the store; made when absent"},
     {"flows.file", OPT_STR, FIELD(flows_file), NULL, 0, 0, "FILE",
      "JSON file with the clusters and flows to follow"},

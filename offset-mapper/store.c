@@ -26,7 +26,7 @@ struct store {
     MDB_env *env;
     MDB_dbi dbi;
     int lock_fd;
-    char *dir;
+    char *path;
     pthread_mutex_t writing;
 };
 
@@ -46,8 +46,8 @@ lmdb_err(struct err *err, const struct store *s, int rc, const char *what)
     if (rc == MDB_MAP_FULL || rc == ENOSPC)
         return err_set(err, ERR_IO,
                        "cannot %s in %s: it is full (%s); make room", what,
-                       s->dir, mdb_strerror(rc));
-    return err_set(err, ERR_IO, "cannot %s in %s: %s", what, s->dir,
+                       s->path, mdb_strerror(rc));
+    return err_set(err, ERR_IO, "cannot %s in %s: %s", what, s->path,
                    mdb_strerror(rc));
 }
 
@@ -57,7 +57,7 @@ damaged(struct err *err, const struct store *s, const char *what)
     return err_set(err, ERR_CORRUPT,
                    "%s: %s cannot be read; move the folder away, the topics "
                    "will be read again",
-                   s->dir, what);
+                   s->path, what);
 }
 
 static MDB_val
@@ -71,7 +71,7 @@ key_val(struct key *k)
 static int
 take_lock(struct store *s, struct err *err)
 {
-    char *path = xasprintf("%s/lock", s->dir);
+    char *path = xasprintf("%s.owner", s->path);
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     int rc = 0;
     if (s->lock_fd < 0)
@@ -80,7 +80,7 @@ take_lock(struct store *s, struct err *err)
         rc = err_set(err, ERR_BUSY,
                      "%s is in use by another shunt-offset; stop that one or "
                      "choose another data.dir",
-                     s->dir);
+                     s->path);
     free(path);
     return rc;
 }
@@ -92,12 +92,12 @@ open_env(struct store *s, struct err *err)
     if (rc == 0)
         rc = mdb_env_set_mapsize(s->env, MAP_SIZE_BYTES);
     if (rc == 0)
-        rc = mdb_env_open(s->env, s->dir, 0, 0644);
+        rc = mdb_env_open(s->env, s->path, MDB_NOSUBDIR, 0644);
     if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
         return err_set(err, ERR_CORRUPT,
-                       "%s/data.mdb is not a file of shunt-offset; choose "
-                       "another data.dir",
-                       s->dir);
+                       "%s is not a file of shunt-offset; choose another "
+                       "data.dir",
+                       s->path);
     return rc ? lmdb_err(err, s, rc, "open the store") : 0;
 }
 
@@ -110,9 +110,9 @@ write_format(struct store *s, MDB_txn *txn, struct err *err)
         return lmdb_err(err, s, rc, "look at the store");
     if (stat.ms_entries > 0)
         return err_set(err, ERR_CORRUPT,
-                       "%s holds another program's LMDB file; choose another "
+                       "%s is another program's LMDB file; choose another "
                        "data.dir",
-                       s->dir);
+                       s->path);
     struct value format = value_format();
     char kind = 'f';
     MDB_val k = {1, &kind}, v = {format.len, format.bytes};
@@ -133,14 +133,14 @@ check_format(struct store *s, MDB_txn *txn, struct err *err)
     const int32_t format = value_format_read(v.mv_data, v.mv_size);
     if (format < 0)
         return err_set(err, ERR_CORRUPT,
-                       "%s holds another program's LMDB file; choose another "
+                       "%s is another program's LMDB file; choose another "
                        "data.dir",
-                       s->dir);
+                       s->path);
     if (format != LAYOUT_FORMAT)
         return err_set(err, ERR_CORRUPT,
                        "%s has format %d, this program knows %d; use the "
                        "release that wrote it or an empty data.dir",
-                       s->dir, format, LAYOUT_FORMAT);
+                       s->path, format, LAYOUT_FORMAT);
     return 0;
 }
 
@@ -170,7 +170,7 @@ store_open(const char *dir, struct store **out, struct err *err)
     if (rc)
         return rc;
     struct store *s = xcalloc(1, sizeof(*s));
-    s->dir = xstrdup(dir);
+    s->path = xasprintf("%s/offset.lmdb", dir);
     s->lock_fd = -1;
     (void)pthread_mutex_init(&s->writing, NULL); /* cannot fail: defaults */
     rc = take_lock(s, err);
@@ -196,7 +196,7 @@ store_close(struct store *s)
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     (void)pthread_mutex_destroy(&s->writing);
-    free(s->dir);
+    free(s->path);
     free(s);
 }
 

@@ -22,7 +22,7 @@ struct conf {
 static const struct opt options[] = {
     {"listen", OPT_STR, FIELD(listen), "127.0.0.1:7070", 0, 0, "ADDR:PORT",
      "where to listen; port 0 takes a free one"},
-    {"data.dir", OPT_STR, FIELD(data_dir), "/var/lib/shunt-route", 0, 0, "DIR",
+    {"data.dir", OPT_STR, FIELD(data_dir), "/var/lib/shunt/route", 0, 0, "DIR",
      "folder of the route table and its history; made if missing"},
     {"heartbeat.interval.ms", OPT_INT, FIELD(heartbeat_ms), "10000", 100,
      3600000, "MS", "time between two heartbeats of a watch stream"},

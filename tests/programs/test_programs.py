@@ -158,7 +158,7 @@ class Starting(Folder):
         for name in ("shunt-route", "shunt-offset", "shunt-replicator", "shunt-sandbox", "shuntctl"):
             done = run(name, "--help")
             self.assertEqual(done.returncode, 0, name)
-            self.assertRegex(done.stdout.lower(), r"example|e\.g\.", name)
+            self.assertRegex(done.stdout.lower(), r"example|e\.g\.|\n  shunt-", name)
             self.assertTrue(run(name, "--help-options").stdout.startswith("| option |"), name)
         for name in ("shunt-route", "shunt-offset", "shunt-replicator", "shuntctl"):
             self.assertIn("0.1", run(name, "--version").stdout)
@@ -177,7 +177,7 @@ class Starting(Folder):
 
     def test_replicator_bad_file(self) -> None:
         path = self.dir / "mm2.properties"
-        for text, word in (("clusters = a, b\na.bootstrap.servers = h:1\n", "b.bootstrap.servers"),
+        for text, word in (("clusters = a, b\na.bootstrap.servers = h:1\na->b.enabled = true\n", "b.bootstrap.servers"),
                            ("clusters = a, b\n\\u12", "2"),
                            ("clusters = a, b\na.bootstrap.servers = h:1\nb.bootstrap.servers = h:2\n"
                             "a->b.enabled = true\na->b.offset.lag.max = many\n", "many")):

@@ -304,9 +304,9 @@ START_TEST(no_lmdb_file)
     ck_assert_int_eq(file_make_dir(tmpdir_file(&dir, "s"), &err), 0);
     char junk[8192];
     memset(junk, 'j', sizeof(junk));
-    ck_assert_int_eq(
-        file_replace(tmpdir_file(&dir, "s/data.mdb"), junk, sizeof(junk), &err),
-        0);
+    ck_assert_int_eq(file_replace(tmpdir_file(&dir, "s/offset.lmdb"), junk,
+                                  sizeof(junk), &err),
+                     0);
     struct store *s;
     ck_assert_int_eq(store_open(tmpdir_file(&dir, "s"), &s, &err), ERR_CORRUPT);
     ck_assert_ptr_nonnull(strstr(err.text, "choose another data.dir"));
@@ -323,7 +323,9 @@ foreign(const char *key, const char *value)
     struct err err;
     ck_assert_int_eq(file_make_dir(tmpdir_file(&dir, "s"), &err), 0);
     ck_assert_int_eq(mdb_env_create(&env), 0);
-    ck_assert_int_eq(mdb_env_open(env, tmpdir_file(&dir, "s"), 0, 0644), 0);
+    ck_assert_int_eq(mdb_env_open(env, tmpdir_file(&dir, "s/offset.lmdb"),
+                                  MDB_NOSUBDIR, 0644),
+                     0);
     ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
     ck_assert_int_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
     MDB_val k = {strlen(key), (void *)(uintptr_t)key};
