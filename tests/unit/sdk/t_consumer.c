@@ -322,7 +322,7 @@ member_start(struct member *m, const char *cluster, int64_t since,
 {
     static const char *const conf[][2] = {
         {"group.id", "g"},
-        {"session.timeout.ms", "6000"},
+        {"session.timeout.ms", "4000"},
         {"heartbeat.interval.ms", "200"},
         {"auto.offset.reset", "earliest"},
         {"fetch.wait.max.ms", "10"},
@@ -488,7 +488,7 @@ START_TEST(flip_and_flip_back_read_each_record_once)
 END_TEST
 
 static void
-flip_without_translation(enum mapper how)
+flip_without_translation(enum mapper how, bool and_back)
 {
     struct member m;
     struct member *all[] = {&m};
@@ -502,31 +502,33 @@ flip_without_translation(enum mapper how)
     read_all(all, 1, 0, 60, 80);
     ck_assert_int_eq(m.bound, -1);
     ck_assert_int_ge(m.warnings, 1);
-    /* and once it is there again, the way back is exact */
-    mapper = MAPPER_EXACT;
-    produce(&a, "orders", 60, 90);
-    member_route(&m, "a", 5, "b");
-    wait_switched(all, 1, 2);
-    read_all(all, 1, 0, 80, 90);
+    if (and_back) {
+        mapper = MAPPER_EXACT;
+        produce(&a, "orders", 60, 90);
+        member_route(&m, "a", 5, "b");
+        wait_switched(all, 1, 2);
+        read_all(all, 1, 0, 80, 90);
+    }
     member_stop(&m);
-    assert_once(0, 60, 90);
+    assert_once(0, 60, and_back ? 90 : 80);
 }
 
+/* Once the mapper is there again, the way back is exact. */
 START_TEST(without_a_mapper_nothing_is_skipped)
 {
-    flip_without_translation(MAPPER_DOWN);
+    flip_without_translation(MAPPER_DOWN, true);
 }
 END_TEST
 
 START_TEST(a_lying_mapper_is_not_believed)
 {
-    flip_without_translation(MAPPER_NEGATIVE);
+    flip_without_translation(MAPPER_NEGATIVE, false);
 }
 END_TEST
 
 START_TEST(an_unknown_position_starts_at_the_log_start)
 {
-    flip_without_translation(MAPPER_NONE);
+    flip_without_translation(MAPPER_NONE, false);
 }
 END_TEST
 
@@ -583,6 +585,8 @@ START_TEST(two_members_meet_on_the_new_cluster)
     member_poll(&m2);
     member_route(&m1, "b", 4, "a");
     wait_switched(all, 2, 1);
+    ck_assert_int_lt(m1.stall_ms, 6000); /* nobody waited for settle_ms */
+    ck_assert_int_lt(m2.stall_ms, 6000);
     produce(&b, "a.orders", 40, 60);
     produce(&b, "orders", 0, 10);
     read_all(all, 2, 0, 40, 60);
@@ -660,24 +664,31 @@ START_TEST(a_regex_or_an_empty_list_is_refused)
 }
 END_TEST
 
+/* A case of its own each, so that CK_RUN_CASE picks one. */
+static void
+add(Suite *s, const char *name, const TTest *test)
+{
+    TCase *t = tcase_create(name);
+    tcase_set_timeout(t, 120);
+    tcase_add_checked_fixture(t, start_all, stop_all);
+    tcase_add_test(t, test);
+    suite_add_tcase(s, t);
+}
+
 int
 main(void)
 {
     Suite *s = suite_create("consumer");
-    TCase *t = tcase_create("clusters");
-    tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, start_all, stop_all);
-    tcase_add_test(t, a_regex_or_an_empty_list_is_refused);
-    tcase_add_test(t, a_restart_goes_on_where_it_was);
-    tcase_add_test(t, flip_and_flip_back_read_each_record_once);
-    tcase_add_test(t, without_a_mapper_nothing_is_skipped);
-    tcase_add_test(t, a_lying_mapper_is_not_believed);
-    tcase_add_test(t, an_unknown_position_starts_at_the_log_start);
-    tcase_add_test(t, a_dead_cluster_is_left);
-    tcase_add_test(t, a_flip_called_off_changes_nothing);
-    tcase_add_test(t, latest_is_a_position_too);
-    tcase_add_test(t, two_members_meet_on_the_new_cluster);
-    suite_add_tcase(s, t);
+    add(s, "refused", a_regex_or_an_empty_list_is_refused);
+    add(s, "restart", a_restart_goes_on_where_it_was);
+    add(s, "flip", flip_and_flip_back_read_each_record_once);
+    add(s, "no mapper", without_a_mapper_nothing_is_skipped);
+    add(s, "lying mapper", a_lying_mapper_is_not_believed);
+    add(s, "unknown", an_unknown_position_starts_at_the_log_start);
+    add(s, "dead", a_dead_cluster_is_left);
+    add(s, "called off", a_flip_called_off_changes_nothing);
+    add(s, "latest", latest_is_a_position_too);
+    add(s, "two members", two_members_meet_on_the_new_cluster);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
     const int failed = srunner_ntests_failed(r);
