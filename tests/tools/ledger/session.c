@@ -108,6 +108,7 @@ session_conf(struct session *s, const struct strlist *settings,
     shunt_conf_t *conf = shunt_conf_new();
     if (!conf)
         return err_nomem(err);
+    log_set_level(LOG_DEBUG); /* there is none without --conf debug=... */
     shunt_conf_set_opaque(conf, s);
     shunt_conf_set_event_cb(conf, on_event);
     shunt_conf_set_error_cb(conf, on_error);
