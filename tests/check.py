@@ -81,10 +81,11 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
     if suite == "programs":
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300)]
     kind = "embedded" if suite == "sandbox" else "real"
+    replicator = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400)]
     return [
         (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind], 300),
         (f"stories on {kind} clusters", ["python3", "tests/stories/run.py", "--clusters", kind], 1500),
-    ]
+    ] + (replicator if kind == "real" else [])
 
 
 def main() -> int:
@@ -94,6 +95,7 @@ def main() -> int:
     options = parser.parse_args()
     build = (ROOT / options.build).resolve()
     os.environ["SHUNT_BUILD"] = str(build)
+    os.environ.setdefault("TSAN_OPTIONS", f"suppressions={ROOT}/tests/support/tsan.supp")
     tally = Tally()
     started = time.monotonic()
     for suite in options.suites.split(","):
