@@ -173,7 +173,8 @@ consumer_handover_begin(struct consumer *c)
     if (!c->hand.mapped)
         ask(c);
     ask_commits(c);
-    consumer_commit_finished(c);
+    if (!c->cur->down)
+        consumer_commit_finished(c);
     generation_stop(c->cur);
     c->cur->close_at_ms = now + c->e.settle_ms;
     consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);

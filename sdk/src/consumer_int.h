@@ -116,8 +116,8 @@ void consumer_tell_rebalance(struct consumer *c, rd_kafka_resp_err_t code);
 
 /* consumer_start.c */
 void consumer_start_step(struct consumer *c);
-/* `old` is asked which streams it has: nobody waits for a position of the
- * others. */
+/* `old` is asked, if it answers, which streams it has: nobody waits for a
+ * position of the others. */
 void consumer_start_ask_topics(struct consumer *c, struct generation *old);
 /* Forgets what is under way; before cur changes. */
 void consumer_start_reset(struct consumer *c);

@@ -8,7 +8,8 @@
 
 #include "common/kafka/kconf.h"
 
-#define QUERY_MS 2000
+#define QUERY_MS  2000
+#define TOPICS_MS 300 /* a hint only, and others wait for the worker */
 
 struct query {
     atomic_int refs;
@@ -57,7 +58,7 @@ look_for(rd_kafka_t *rk, const char *topic)
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
     if (!rkt)
         return rd_kafka_last_error();
-    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, rkt, &md, QUERY_MS);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, rkt, &md, TOPICS_MS);
     if (!code && md->topic_cnt == 1)
         code = md->topics[0].err;
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)

@@ -79,7 +79,7 @@ consumer_start_ask_topics(struct consumer *c, struct generation *old)
             rd_kafka_topic_partition_list_add(l, before, 0);
         free(before);
     }
-    if (l->cnt > 0)
+    if (l->cnt > 0 && !old->down)
         c->starter.topics = query_topics(c->e.worker, c->wake, old, l);
     else
         rd_kafka_topic_partition_list_destroy(l);

@@ -272,12 +272,10 @@ rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         unassign(g, l);
         return;
     }
-    g->in_rebalance = true;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
         on_assign(g, l);
     else
         on_revoke(g, l);
-    g->in_rebalance = false;
 }
 
 static void
@@ -295,6 +293,7 @@ error_cb(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     struct generation *g = opaque;
     (void)rk;
+    g->down = g->down || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     if (!atomic_load(&g->muted))
         g->hooks.on_error(g, (rd_kafka_resp_err_t)code, reason, g->hooks.arg);
 }
@@ -546,6 +545,7 @@ generation_poll(struct generation *g, int timeout_ms, struct part **part)
 {
     rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
     while (m && !m->err) {
+        g->down = false;
         *part = deliverable(g, m);
         if (*part)
             return m;

@@ -90,10 +90,10 @@ struct generation {
     struct view *views;
     size_t n_views;
     struct part *parts;
-    size_t n_waiting;    /* parts that wait for their start */
-    bool joined;         /* had its first ASSIGN */
-    bool stopped;        /* delivers nothing and takes no partition any more */
-    bool in_rebalance;   /* inside the callback of librdkafka */
+    size_t n_waiting; /* parts that wait for their start */
+    bool joined;      /* had its first ASSIGN */
+    bool stopped;     /* delivers nothing and takes no partition any more */
+    bool down;        /* no broker answers, and nothing was delivered since */
     int64_t close_at_ms; /* when stopped */
     struct generation_hooks hooks;
     struct reaper *reaper; /* once closing */
