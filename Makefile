@@ -190,7 +190,7 @@ docs: all
 	@scripts/options-md.sh $(B) >build/options.md
 	@mv build/options.md docs/options.md
 
-BENCHES := $(patsubst tests/bench/%.py,bench-%,$(wildcard tests/bench/*.py))
+BENCHES := $(patsubst tests/bench/%.py,bench-%,$(filter-out %/table.py,$(wildcard tests/bench/*.py)))
 bench: $(BENCHES)
 bench-%: all
 	@python3 tests/bench/$*.py --build $(B) --json build/bench/$*.json

@@ -8,7 +8,7 @@ build='gcc libc6-dev binutils pkg-config librdkafka-dev libevent-dev
     libcurl4-openssl-dev libjansson-dev liblmdb-dev libpcre2-dev uthash-dev
     python3'
 check="$build g++ check clang-format universal-ctags shellcheck
-    openjdk-17-jre-headless maven"
+    openjdk-17-jre-headless maven kcat"
 
 case ${1-} in
 build) wanted=$build ;;
