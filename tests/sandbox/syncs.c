@@ -2,7 +2,7 @@
  * Owns the recvmsg() of this program.  Called by the embedded clusters'
  * threads, each with what it holds back itself.
  */
-#include "syncs.h"
+#include "tests/sandbox/syncs.h"
 
 #include <errno.h>
 #include <stdint.h>

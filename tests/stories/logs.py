@@ -66,10 +66,25 @@ class WriterLog(Log):
         super().__init__(path)
         self.name = name
         self.acked: dict[tuple[str, int], str] = {}  # record -> cluster
+        self.written_us: list[int] = []  # by number
         self.cluster = ""  # of the last acknowledgement
+
+    @property
+    def unacknowledged(self) -> int:
+        return len(self.written_us) - len(self.acked)
+
+    def carried(self, cluster: str) -> int:
+        """Records written before the move to `cluster` began, and acknowledged
+        there."""
+        began = next(e.mono_us for e in self.events
+                     if e.kind == "SWITCH" and e.target == cluster)
+        return sum(where == cluster and self.written_us[seq] < began
+                   for (_, seq), where in self.acked.items())
 
     def _take(self, words: list[str]) -> None:
         super()._take(words)
+        if words[0] == "W":
+            self.written_us.append(int(words[1]))
         if words[0] == "A":
             self.cluster = words[6]
             self.acked[(self.name, int(words[5]))] = words[6]

@@ -80,9 +80,10 @@ def told(got: dict[str, Any]) -> str:
     """The figures in a line."""
     names = (("acknowledged", "acked"), ("lost", "lost"), ("read_twice", "read twice"),
              ("bound", "bound"), ("moved", "moved"), ("written_twice", "written twice"),
-             ("never_replicated", "never replicated"), ("out_of_order", "out of order"),
+             ("never_replicated", "never replicated"), ("carried", "carried over"),
+             ("out_of_order", "out of order"),
              ("stall_median_ms", "stall median ms"), ("stall_worst_ms", "worst"),
-             ("writer_stall_worst_ms", "writers' worst"))
+             ("writer_stall_worst_ms", "writers' worst"), ("positions", "positions compared"))
     return ", ".join(f"{words} {got[name]}" for name, words in names
                      if got.get(name) is not None)
 
