@@ -32,7 +32,7 @@ ALL_CFLAGS   = -std=c11 -D_GNU_SOURCE -DSHUNT_VERSION='"$(VERSION)"' \
 	-I. -Isdk/include $(PC_CFLAGS) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS  = $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
-src = $(sort $(wildcard $(1)/*.c))
+src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(call src,$(1)))
 
 # ---- libraries of the tree -------------------------------------------------

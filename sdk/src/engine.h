@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sdk/src/control.h"
+#include "sdk/src/control/control.h"
 #include "sdk/src/worker.h"
 
 enum switch_position { SWITCH_STORED, SWITCH_COMMITTED, SWITCH_DELIVERED };

@@ -10,10 +10,10 @@
 #include <stdatomic.h>
 
 #include "sdk/src/conf.h"
-#include "sdk/src/consumer.h"
+#include "sdk/src/consumer/consumer.h"
 #include "sdk/src/engine.h"
 #include "sdk/src/event.h"
-#include "sdk/src/producer.h"
+#include "sdk/src/producer/producer.h"
 
 struct shunt_s {
     rd_kafka_type_t type;

@@ -8,7 +8,7 @@
 
 #include "common/base/file.h"
 #include "common/base/js.h"
-#include "sdk/src/cache.h"
+#include "sdk/src/control/cache.h"
 #include "tests/support/support.h"
 
 static struct tmpdir dir;

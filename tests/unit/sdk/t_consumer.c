@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer.h"
+#include "sdk/src/consumer/consumer.h"
 
 #define PARTS   2
 #define SHIFT   10

@@ -17,8 +17,8 @@
 #include "common/base/file.h"
 #include "common/base/js.h"
 #include "common/net/http_server.h"
-#include "sdk/src/cache.h"
-#include "sdk/src/control.h"
+#include "sdk/src/control/cache.h"
+#include "sdk/src/control/control.h"
 #include "tests/support/support.h"
 
 #define WAIT_MS 10000

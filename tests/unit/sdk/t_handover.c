@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sdk/src/handover.h"
+#include "sdk/src/consumer/handover.h"
 
 #define R 7
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/producer.h"
+#include "sdk/src/producer/producer.h"
 #include "tests/support/support.h"
 
 #define PARTS   2

@@ -18,9 +18,9 @@
 
 #include "common/base/err.h"
 #include "common/base/strs.h"
+#include "sdk/src/consumer/handover.h"
+#include "sdk/src/consumer/reaper.h"
 #include "sdk/src/engine.h"
-#include "sdk/src/handover.h"
-#include "sdk/src/reaper.h"
 
 #define TOPIC_MAX 249 /* Kafka's limit for topic names */
 

@@ -3,7 +3,7 @@
  * purges.  Nothing here waits for a cluster; what may is the worker's
  * (mover.c), so a move goes on while the application does nothing.
  */
-#include "sdk/src/producer.h"
+#include "sdk/src/producer/producer.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <utlist.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/producer_int.h"
+#include "sdk/src/producer/producer_int.h"
 
 #define RETRY_MIN_MS   100
 #define RETRY_MAX_MS   2000

@@ -7,7 +7,7 @@
 #define SHUNT_SDK_ASK_H
 
 #include "common/net/http_client.h"
-#include "sdk/src/control.h"
+#include "sdk/src/control/control.h"
 
 /* A question that the control thread will find in the list. Any thread. */
 MUST_CHECK int asking_new(const struct po_question *q,

@@ -11,7 +11,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer_int.h"
+#include "sdk/src/consumer/consumer_int.h"
 
 #define COMMIT_WAIT_MS   3000
 #define LANDING_RETRY_MS 100

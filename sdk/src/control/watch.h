@@ -6,7 +6,7 @@
 #define SHUNT_SDK_WATCH_H
 
 #include "common/net/http_client.h"
-#include "sdk/src/control.h"
+#include "sdk/src/control/control.h"
 
 struct watch;
 

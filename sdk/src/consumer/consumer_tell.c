@@ -7,7 +7,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer_int.h"
+#include "sdk/src/consumer/consumer_int.h"
 
 #define REPORT_MS 3000
 

@@ -9,7 +9,7 @@
  * Invariant: the revision of `route` never goes down, whoever sends it: a
  * route service that lost its store must not move clients.
  */
-#include "sdk/src/control.h"
+#include "sdk/src/control/control.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -22,9 +22,9 @@
 #include "common/base/clock.h"
 #include "common/base/js.h"
 #include "common/net/http_client.h"
-#include "sdk/src/ask.h"
-#include "sdk/src/cache.h"
-#include "sdk/src/watch.h"
+#include "sdk/src/control/ask.h"
+#include "sdk/src/control/cache.h"
+#include "sdk/src/control/watch.h"
 
 #define REPORT_RETRY_MS 1000
 #define ASKINGS_MAX     64

@@ -2,8 +2,8 @@
  * A producer's generation: one handle of librdkafka, bound to one cluster.
  * Counters and flags are guarded by the producer's lock.
  */
-#ifndef SHUNT_SDK_GEN_H
-#define SHUNT_SDK_GEN_H
+#ifndef SHUNT_SDK_PRODUCER_GENERATION_H
+#define SHUNT_SDK_PRODUCER_GENERATION_H
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>

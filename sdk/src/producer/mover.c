@@ -16,7 +16,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/name.h"
-#include "sdk/src/producer_int.h"
+#include "sdk/src/producer/producer_int.h"
 
 #define WARM_TIMEOUT_MS 1000
 #define FLUSH_SLICE_MS  5

@@ -7,7 +7,7 @@
  * by assigning everything once more, each at its exact next offset, and what
  * was prefetched under the assignment before is dropped by its offset.
  */
-#include "sdk/src/generation.h"
+#include "sdk/src/consumer/generation.h"
 
 #include <stddef.h>
 #include <stdio.h>

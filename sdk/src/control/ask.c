@@ -3,7 +3,7 @@
  * asking_free) and the control thread, which alone touches the fields that
  * are not under `mutex`.  The last one frees it.
  */
-#include "sdk/src/ask.h"
+#include "sdk/src/control/ask.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
  * until the consumer and every thread have dropped their reference, so a
  * thread that is stuck for ever harms nobody.
  */
-#include "sdk/src/reaper.h"
+#include "sdk/src/consumer/reaper.h"
 
 #include <pthread.h>
 #include <stdlib.h>

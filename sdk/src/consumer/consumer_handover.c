@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer_int.h"
+#include "sdk/src/consumer/consumer_int.h"
 
 void
 consumer_handover_reset(struct consumer *c)

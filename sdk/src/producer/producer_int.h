@@ -15,9 +15,9 @@
 #include <uthash.h>
 
 #include "common/base/backoff.h"
-#include "sdk/src/gen.h"
-#include "sdk/src/producer.h"
-#include "sdk/src/record.h"
+#include "sdk/src/producer/producer.h"
+#include "sdk/src/producer/producer_generation.h"
+#include "sdk/src/producer/record.h"
 
 enum lane_state {
     LANE_WAITING,   /* until its route is known and its handle is warm */

@@ -3,7 +3,7 @@
  * a hash in a name proves nothing, and a file copied between machines or
  * cut by a full disk must not route anybody.
  */
-#include "sdk/src/cache.h"
+#include "sdk/src/control/cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

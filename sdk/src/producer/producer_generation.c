@@ -1,5 +1,5 @@
-/* See gen.h. */
-#include "sdk/src/gen.h"
+/* See producer_generation.h. */
+#include "sdk/src/producer/producer_generation.h"
 
 #include <stdio.h>
 #include <stdlib.h>

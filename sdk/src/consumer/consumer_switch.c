@@ -12,7 +12,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer_int.h"
+#include "sdk/src/consumer/consumer_int.h"
 
 /* Joining takes longer than this only if something is wrong. */
 #define STUCK_MS 15000

@@ -4,7 +4,7 @@
  * backoff starts over only after a stream has lived for a while, so that a
  * server that flaps is not stormed.
  */
-#include "sdk/src/watch.h"
+#include "sdk/src/control/watch.h"
 
 #include <stdbool.h>
 #include <stdio.h>

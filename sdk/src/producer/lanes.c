@@ -12,7 +12,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/name.h"
-#include "sdk/src/producer_int.h"
+#include "sdk/src/producer/producer_int.h"
 
 #define PUMP_MAX 500
 

@@ -5,8 +5,8 @@
 #ifndef SHUNT_SDK_CONSUMER_QUERY_H
 #define SHUNT_SDK_CONSUMER_QUERY_H
 
-#include "sdk/src/consumer_wake.h"
-#include "sdk/src/generation.h"
+#include "sdk/src/consumer/consumer_wake.h"
+#include "sdk/src/consumer/generation.h"
 
 struct query;
 

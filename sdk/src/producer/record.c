@@ -1,7 +1,7 @@
 /*
  * See record.h.  Pure but for librdkafka's header lists.
  */
-#include "sdk/src/record.h"
+#include "sdk/src/producer/record.h"
 
 #include <stdlib.h>
 #include <string.h>

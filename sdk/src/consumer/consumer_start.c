@@ -10,7 +10,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer_int.h"
+#include "sdk/src/consumer/consumer_int.h"
 
 #define COMMITS_MS 50
 #define FAILED_MS  200

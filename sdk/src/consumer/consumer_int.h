@@ -9,11 +9,11 @@
 #ifndef SHUNT_SDK_CONSUMER_INT_H
 #define SHUNT_SDK_CONSUMER_INT_H
 
-#include "sdk/src/consumer.h"
-#include "sdk/src/consumer_query.h"
-#include "sdk/src/consumer_wake.h"
-#include "sdk/src/generation.h"
-#include "sdk/src/reaper.h"
+#include "sdk/src/consumer/consumer.h"
+#include "sdk/src/consumer/consumer_query.h"
+#include "sdk/src/consumer/consumer_wake.h"
+#include "sdk/src/consumer/generation.h"
+#include "sdk/src/consumer/reaper.h"
 
 enum consumer_state {
     CONSUMER_IDLE,    /* no subscription; until subscribe */

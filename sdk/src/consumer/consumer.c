@@ -6,14 +6,14 @@
  * poll of the handle that delivers.  While more than that handle has to be
  * served the poll is cut into short turns.
  */
-#include "sdk/src/consumer.h"
+#include "sdk/src/consumer/consumer.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer_int.h"
+#include "sdk/src/consumer/consumer_int.h"
 
 #define BUSY_MS  10   /* a turn while handles or answers are waited for */
 #define TURN_MS  1000 /* a turn otherwise: timers are looked at in between */

@@ -1,5 +1,5 @@
 /* Owns nothing and knows no thread: every function works on its arguments. */
-#include "sdk/src/handover.h"
+#include "sdk/src/consumer/handover.h"
 
 #include <inttypes.h>
 #include <stdio.h>
