@@ -3,7 +3,7 @@
  * the only file that includes librdkafka.  Calls into the mock wait for its
  * thread and are therefore made one at a time, by the main thread.
  */
-#include "cluster.h"
+#include "tests/sandbox/cluster.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "common/base/xmem.h"
-#include "ports.h"
+#include "tests/sandbox/ports.h"
 
 #define ALL_BROKERS      (-1)
 #define TOPIC_NAME_CHARS 249

@@ -2,7 +2,7 @@
  * Owns the grammar of the commands.  Each is a row of a table: its words, how
  * many follow, what it does.
  */
-#include "command.h"
+#include "tests/sandbox/command.h"
 
 #include <string.h>
 

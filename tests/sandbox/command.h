@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "cluster.h"
 #include "common/base/buf.h"
+#include "tests/sandbox/cluster.h"
 
 enum { CLUSTERS = 2 };
 

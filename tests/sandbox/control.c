@@ -6,7 +6,7 @@
  * line is at most LINE_BYTES_MAX; who sends more, or does not read his
  * answers, is cut off: they are written without waiting.
  */
-#include "control.h"
+#include "tests/sandbox/control.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -4,8 +4,8 @@
 #ifndef SHUNT_SANDBOX_CONTROL_H
 #define SHUNT_SANDBOX_CONTROL_H
 
-#include "command.h"
 #include "common/base/err.h"
+#include "tests/sandbox/command.h"
 
 struct control;
 

@@ -11,11 +11,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "command.h"
 #include "common/base/log.h"
 #include "common/base/opt.h"
 #include "common/base/strs.h"
-#include "control.h"
+#include "tests/sandbox/command.h"
+#include "tests/sandbox/control.h"
 
 struct conf {
     int64_t brokers;

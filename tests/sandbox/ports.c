@@ -6,7 +6,7 @@
  * linker, which finds the definition in the executable first.  Everybody
  * else's binds pass through untouched.
  */
-#include "ports.h"
+#include "tests/sandbox/ports.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
