@@ -42,6 +42,17 @@ add_switch(struct client_stalls *s, int from, int to, int64_t first_us,
     return sw;
 }
 
+/* Did the SDK begin a switch after `from_us`, up to `to_us`? */
+static bool
+said_new(const struct client *c, int64_t from_us, int64_t to_us)
+{
+    for (size_t i = 0; i < c->n_said; i++)
+        if (c->said[i].begins && c->said[i].mono_us > from_us &&
+            c->said[i].mono_us <= to_us)
+            return true;
+    return false;
+}
+
 static void
 find_changes(struct client_stalls *s, const struct client *c)
 {
@@ -51,7 +62,8 @@ find_changes(struct client_stalls *s, const struct client *c)
         if (before->cluster == after->cluster)
             continue;
         struct switch_stall *last = s->n ? &s->v[s->n - 1] : NULL;
-        if (last && before->mono_us - last->last_us < STALL_JOIN_US) {
+        if (last && before->mono_us - last->last_us < STALL_JOIN_US &&
+            !said_new(c, last->last_us, after->mono_us)) {
             last->to = after->cluster;
             last->last_us = after->mono_us;
         } else {

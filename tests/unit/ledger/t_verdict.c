@@ -546,6 +546,20 @@ START_TEST(partitions_that_move_one_by_one_are_one_switch)
 }
 END_TEST
 
+START_TEST(there_and_soon_back_are_two_switches)
+{
+    write_for_ms(3000);
+    read_every_10_ms(0, 100, "a");
+    (void)fputs("S 1000000 0 SWITCH a b 7 -1 -1\n", m.r1);
+    read_every_10_ms(103, 200, "b");
+    (void)fputs("S 1999000 0 SWITCH b a 8 -1 -1\n", m.r1);
+    read_every_10_ms(205, 300, "a");
+    const struct client_stalls *s = &judged(0)->clients[1];
+    ck_assert_uint_eq(s->n, 2);
+    ck_assert_int_eq(s->v[1].stall_us, 60000);
+}
+END_TEST
+
 START_TEST(a_gap_far_from_a_switch_is_no_stall)
 {
     write_for_ms(9000);
@@ -712,6 +726,7 @@ add_stalls(Suite *s)
     TCase *tc = new_case(s, "stalls");
     tcase_add_test(tc, the_stall_is_the_gap_at_the_switch);
     tcase_add_test(tc, partitions_that_move_one_by_one_are_one_switch);
+    tcase_add_test(tc, there_and_soon_back_are_two_switches);
     tcase_add_test(tc, a_gap_far_from_a_switch_is_no_stall);
     tcase_add_test(tc, a_gap_without_writing_is_no_stall);
     tcase_add_test(tc, a_switch_that_never_came_is_a_stall);
