@@ -6,20 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <librdkafka/rdkafka.h>
-
 #include "common/base/clock.h"
 #include "common/base/strs.h"
+#include "tests/tools/ktool/ktool.h"
 
-#define TRY_MS      2000
-#define ADMIN_MS    10000
-#define DEADLINE_MS 30000
-#define RETRY_MS    20
-
-struct ktool {
-    rd_kafka_t *rk;
-    char **words; /* after the bootstrap servers */
-};
+#define TRY_MS   2000
+#define RETRY_MS 20
 
 struct command {
     const char *name;
@@ -28,7 +20,7 @@ struct command {
     int (*run)(struct ktool *k);
 };
 
-static int
+int
 fail(const char *what, const char *why)
 {
     (void)fprintf(stderr, "ktool: %s: %s\n", what, why);
@@ -229,6 +221,13 @@ static const struct command commands[] = {
      run_create_topic},
     {"end-offsets", 1, "end-offsets BOOTSTRAP TOPIC", run_end_offsets},
     {"produce", 3, "produce BOOTSTRAP TOPIC PARTITION VALUE", run_produce},
+    {"grow", 2, "grow BOOTSTRAP TOPIC PARTITIONS", run_grow},
+    {"describe", 2, "describe BOOTSTRAP TOPIC CONFIG", run_describe},
+    {"write", 1, "write BOOTSTRAP TOPIC", run_write},
+    {"write-tx", 1, "write-tx BOOTSTRAP TOPIC", run_write_tx},
+    {"dump", 1, "dump BOOTSTRAP TOPIC", run_dump},
+    {"commit", 5, "commit BOOTSTRAP GROUP TOPIC PARTITION OFFSET METADATA",
+     run_commit},
     {NULL, 0, NULL, NULL},
 };
 
@@ -270,7 +269,8 @@ main(int argc, char **argv)
             (void)fprintf(stderr, "usage: ktool %s\n", c->usage);
         return 1;
     }
-    struct ktool k = {.rk = client_new(argv[2]), .words = argv + 3};
+    struct ktool k = {
+        .rk = client_new(argv[2]), .bootstrap = argv[2], .words = argv + 3};
     if (!k.rk)
         return 1;
     const int rc = c->run(&k);

@@ -1,0 +1,33 @@
+/*
+ * What ktool's files share.  One command a process, one thread; a failure is a
+ * sentence on stderr and exit code 1.
+ */
+#ifndef SHUNT_TESTS_KTOOL_H
+#define SHUNT_TESTS_KTOOL_H
+
+#include <librdkafka/rdkafka.h>
+
+#define ADMIN_MS    10000
+#define DEADLINE_MS 30000
+
+struct ktool {
+    rd_kafka_t *rk; /* a producer */
+    const char *bootstrap;
+    char **words; /* after the bootstrap servers */
+};
+
+/* Says "WHAT: WHY"; 1. */
+int fail(const char *what, const char *why);
+
+/* admin.c: "grow TOPIC PARTITIONS", "describe TOPIC CONFIG" */
+int run_grow(struct ktool *k);
+int run_describe(struct ktool *k);
+
+/* records.c: "write TOPIC", "write-tx TOPIC", "dump TOPIC",
+ * "commit GROUP TOPIC PARTITION OFFSET METADATA" */
+int run_write(struct ktool *k);
+int run_write_tx(struct ktool *k);
+int run_dump(struct ktool *k);
+int run_commit(struct ktool *k);
+
+#endif
