@@ -220,8 +220,10 @@ class RealKafka(Clusters):
             broker.kill()
 
     def mm2_properties(self) -> dict[str, str]:
-        # Else Connect looks for plugins in every class, three times 2.5 s.
-        return {**super().mm2_properties(), "plugin.discovery": "service_load"}
+        # Else Connect looks for plugins in every class, twice 4 s.  Without the
+        # cluster's name the key is not heeded.
+        return {**super().mm2_properties(),
+                **{f"{cluster}.plugin.discovery": "service_load" for cluster in NAMES}}
 
     def _replication_argv(self, properties: Path) -> list[object]:
         return ["java", "-Xmx512m", *jvm_flags(), "-cp", self.classpath,

@@ -81,8 +81,7 @@ class Bench:
         expect("ERROR" not in self.replicator.text(), self.replicator.text())
 
     def start_mm2(self) -> None:
-        self.mm2 = self.clusters.start_mm2({f"{c}.plugin.discovery": "service_load"
-                                            for c in ("a", "b")})
+        self.mm2 = self.clusters.start_mm2()
 
     def stop_mm2(self) -> None:
         assert self.mm2
@@ -164,10 +163,14 @@ class Load:
 
     def send(self, n: int) -> None:
         """Returns when they stand on a: what keeps the load even."""
-        self.writer.send("\n".join(numbered(self.topic, self.partitions, self.sent, n)))
-        self.sent += n
+        self.push(n)
         wait_until(lambda: sum(self.bench.clusters.ends("a", self.topic)) >= self.sent, WAIT_S,
                    f"{self.sent} records stand in {self.topic}")
+
+    def push(self, n: int) -> None:
+        """Does not wait: a may be dead."""
+        self.writer.send("\n".join(numbered(self.topic, self.partitions, self.sent, n)))
+        self.sent += n
 
     def send_until(self, done: Callable[[], object], what: str) -> None:
         def step() -> object:
@@ -377,6 +380,24 @@ def test_killed_under_load(bench: Bench) -> None:
             expect(min(later) > saved["load", p],
                    f"load/{p}: copied again from {min(later)}, saved was {saved['load', p]}")
     print(f"        {load.sent} records, killed 3 times: {doubled(here, there)} stand twice")
+
+
+def test_clusters_die_under_load(bench: Bench) -> None:
+    bench.create("storm", 3)
+    load = Load(bench, "storm", 3)
+    for cluster in ("b", "a"):
+        load.send_until(lambda: sum(bench.clusters.ends("b", "a.storm")) * 2 > load.sent, "copying")
+        load.push(500)
+        bench.clusters.kill(cluster)
+        load.push(500)
+        bench.clusters.revive(cluster)
+        load.send(500)
+    load.end()
+    bench.wait_last("storm")
+    here, there = all_arrived(bench, "storm")
+    print(f"        {load.sent} records, both brokers killed: {doubled(here, there)} stand twice")
+    expect(bench.replicator.alive, bench.replicator.tail())
+    expect(without_offsets(there) == without_offsets(here), "storm differs on b")
 
 
 # ---- 4. hand-over --------------------------------------------------------------------
