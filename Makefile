@@ -55,18 +55,18 @@ BASE  := $(call lib,common/base)
 MM2   := $(call lib,common/mm2)
 PROTO := $(call lib,common/proto)
 NET   := $(call lib,common/net)
-KAFKA := $(call lib,common/kafka)
+KLIB  := $(call lib,common/kafka)
 
 # What each part may see, in link order (DESIGN section 1; tests/lint/layers).
 deps_route-service := $(NET) $(PROTO) $(MM2) $(BASE)
 libs_route-service := libevent libevent_pthreads jansson lmdb
-deps_offset-mapper := $(NET) $(KAFKA) $(PROTO) $(MM2) $(BASE)
+deps_offset-mapper := $(NET) $(KLIB) $(PROTO) $(MM2) $(BASE)
 libs_offset-mapper := rdkafka libevent libevent_pthreads jansson lmdb
-deps_replicator    := $(NET) $(KAFKA) $(MM2) $(BASE)
+deps_replicator    := $(NET) $(KLIB) $(MM2) $(BASE)
 libs_replicator    := rdkafka libevent libevent_pthreads jansson libpcre2-8
 deps_ctl           := $(NET) $(PROTO) $(BASE)
 libs_ctl           := libcurl jansson
-deps_sdk           := $(NET) $(KAFKA) $(PROTO) $(BASE)
+deps_sdk           := $(NET) $(KLIB) $(PROTO) $(BASE)
 libs_sdk           := rdkafka libcurl jansson
 
 BIN_route-service := $(B)/bin/shunt-route
@@ -145,7 +145,7 @@ $(B)/%.o: %.c
 # tests/support/tsan_threads.c.
 TSAN_THREADS := $(if $(filter thread,$(SAN)),-Wl$(comma)-u$(comma)thrd_create)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/t_*.c))
-unit_deps = $(if $(filter common-%,$(1)),$(call lib,$(subst common-,common/,$(1))) $(NET) $(KAFKA) $(PROTO) $(MM2) $(BASE),\
+unit_deps = $(if $(filter common-%,$(1)),$(call lib,$(subst common-,common/,$(1))) $(NET) $(KLIB) $(PROTO) $(MM2) $(BASE),\
 	$(if $(filter sdk,$(1)),$(call lib,sdk/src) $(deps_sdk),\
 	$(if $(filter ledger,$(1)),$(filter-out %/main.o,$(call obj,tests/tools/ledger)) $(B)/lib/libshunt.a $(BASE),\
 	$(call lib,$(1)) $(deps_$(1)))))
