@@ -726,50 +726,6 @@ START_TEST(fetches_and_waits)
 }
 END_TEST
 
-static int
-listen_second(const char *addr, struct err *err)
-{
-    static const struct http_limits limits = {.connections_max = 1};
-    struct loop *l;
-    struct http_server *s;
-    ck_assert_int_eq(loop_new(&l, err), 0);
-    ck_assert_int_eq(http_server_new(l, &limits, routes, NULL, &s, err), 0);
-    const int rc = http_server_listen(s, addr, err);
-    if (!rc)
-        (void)snprintf(url, sizeof(url), "%s", http_server_url(s));
-    http_server_free(s);
-    loop_free(l);
-    return rc;
-}
-
-START_TEST(says_what_to_do_about_an_occupied_port)
-{
-    struct err err;
-    ck_assert_int_eq(
-        listen_second(http_server_url(server) + strlen("http://"), &err),
-        ERR_BUSY);
-    ck_assert_msg(strstr(err.text, "choose another port") != NULL, "%s",
-                  err.text);
-}
-END_TEST
-
-START_TEST(checks_addresses)
-{
-    static const char *const bad[] = {"",        "7070",          "1.2.3.4.5:1",
-                                      "1.2.3.4", "1.2.3.4:x",     "::1:80",
-                                      "[::1]",   "1.2.3.4:99999", ":80"};
-    struct err err;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        ck_assert_int_eq(listen_second(bad[i], &err), ERR_INVALID);
-        ck_assert_str_eq(err.value, bad[i]);
-    }
-    if (listen_second("[::1]:0", &err) == 0)
-        ck_assert_msg(strncmp(url, "http://[::1]:", 13) == 0, "%s", url);
-    else
-        ck_assert_int_eq(err.code, ERR_IO); /* a machine without IPv6 */
-}
-END_TEST
-
 int
 main(void)
 {
@@ -798,8 +754,6 @@ main(void)
         caps_the_answer,
         times_out,
         fetches_and_waits,
-        says_what_to_do_about_an_occupied_port,
-        checks_addresses,
     };
     Suite *suite = suite_create("http");
     TCase *tc = tcase_create("http");
