@@ -81,10 +81,11 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
     if suite == "programs":
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300)]
     kind = "embedded" if suite == "sandbox" else "real"
+    where = ["--build", str(build)]
     replicator = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400)]
     return [
-        (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind], 300),
-        (f"stories on {kind} clusters", ["python3", "tests/stories/run.py", "--clusters", kind], 1500),
+        (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind, *where], 300),
+        (f"stories on {kind} clusters", ["python3", "tests/stories/run.py", "--clusters", kind, *where], 1500),
     ] + (replicator if kind == "real" else [])
 
 
