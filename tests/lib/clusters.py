@@ -220,10 +220,10 @@ class RealKafka(Clusters):
             broker.kill()
 
     def mm2_properties(self) -> dict[str, str]:
-        # Else Connect looks for plugins in every class, twice 4 s.  Without the
-        # cluster's name the key is not heeded.
-        return {**super().mm2_properties(),
-                **{f"{cluster}.plugin.discovery": "service_load" for cluster in NAMES}}
+        # Else Connect looks for plugins in every class, three times 2.5 s: the
+        # program heeds the plain key, each flow that of its target.
+        keys = ("plugin.discovery", *(f"{cluster}.plugin.discovery" for cluster in NAMES))
+        return {**super().mm2_properties(), **dict.fromkeys(keys, "service_load")}
 
     def _replication_argv(self, properties: Path) -> list[object]:
         return ["java", "-Xmx512m", *jvm_flags(), "-cp", self.classpath,
