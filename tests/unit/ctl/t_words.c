@@ -1,0 +1,116 @@
+/* KEY=VALUE words become the JSON of the protocols, or are refused by name. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "common/base/js.h"
+#include "common/base/strs.h"
+#include "ctl/words.h"
+
+static struct err err;
+static struct json_t *made;
+static struct strlist words;
+
+/* The words of a command line, ";" between them. */
+static void
+type(const char *line)
+{
+    strlist_fini(&words);
+    ck_assert_int_eq(strlist_split(&words, line, ";"), 0);
+}
+
+static void
+is_json(const char *expected)
+{
+    char *text = js_dump(made);
+    ck_assert_str_eq(text, expected);
+    free(text);
+    js_free(made);
+}
+
+START_TEST(cluster_words)
+{
+    type("bootstrap.servers=h1:9092,h2:9092;sasl.jaas.config=a=b");
+    ck_assert_int_eq(words_cluster("a", (int)words.n, words.v, &made, &err), 0);
+    is_json("{\"name\":\"a\",\"bootstrap.servers\":\"h1:9092,h2:9092\","
+            "\"properties\":{\"sasl.jaas.config\":\"a=b\"}}");
+}
+END_TEST
+
+START_TEST(flow_words)
+{
+    type("policy=identity;mappers=http://m1:1, http://m2:1");
+    ck_assert_int_eq(words_flow("a", "b", (int)words.n, words.v, &made, &err),
+                     0);
+    is_json("{\"source\":\"a\",\"target\":\"b\",\"policy\":\"identity\","
+            "\"mappers\":[\"http://m1:1\",\"http://m2:1\"]}");
+}
+END_TEST
+
+START_TEST(rule_words)
+{
+    type(
+        "cluster=b;priority=-5;enabled=false;topic=t1,t2-*;attr.flink.id=1234");
+    ck_assert_int_eq(words_rule("r", (int)words.n, words.v, &made, &err), 0);
+    is_json("{\"id\":\"r\",\"cluster\":\"b\",\"priority\":-5,"
+            "\"enabled\":false,\"match\":{\"topic\":[\"t1\",\"t2-*\"],"
+            "\"attributes\":{\"flink.id\":[\"1234\"]}}}");
+}
+END_TEST
+
+START_TEST(identity_words)
+{
+    type("topic=t;group=g;attr.x=1");
+    ck_assert_int_eq(
+        words_identity("orders", (int)words.n, words.v, &made, &err), 0);
+    is_json("{\"cluster.code\":\"orders\",\"role\":\"consumer\","
+            "\"topics\":[\"t\"],\"group\":\"g\",\"attributes\":{\"x\":\"1\"}}");
+}
+END_TEST
+
+START_TEST(refuses_by_name)
+{
+    const char *bad[] = {"colour=red",  "priority=high", "enabled=yes",
+                         "just-a-word", "attr.=1",       "=1"};
+    const char *fields[] = {"colour",      "priority", "enabled",
+                            "just-a-word", "attr.",    ""};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        type(bad[i]);
+        ck_assert_int_eq(words_rule("r", 1, words.v, &made, &err), ERR_INVALID);
+        ck_assert_str_eq(err.field, fields[i]);
+    }
+}
+END_TEST
+
+START_TEST(position_words)
+{
+    ck_assert_int_eq(words_position("a.b:c:7:123", &made, &err), 0);
+    is_json("{\"topic\":\"a.b:c\",\"partition\":7,\"offset\":123}");
+    const char *bad[] = {
+        "",           "orders",      "orders:1",  ":1:2",
+        "orders:x:1", "orders:1:-2", "orders:1:", "orders:99999999999:1"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        ck_assert_msg(words_position(bad[i], &made, &err) == ERR_INVALID, "%s",
+                      bad[i]);
+        ck_assert_str_eq(err.value, bad[i]);
+    }
+}
+END_TEST
+
+int
+main(void)
+{
+    const TTest *const tests[] = {cluster_words,   flow_words,
+                                  rule_words,      identity_words,
+                                  refuses_by_name, position_words};
+    Suite *suite = suite_create("words");
+    TCase *tc = tcase_create("words");
+    for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+        tcase_add_test(tc, tests[i]);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    strlist_fini(&words);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
