@@ -32,6 +32,7 @@ def story(world: World, fleet: Fleet) -> dict[str, Any]:
         world.start_mapper()
     fleet.stop_writers()
     ends = wait_replicated(fleet)
+    world.clusters.kill_mm2()  # from here on no sync is written
     wait_level(world.mapper_url, second)
     asked = compare(world.mapper_url, second, ends)
     return {"acknowledged": sum(len(w.acked) for w in fleet.writers.values()),
