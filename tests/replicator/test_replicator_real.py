@@ -11,6 +11,7 @@ in the order of this file, and each leaves the replicator running."""
 import json
 import os
 import random
+import re
 import struct
 import sys
 import time
@@ -63,14 +64,19 @@ class Bench:
     def __init__(self, world: World) -> None:
         self.world = world
         self.clusters = world.clusters
-        path = world.folder / "replicator.properties"
-        path.write_text("".join(f"{k} = {v}\n" for k, v in
-                                self.clusters.mm2_properties().items()))
-        self.replicator = world.spawn("replicator", [BUILD / "bin/shunt-replicator", path],
-                                      start=False)
+        self.replicator = self.make("replicator", {})
         self.copied: set[str] = set()  # topics of a that the mapper is asked about
         self.killed: set[str] = set()  # those whose copying was cut short
         self.mm2: Proc | None = None
+
+    def make(self, name: str, properties: dict[str, str]) -> Proc:
+        """A replicator; topics called secret are not for the usual one."""
+        path = self.world.folder / f"{name}.properties"
+        path.write_text("".join(
+            f"{k} = {v}\n" for k, v in {**self.clusters.mm2_properties(),
+                                        "topics.exclude": "mm2.*, __.*, .*secret",
+                                        **properties}.items()))
+        return self.world.spawn(name, [BUILD / "bin/shunt-replicator", path], start=False)
 
     def start(self) -> None:
         self.replicator.start()
@@ -78,7 +84,8 @@ class Bench:
 
     def stop(self) -> None:
         expect(self.replicator.terminate(20) == 0, "SIGTERM is a good end")
-        expect("ERROR" not in self.replicator.text(), self.replicator.text())
+        bad = re.findall(r".* ERROR (?:a->b|b->a): .*", self.replicator.text())
+        expect(not bad, "\n".join(bad))
 
     def start_mm2(self) -> None:
         self.mm2 = self.clusters.start_mm2()
@@ -194,6 +201,25 @@ def numbered(topic: str, partitions: int, first: int, n: int) -> list[str]:
             for i in range(first, first + n)]
 
 
+class Truth:
+    """Where records stand, by their content."""
+
+    def __init__(self, here: list[Record], there: list[Record]) -> None:
+        up = {r.value: r.offset for r in here}
+        self.pairs = [(up[r.value], r.offset) for r in there]
+        self.end = there[-1].offset + 1
+
+    def forward(self, position: int) -> int:
+        """The greatest from where all records from `position` on are met."""
+        last = dict(self.pairs)  # of each record its last copy
+        return min((down for up, down in last.items() if up >= position), default=self.end)
+
+    def back(self, position: int) -> int:
+        """The greatest from where all that stands from `position` on is met."""
+        return min((up for up, down in self.pairs if down >= position),
+                   default=max(up for up, _ in self.pairs) + 1)
+
+
 def without_offsets(log: Log) -> dict[int, list[tuple[object, ...]]]:
     return {p: [r[1:] for r in records] for p, records in log.items()}
 
@@ -241,6 +267,25 @@ def test_new_topics_and_partitions_are_found(bench: Bench) -> None:
         bench.wait_last(topic)
         here, there = all_arrived(bench, topic)
         expect(len(there) == partitions and doubled(here, there) == 0, f"{topic}: {there.keys()}")
+
+
+def test_replication_factor_is_asked_for(bench: Bench) -> None:
+    bench.create("secret", 2)
+    bench.write("secret", numbered("secret", 2, 0, 100))
+    for factor in (2, 1):
+        other = bench.make(f"factor-{factor}", {
+            "b->a.enabled": "false", "topics": "secret", "topics.exclude": "",
+            "replication.factor": str(factor)})
+        other.start()
+        other.wait_for("ready: a->b")
+        if factor == 2:  # of one broker
+            other.wait_for(r"topic secret: .*\(INVALID_REPLICATION_FACTOR\)")
+            expect("a.secret" not in bench.topics("b"), "a.secret is there")
+        else:
+            bench.wait_last("secret")
+            bench.wait_saved("secret")
+        expect(other.terminate() == 0, "SIGTERM is a good end")
+    all_arrived(bench, "secret")
 
 
 # ---- 2. records, groups, heartbeats ----------------------------------------------
@@ -382,6 +427,23 @@ def test_killed_under_load(bench: Bench) -> None:
     print(f"        {load.sent} records, killed 3 times: {doubled(here, there)} stand twice")
 
 
+def test_checkpoints_after_a_crash(bench: Bench) -> None:
+    chance = random.Random(SEED)
+    here, there = bench.dump("a", "load"), bench.dump("b", "a.load")
+    asked = {(f"g{i}", p): chance.randint(0, records[-1].offset + 1)
+             for i in range(8) for p, records in here.items()}
+    for (group, p), position in asked.items():
+        commit(bench, group, "load", p, position)
+    wait_until(lambda: {k: checkpoints(bench).get((k[0], "a.load", k[1]), (None,))[0]
+                        for k in asked} == asked, WAIT_S, f"checkpoints {asked}")
+    found = checkpoints(bench)
+    right = {k: Truth(here[k[1]], there[k[1]]).forward(at) for k, at in asked.items()}
+    down = {k: found[k[0], "a.load", k[1]][1] for k in asked}
+    past = {k: (asked[k], down[k], right[k]) for k in asked if down[k] > right[k]}
+    expect(not past, f"past the right position: {past}")
+    print(f"        {sum(down[k] == right[k] for k in asked)} of {len(asked)} are exact, none past")
+
+
 def test_clusters_die_under_load(bench: Bench) -> None:
     bench.create("storm", 3)
     load = Load(bench, "storm", 3)
@@ -452,25 +514,6 @@ def mm2_copies(bench: Bench, load: Load) -> None:
 
 
 # ---- 5. the mapper ---------------------------------------------------------------------
-
-
-class Truth:
-    """Where records stand, by their content."""
-
-    def __init__(self, here: list[Record], there: list[Record]) -> None:
-        up = {r.value: r.offset for r in here}
-        self.pairs = [(up[r.value], r.offset) for r in there]
-        self.end = there[-1].offset + 1
-
-    def forward(self, position: int) -> int:
-        """The greatest from where all records from `position` on are met."""
-        last = dict(self.pairs)  # of each record its last copy
-        return min((down for up, down in last.items() if up >= position), default=self.end)
-
-    def back(self, position: int) -> int:
-        """The greatest from where all that stands from `position` on is met."""
-        return min((up for up, down in self.pairs if down >= position),
-                   default=max(up for up, _ in self.pairs) + 1)
 
 
 def judge(answers: list[dict[str, object]], truth: list[int], clean: bool, what: str) -> int:
