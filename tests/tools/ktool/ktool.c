@@ -3,12 +3,13 @@
  * second that a JVM takes to start.  One command, one thread, exit code 0 or
  * 1 with a sentence on stderr.
  */
+#include "tests/tools/ktool/ktool.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/strs.h"
-#include "tests/tools/ktool/ktool.h"
 
 #define TRY_MS   2000
 #define RETRY_MS 20
