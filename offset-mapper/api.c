@@ -106,7 +106,8 @@ flow_object(struct follower *f, int *rc)
            js_put_int(v, "syncs", st.progress.syncs) |
            js_put_int(v, "runs", st.progress.runs) |
            js_put_int(v, "undecodable", st.progress.undecodable) |
-           js_put_str(v, "error", *st.error ? st.error : NULL);
+           (*st.error ? js_put_words(v, "error", st.error)
+                      : js_put_null(v, "error"));
     return v;
 }
 

@@ -198,9 +198,9 @@ refuse_change(struct service *s, struct http_req *req, const struct outcome *o)
     struct json_t *e = js_object();
     struct json_t *j = js_object();
     must(js_put_str(e, "code", err_name(o->rc)));
-    must(js_put_str(e, "field", o->err->field));
-    must(js_put_str(e, "value", o->err->value));
-    must(js_put_str(e, "message", o->err->text));
+    must(js_put_words(e, "field", o->err->field));
+    must(js_put_words(e, "value", o->err->value));
+    must(js_put_words(e, "message", o->err->text));
     must(js_put_int(e, "revision", o->head));
     must(js_put_take(j, "error", e));
     metrics_request(&s->metrics, "/v1/changes", 409);
@@ -342,7 +342,7 @@ candidate_json(const struct candidate *c)
     must(js_put_int(j, "priority", c->rule->rank.priority));
     must(js_put_str(j, "cluster", c->rule->u.rule.cluster));
     must(js_put_bool(j, "won", c->won));
-    must(js_put_str(j, "reason", c->reason));
+    must(js_put_words(j, "reason", c->reason));
     return j;
 }
 

@@ -225,5 +225,10 @@ match_explain(const struct table *t, const struct pt_identity *id,
         out[n] = (struct candidate){.rule = rule};
         explain_one(&out[n++], id, topic, &winner);
     }
+    const struct item *late = winner ? NULL : match_winner(t, id, topic);
+    if (late) {
+        out[n - 1] = (struct candidate){.rule = late};
+        explain_one(&out[n - 1], id, topic, &winner);
+    }
     return n;
 }

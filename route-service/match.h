@@ -40,8 +40,9 @@ struct candidate {
     char reason[200];
 };
 
-/* Up to `max` rules that are for the identity's cluster code, in the order in
- * which they are tried.  Returns how many there are in `out`. */
+/* Up to `max` (one at least) rules that are for the identity's cluster code, in
+ * the order in which they are tried; the last of them is the winner when it
+ * comes later.  Returns how many there are in `out`. */
 size_t match_explain(const struct table *t, const struct pt_identity *id,
                      const char *topic, struct candidate *out, size_t max);
 

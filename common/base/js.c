@@ -78,6 +78,20 @@ js_put_str(struct json_t *obj, const char *key, const char *value)
 }
 
 int
+js_put_words(struct json_t *obj, const char *key, const char *words)
+{
+    if (js_put_str(obj, key, words) == 0)
+        return 0;
+    char *ascii = strdup(words);
+    for (char *c = ascii; c && *c; c++)
+        if (*c & 0x80)
+            *c = '?';
+    const int rc = ascii ? js_put_str(obj, key, ascii) : ERR_NOMEM;
+    free(ascii);
+    return rc;
+}
+
+int
 js_put_int(struct json_t *obj, const char *key, int64_t value)
 {
     return js_put_take(obj, key, json_integer(value));

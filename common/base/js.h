@@ -31,6 +31,9 @@ struct json_t *js_object(void);
 struct json_t *js_array(void);
 struct json_t *js_string(const char *value);
 int js_put_str(struct json_t *obj, const char *key, const char *value);
+/* Words for people, which may quote foreign text cut at a byte: where they are
+ * not UTF-8, what is not ASCII becomes '?'. */
+int js_put_words(struct json_t *obj, const char *key, const char *words);
 int js_put_int(struct json_t *obj, const char *key, int64_t value);
 int js_put_bool(struct json_t *obj, const char *key, bool value);
 int js_put_null(struct json_t *obj, const char *key);

@@ -43,30 +43,16 @@ http_status_of(int err_code)
     }
 }
 
-/* Errors quote what a peer sent, cut at a byte: not always UTF-8. */
-static int
-put_words(struct json_t *obj, const char *key, const char *words)
-{
-    char ascii[sizeof(((struct err *)0)->text)];
-    if (js_put_str(obj, key, words) == 0)
-        return 0;
-    (void)snprintf(ascii, sizeof(ascii), "%s", words);
-    for (char *c = ascii; *c; c++)
-        if (*c & 0x80)
-            *c = '?';
-    return js_put_str(obj, key, ascii);
-}
-
 static struct json_t *
 error_json(const char *code, const struct err *err)
 {
     struct json_t *detail = js_object(), *v = js_object();
     int rc = js_put_str(detail, "code", code);
     if (*err->field) {
-        rc |= put_words(detail, "field", err->field);
-        rc |= put_words(detail, "value", err->value);
+        rc |= js_put_words(detail, "field", err->field);
+        rc |= js_put_words(detail, "value", err->value);
     }
-    rc |= put_words(detail, "message", err->text);
+    rc |= js_put_words(detail, "message", err->text);
     rc |= js_put_take(v, "error", detail);
     if (rc) {
         js_free(v);

@@ -201,6 +201,18 @@ START_TEST(reads_and_writes_the_same)
 }
 END_TEST
 
+START_TEST(words_need_not_be_utf8)
+{
+    struct json_t *v = js_object();
+    ck_assert_int_eq(js_put_words(v, "whole", "caf\xc3\xa9"), 0);
+    ck_assert_int_eq(js_put_words(v, "cut", "caf\xc3"), 0);
+    char *text = js_dump(v);
+    ck_assert_str_eq(text, "{\"whole\":\"caf\xc3\xa9\",\"cut\":\"caf?\"}");
+    free(text);
+    js_free(v);
+}
+END_TEST
+
 START_TEST(takes_numbers_as_properties)
 {
     struct props p = {0};
@@ -238,6 +250,7 @@ main(void)
     tcase_add_test(tc, refuses_unknown_keys);
     tcase_add_test(tc, cuts_huge_values);
     tcase_add_test(tc, reads_and_writes_the_same);
+    tcase_add_test(tc, words_need_not_be_utf8);
     tcase_add_test(tc, takes_numbers_as_properties);
     tcase_add_test(tc, reports_what_cannot_be_built);
     suite_add_tcase(suite, tc);

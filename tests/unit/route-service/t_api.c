@@ -229,6 +229,23 @@ START_TEST(request)
 }
 END_TEST
 
+/* A reason quotes what the client says, cut inside of a character here. */
+START_TEST(explain_quotes_any_text)
+{
+    static const char a59[] =
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    char body[256];
+    expect("/v1/changes",
+           CHANGE(SETTLE "," MADE_RULE("g", "1", "'group':'x'", "a")), 200, "");
+    (void)snprintf(body, sizeof(body),
+                   "{'identity':{'cluster.code':'c','role':'consumer',"
+                   "'group':'%s\xc3\xa9'}}",
+                   a59);
+    expect("/v1/explain", body, 200, "group does not match");
+    expect("/healthz", NULL, 200, "'revision':1");
+}
+END_TEST
+
 START_TEST(too_large)
 {
     char *body = malloc(BODY_MAX + 2);
@@ -615,6 +632,7 @@ suite(void)
     tcase_set_timeout(t, 30);
     tcase_add_loop_test(t, request, 0,
                         (int)(sizeof(requests) / sizeof(requests[0])));
+    tcase_add_test(t, explain_quotes_any_text);
     tcase_add_test(t, too_large);
     tcase_add_test(t, metrics);
     tcase_add_test(t, restarted);

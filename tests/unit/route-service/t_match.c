@@ -291,6 +291,24 @@ START_TEST(explained)
 }
 END_TEST
 
+/* However few are listed, the one that decides is among them. */
+START_TEST(explained_with_the_winner)
+{
+    made_push(&history,
+              MADE_RULE("r1", "9", "'group':'audit'", "b") "," MADE_RULE(
+                  "r2", "8", "'group':'audit'",
+                  "b") "," MADE_RULE("r3", "7", "'group':'audit'",
+                                     "b") "," MADE_RULE("r4", "1", "", "a"));
+    struct pt_identity id = made_identity(ID);
+    struct candidate v[2];
+    ck_assert_uint_eq(
+        match_explain(history_head(&history), &id, "orders", v, 2), 2);
+    ck_assert(!candidate(v, 2, "r1")->won);
+    ck_assert(candidate(v, 2, "r4")->won);
+    pt_identity_fini(&id);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -305,6 +323,7 @@ suite(void)
     tcase_add_test(t, disabled_never_wins);
     tcase_add_loop_test(t, deterministic, 0, 3);
     tcase_add_test(t, explained);
+    tcase_add_test(t, explained_with_the_winner);
     tcase_add_loop_test(t, same_as_looking_at_all, 0, 8);
     suite_add_tcase(s, t);
     return s;
