@@ -340,7 +340,8 @@ reader_open(struct ktool *k, const char *group)
     rd_kafka_conf_t *conf = conf_new(k);
     if (set(conf, "enable.partition.eof", "true") ||
         set(conf, "enable.auto.commit", "false") ||
-        set(conf, "fetch.wait.max.ms", "20"))
+        set(conf, "fetch.wait.max.ms", "20") ||
+        set(conf, "fetch.error.backoff.ms", "10"))
         abort();
     if (set(conf, "group.id", group)) {
         rd_kafka_conf_destroy(conf);
