@@ -298,6 +298,10 @@ js_get_props(const struct json_t *obj, const char *path, const char *key,
     if (rc || !v)
         return rc;
     const struct place at = place_of(path, key);
+    if (json_object_size(v) > JS_PROPS_MAX)
+        return err_field(err, ERR_LIMIT, at.path, NULL,
+                         "%s has %zu entries; %d are allowed", at.path,
+                         json_object_size(v), JS_PROPS_MAX);
     const char *name;
     json_t *value;
     json_object_foreach(v, name, value)

@@ -67,7 +67,9 @@ MUST_CHECK int js_get_bool(const struct json_t *obj, const char *path,
 MUST_CHECK int js_get_strs(const struct json_t *obj, const char *path,
                            const char *key, enum js_need need,
                            struct strlist *out, struct err *err);
-/* An object of strings (numbers and booleans are taken as their text). */
+/* An object of strings (numbers and booleans are taken as their text).
+ * ERR_LIMIT: more than JS_PROPS_MAX, because they are looked up one by one. */
+#define JS_PROPS_MAX 1000
 MUST_CHECK int js_get_props(const struct json_t *obj, const char *path,
                             const char *key, enum js_need need,
                             struct props *out, struct err *err);

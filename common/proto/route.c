@@ -439,10 +439,15 @@ read_attrs(const struct json_t *j, const char *path, struct pt_match *m,
         return rc;
     size_t n = 0;
     (void)js_each(attrs, count_one, &n); /* never stops early */
+    const struct part_path at = part_path_of(path, "attributes");
+    if (n > JS_PROPS_MAX)
+        return err_field(err, ERR_LIMIT, at.s, NULL,
+                         "%s has %zu entries; %d are allowed", at.s, n,
+                         JS_PROPS_MAX);
     m->attrs = part_alloc(n, sizeof(*m->attrs));
     if (!m->attrs)
         return err_nomem(err);
-    struct attr_reading r = {attrs, part_path_of(path, "attributes"), m, err};
+    struct attr_reading r = {attrs, at, m, err};
     return js_each(attrs, read_attr, &r);
 }
 

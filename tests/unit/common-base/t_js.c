@@ -1,6 +1,7 @@
 /* JSON: what is refused, and that the error names the field and the value. */
 #include <check.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,24 @@ START_TEST(reads_and_writes_the_same)
 }
 END_TEST
 
+START_TEST(refuses_too_many_properties)
+{
+    struct json_t *v = js_object(), *many = js_object();
+    struct props p = {0};
+    for (int i = 0; i <= JS_PROPS_MAX; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "k%d", i);
+        ck_assert_int_eq(js_put_str(many, key, ""), 0);
+    }
+    ck_assert_int_eq(js_put_take(v, "m", many), 0);
+    ck_assert_int_eq(js_get_props(v, "x", "m", JS_REQUIRED, &p, &err),
+                     ERR_LIMIT);
+    ck_assert_str_eq(err.field, "x.m");
+    ck_assert_uint_eq(p.n, 0);
+    js_free(v);
+}
+END_TEST
+
 START_TEST(words_need_not_be_utf8)
 {
     struct json_t *v = js_object();
@@ -250,6 +269,7 @@ main(void)
     tcase_add_test(tc, refuses_unknown_keys);
     tcase_add_test(tc, cuts_huge_values);
     tcase_add_test(tc, reads_and_writes_the_same);
+    tcase_add_test(tc, refuses_too_many_properties);
     tcase_add_test(tc, words_need_not_be_utf8);
     tcase_add_test(tc, takes_numbers_as_properties);
     tcase_add_test(tc, reports_what_cannot_be_built);
