@@ -43,6 +43,21 @@ body_of(struct service *s, struct http_req *req, const char *path)
     return NULL;
 }
 
+/* The same of a client's words about itself, which are kept. */
+static struct json_t *
+client_body_of(struct service *s, struct http_req *req, const char *path)
+{
+    size_t len;
+    struct err err;
+    (void)http_req_body(req, &len); /* only its length */
+    if (len <= LIMIT_CLIENT_BYTES)
+        return body_of(s, req, path);
+    (void)err_set(&err, ERR_LIMIT, "%s takes at most %zu bytes, not %zu", path,
+                  LIMIT_CLIENT_BYTES, len);
+    refuse(s, req, path, &err);
+    return NULL;
+}
+
 static int
 stopping(struct err *err)
 {
@@ -406,7 +421,7 @@ post_watch(struct http_req *req, void *ctx)
     struct pt_client client;
     struct pt_identity id;
     struct err err;
-    struct json_t *j = body_of(s, req, "/v1/watch");
+    struct json_t *j = client_body_of(s, req, "/v1/watch");
     if (!j)
         return;
     int rc = decode_watch(j, &client, &id, &err);
@@ -430,7 +445,7 @@ post_reports(struct http_req *req, void *ctx)
     struct service *s = ctx;
     struct pt_report r;
     struct err err;
-    struct json_t *j = body_of(s, req, "/v1/reports");
+    struct json_t *j = client_body_of(s, req, "/v1/reports");
     if (!j)
         return;
     int rc = pt_report_decode(j, &r, &err);

@@ -15,7 +15,8 @@
 #define LIMIT_CANDIDATES   200     /* rules that explain lists, per topic */
 #define LIMIT_WARNINGS     100     /* in one answer */
 #define LIMIT_COMPARISONS  5000000 /* pairs of rules looked at for warnings */
-#define LIMIT_CHANGE_BYTES ((size_t)64 << 20) /* one change set, stored */
-#define LIMIT_MAP_BYTES    ((size_t)16 << 30) /* of the store's file */
+#define LIMIT_CLIENT_BYTES ((size_t)512 << 10) /* a watch or a report */
+#define LIMIT_CHANGE_BYTES ((size_t)64 << 20)  /* one change set, stored */
+#define LIMIT_MAP_BYTES    ((size_t)16 << 30)  /* of the store's file */
 
 #endif

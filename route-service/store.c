@@ -88,8 +88,8 @@ fail(const struct store *s, int rc, const char *what, struct err *err)
                        mdb_strerror(rc));
     case MDB_MAP_FULL:
     case ENOSPC:
-        return err_set(err, ERR_LIMIT, "%s: no room to %s: free some space",
-                       s->path, what);
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%s: no room to %s: free some space", s->path, what);
     default:
         return err_set(err, ERR_IO, "%s: cannot %s: %s", s->path, what,
                        mdb_strerror(rc));

@@ -22,7 +22,8 @@ MUST_CHECK int store_open(const char *dir, struct store **out, struct err *err);
 void store_close(struct store *store); /* NULL allowed */
 
 /* One thread only.  Durable when it returns 0; otherwise nothing is stored.
- * `revision` must be the last one + 1 (ERR_CONFLICT). */
+ * `revision` must be the last one + 1 (ERR_CONFLICT). ERR_LIMIT: the text is
+ * too long; ERR_UNAVAILABLE: no room. */
 MUST_CHECK int store_append(struct store *store, int64_t revision,
                             const char *text, size_t len, struct err *err);
 

@@ -10,12 +10,13 @@
 
 #include "common/base/log.h"
 #include "common/net/http_client.h"
+#include "route-service/limits.h"
 #include "route-service/service.h"
 #include "tests/support/support.h"
 #include "tests/unit/route-service/made.h"
 
 #define DEADLINE_MS 10000
-#define BODY_MAX    65536
+#define BODY_MAX    (1 << 20)
 #define SETTLE                                                                 \
     MADE_CLUSTER("a")                                                          \
     "," MADE_CLUSTER("b") "," MADE_FLOW("a", "b") "," MADE_FLOW(               \
@@ -253,6 +254,28 @@ START_TEST(too_large)
     body[BODY_MAX + 1] = '\0';
     expect("/v1/changes", body, 413, "'code':'LIMIT'");
     expect("/healthz", NULL, 200, "'revision':0");
+    free(body);
+}
+END_TEST
+
+/* What a client says of itself is kept while its stream is open. */
+START_TEST(client_too_large)
+{
+    static const struct {
+        const char *path, *before, *after;
+    } cases[] = {{"/v1/watch", "{'client':{'instance':'i','name':'",
+                  "'},'identity':" ID "}"},
+                 {"/v1/reports",
+                  "{'instance':'i','revision':1,'state':'running','detail':'",
+                  "'}"}};
+    char *words = calloc(1, LIMIT_CLIENT_BYTES + 1);
+    char *body = calloc(1, BODY_MAX);
+    memset(words, 'x', LIMIT_CLIENT_BYTES);
+    (void)snprintf(body, BODY_MAX, "%s%s%s", cases[_i].before, words,
+                   cases[_i].after);
+    expect(cases[_i].path, body, 413, "'code':'LIMIT'");
+    expect("/healthz", NULL, 200, "'revision':0");
+    free(words);
     free(body);
 }
 END_TEST
@@ -634,6 +657,7 @@ suite(void)
                         (int)(sizeof(requests) / sizeof(requests[0])));
     tcase_add_test(t, explain_quotes_any_text);
     tcase_add_test(t, too_large);
+    tcase_add_loop_test(t, client_too_large, 0, 2);
     tcase_add_test(t, metrics);
     tcase_add_test(t, restarted);
     tcase_add_test(t, not_started);
