@@ -41,10 +41,9 @@ struct engine {
     struct worker *worker;   /* borrowed */
     char *group;             /* consumer: group.id */
     struct pt_client client; /* for reports: instance, ... */
-    bool auto_commit;        /* enable.auto.commit as the application set it */
-    bool auto_store;         /* enable.auto.offset.store */
-    int64_t auto_commit_interval_ms;
-    bool reset_latest; /* auto.offset.reset=latest|end|largest */
+    bool auto_commit;        /* what is finished is committed by itself */
+    int64_t auto_commit_interval_ms; /* 0: only when partitions are given up */
+    bool reset_latest;               /* auto.offset.reset=latest|end|largest */
     enum switch_position position;
     int64_t settle_ms;  /* switch.group.settle.ms */
     int64_t mapping_ms; /* switch.mapping.timeout.ms */

@@ -174,8 +174,9 @@ fill_engine(shunt_t *rk, struct err *err)
     rk->engine = (struct engine){
         .template = rd_kafka_conf_dup(conf->rk),
         .group = conf_kafka_text(conf, "group.id"),
-        .auto_commit = is_true(conf, "enable.auto.commit"),
-        .auto_store = is_true(conf, "enable.auto.offset.store"),
+        /* What nobody stores is not committed by itself. */
+        .auto_commit = is_true(conf, "enable.auto.commit") &&
+                       is_true(conf, "enable.auto.offset.store"),
         .auto_commit_interval_ms = interval ? atoll(interval) : 5000,
         .reset_latest = resets_to_latest(conf),
         .position = conf_position(conf),

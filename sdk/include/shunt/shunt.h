@@ -12,8 +12,9 @@
  * lists (assignment, commit, position) name places on the cluster in use and
  * carry physical names.  shunt_topic_name() gives a message's logical name.
  *
- * Threads: a handle may be used by any thread, with the same limits as a
- * rd_kafka_t: one thread polls.  Callbacks are called from shunt_poll(),
+ * Threads: a producer may be used by any thread.  A consumer is used by one
+ * thread at a time, commits included; where it says "any thread" it means
+ * that.  Callbacks are called from shunt_poll(),
  * shunt_flush(), shunt_consumer_poll(), shunt_consumer_close() and
  * shunt_destroy(), on their thread; only log_cb may be called from any thread.
  * Every function of this version: since 0.1.0.
@@ -203,8 +204,9 @@ shunt_position(shunt_t *rk, rd_kafka_topic_partition_list_t *partitions);
 
 /*
  * Commits `offsets`, or with NULL the current (stored) ones.  async 0 waits
- * for the answer.  Physical names of the cluster in use; a partition of
- * another cluster fails with __UNKNOWN_PARTITION in its element.
+ * for the answer.  Physical names of the cluster in use.  After a move, an
+ * offset past what was delivered on this cluster is one of the old cluster's:
+ * __UNKNOWN_PARTITION, and nothing is committed.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t shunt_commit(
     shunt_t *rk, const rd_kafka_topic_partition_list_t *offsets, int async);

@@ -147,7 +147,7 @@ static int
 turn_ms(const struct consumer *c, int64_t left_ms)
 {
     int64_t ms = busy(c) ? BUSY_MS : TURN_MS;
-    if (c->e.auto_commit && c->e.auto_commit_interval_ms < ms)
+    if (consumer_commits_by_time(c) && c->e.auto_commit_interval_ms < ms)
         ms = c->e.auto_commit_interval_ms;
     return (int)(left_ms < ms ? left_ms : ms);
 }

@@ -54,7 +54,8 @@ rd_kafka_message_t *consumer_poll(struct consumer *c, int timeout_ms);
 /* NULL: everything that is finished, the record returned last included (as in
  * librdkafka, where it counts once it is returned). `async`: returns at once;
  * else waits, at most as long as a request may take.  _NO_OFFSET: nothing to
- * commit; _STATE: not connected or closed. */
+ * commit; _STATE: not connected or closed; _UNKNOWN_PARTITION, and nothing is
+ * committed: after a move, an offset past what was delivered on this cluster. */
 rd_kafka_resp_err_t
 consumer_commit(struct consumer *c,
                 const rd_kafka_topic_partition_list_t *offsets, bool async);

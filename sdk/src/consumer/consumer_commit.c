@@ -31,6 +31,8 @@ consumer_carry(const struct consumer *c, const struct part *p)
         return p->finished;
     if (p->committed >= 0)
         return p->committed;
+    if (p->acked >= 0)
+        return p->acked;
     return p->start >= 0 ? p->start : -1;
 }
 
@@ -58,15 +60,20 @@ finished_list(struct generation *g, const rd_kafka_topic_partition_list_t *only)
     return l;
 }
 
-/* After a failure: what was counted as committed is not. */
+/* The outcome of a commit: what stands, stands; what failed is to be committed
+ * again. */
 static void
-uncommit(struct generation *g, const rd_kafka_topic_partition_list_t *l,
-         bool all)
+settle_commit(struct generation *g, const rd_kafka_topic_partition_list_t *l,
+              bool failed)
 {
     for (int i = 0; i < l->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &l->elems[i];
         struct part *p = generation_find(g, t->topic, t->partition);
-        if (p && (all || t->err) && p->committed == t->offset)
+        if (!p)
+            continue;
+        if (!failed && !t->err)
+            p->acked = t->offset;
+        else if (p->committed == t->offset)
             p->committed = -1;
     }
 }
@@ -80,7 +87,7 @@ consumer_commit_finished(struct consumer *c)
     if (l->cnt > 0) {
         const rd_kafka_resp_err_t code = generation_commit(c->cur, l);
         if (code)
-            uncommit(c->cur, l, true);
+            settle_commit(c->cur, l, true);
     }
     rd_kafka_topic_partition_list_destroy(l);
 }
@@ -95,11 +102,10 @@ consumer_commit_wait(struct consumer *c, struct generation *g,
     const rd_kafka_resp_err_t code =
         l->cnt > 0 ? generation_commit_wait(g, l, COMMIT_WAIT_MS)
                    : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code) {
-        uncommit(g, l, true);
+    settle_commit(g, l, code != 0);
+    if (code)
         consumer_log(c, LOG_WARNING, "cannot commit on cluster %s: %s",
                      g->cluster, rd_kafka_err2str(code));
-    }
     if (l->cnt > 0 && c->e.on_commit)
         c->e.on_commit(code, l, c->e.arg);
     rd_kafka_topic_partition_list_destroy(l);
@@ -223,6 +229,12 @@ landing_step(struct consumer *c)
 
 /* ---- steps and outcomes -------------------------------------------------- */
 
+bool
+consumer_commits_by_time(const struct consumer *c)
+{
+    return c->e.auto_commit && c->e.auto_commit_interval_ms > 0;
+}
+
 void
 consumer_commit_step(struct consumer *c)
 {
@@ -230,7 +242,7 @@ consumer_commit_step(struct consumer *c)
     if (!c->cur || c->cur->stopped)
         return;
     landing_step(c);
-    if (now < c->commit_at_ms)
+    if (!consumer_commits_by_time(c) || now < c->commit_at_ms)
         return;
     c->commit_at_ms = now + c->e.auto_commit_interval_ms;
     consumer_commit_finished(c);
@@ -242,7 +254,7 @@ consumer_on_commit(struct consumer *c, struct generation *g,
 {
     if (!l)
         return;
-    uncommit(g, l, code != 0);
+    settle_commit(g, l, code != 0);
     if (code && code != RD_KAFKA_RESP_ERR__NO_OFFSET)
         consumer_log(c, LOG_WARNING, "commit on cluster %s failed: %s",
                      g->cluster, rd_kafka_err2str(code));
@@ -268,6 +280,20 @@ count_commit(struct consumer *c, const rd_kafka_topic_partition_list_t *l)
     }
 }
 
+/* After a move a topic of the same name may be another one: an offset that was
+ * never delivered here is the old cluster's, and would skip records. */
+static bool
+ahead(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets)
+{
+    for (int i = 0; c->cur->previous && i < offsets->cnt; i++) {
+        const rd_kafka_topic_partition_t *t = &offsets->elems[i];
+        const struct part *p = generation_find(c->cur, t->topic, t->partition);
+        if (p && p->state != PART_NONE && t->offset > p->next)
+            return true;
+    }
+    return false;
+}
+
 static rd_kafka_topic_partition_list_t *
 given_list(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets)
 {
@@ -291,14 +317,16 @@ consumer_commit(struct consumer *c,
         return RD_KAFKA_RESP_ERR__STATE;
     if (!offsets)
         consumer_finish_last(c);
+    else if (ahead(c, offsets))
+        return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     rd_kafka_topic_partition_list_t *l =
         offsets ? given_list(c, offsets) : finished_list(c->cur, NULL);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__NO_OFFSET;
     if (l->cnt > 0)
         code = async ? generation_commit(c->cur, l)
                      : generation_commit_wait(c->cur, l, COMMIT_WAIT_MS);
-    if (l->cnt > 0 && code)
-        uncommit(c->cur, l, true);
+    if (code || !async)
+        settle_commit(c->cur, l, code != 0);
     rd_kafka_topic_partition_list_destroy(l);
     return code;
 }

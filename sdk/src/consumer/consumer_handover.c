@@ -166,6 +166,8 @@ consumer_handover_begin(struct consumer *c)
     c->from = strdup(c->cur->cluster);
     c->stop_ms = now;
     c->bound = 0;
+    /* First: what the application commits now is carried over as well. */
+    consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
     if (collect(c) != 0)
         consumer_warn(c, "out of memory: some positions are not carried over");
     c->hand.deadline_ms = now + c->e.mapping_ms;
@@ -177,7 +179,6 @@ consumer_handover_begin(struct consumer *c)
         consumer_commit_finished(c);
     generation_stop(c->cur);
     c->cur->close_at_ms = now + c->e.settle_ms;
-    consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
 }
 
 /* ---- translating --------------------------------------------------------- */
@@ -282,6 +283,8 @@ apply(struct consumer *c, const struct carry *v)
     if (s.kind != START_AT)
         c->starter.unmapped++;
     p->start = p->finished = s.offset;
+    if (v->commit_since == c->cur->since && v->commit == s.offset)
+        return; /* who has it may be further by now */
     consumer_land(c, v->to_topic, v->from->key.partition, s.offset);
 }
 

@@ -131,6 +131,8 @@ void consumer_finish_last(struct consumer *c);
 /* What a switch carries over of this partition; -1: nothing known. */
 int64_t consumer_carry(const struct consumer *c, const struct part *p);
 void consumer_commit_step(struct consumer *c);
+/* False also with an interval of 0: then only what is given up is committed. */
+bool consumer_commits_by_time(const struct consumer *c);
 /* What is finished and not committed, if the engine commits by itself; the
  * outcome comes later. */
 void consumer_commit_finished(struct consumer *c);

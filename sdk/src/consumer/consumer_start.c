@@ -126,8 +126,8 @@ consumer_start_part(struct consumer *c, struct generation *g, struct part *p,
 {
     const bool found = p->commit_since == g->since && p->commit == s->offset;
     generation_set_state(g, p, PART_RUNNING);
-    p->map_wanted = p->end_wanted = false;
-    p->committed = found ? p->commit : -1;
+    p->map_wanted = p->map_asked = p->end_wanted = false;
+    p->committed = p->acked = found ? p->commit : -1;
     if (s->kind == START_RESET) {
         p->start = RD_KAFKA_OFFSET_INVALID;
         p->next = p->finished = -1;
@@ -294,14 +294,15 @@ take_ends(struct consumer *c)
 
 /* ---- commits on the previous cluster, and their translation -------------- */
 
-/* No translation can be had for those that want one. */
+/* Those that were asked for have what they can get. */
 static void
 give_up(struct consumer *c)
 {
     size_t started = 0;
     for (struct part *p = c->cur->parts; p; p = p->hh.next) {
-        if (!waiting(p) || !p->map_wanted)
+        if (!waiting(p) || !p->map_asked)
             continue;
+        p->map_asked = false;
         p->map_done = true;
         started += try_start(c, p);
     }
@@ -309,11 +310,14 @@ give_up(struct consumer *c)
 }
 
 static void
-add_before(const struct consumer *c, const struct part *p,
+add_before(const struct consumer *c, struct part *p,
            rd_kafka_topic_partition_list_t *l)
 {
+    if (l->cnt == POSITIONS_MAX)
+        return; /* the next round's */
+    p->map_asked = true;
     char *name = name_before(c, p);
-    if (name && l->cnt < POSITIONS_MAX)
+    if (name)
         rd_kafka_topic_partition_list_add(l, name, p->key.partition);
     free(name);
 }
@@ -328,7 +332,7 @@ ask_source(struct consumer *c)
                  : NULL;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
     for (struct part *p = c->cur->parts; p; p = p->hh.next)
-        if (waiting(p) && p->map_wanted)
+        if (waiting(p) && p->map_wanted && !p->map_done)
             add_before(c, p, l);
     if (l->cnt > 0 && q && generation_conf(&c->e, q, false, &conf, NULL) == 0) {
         s->source = query_elsewhere(c->e.worker, c->wake, conf, l);
@@ -425,7 +429,7 @@ take_translation(struct consumer *c)
                       c->cur->previous, c->cur->cluster, err.text);
     po_translation_fini(&answer);
     drop_question(s);
-    give_up(c); /* every one has what it can get */
+    give_up(c);
 }
 
 void

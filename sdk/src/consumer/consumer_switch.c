@@ -207,7 +207,10 @@ static void
 refresh(struct consumer *c, struct generation *g, const struct target *t)
 {
     struct err err = {0};
-    g->since = t->since;
+    if (g->since != t->since && generation_enter(g, t) != 0) {
+        complain(c, "out of memory");
+        return;
+    }
     if (generation_subscribe(g, &c->route->answer, &c->topics, &err) != 0)
         complain(c, err.text);
 }

@@ -4,8 +4,10 @@
  * is touched any more (`muted`).
  *
  * EAGER groups know only "assign all": partitions that start later are added
- * by assigning everything once more, each at its exact next offset, and what
- * was prefetched under the assignment before is dropped by its offset.
+ * by assigning everything once more, each at its exact next offset; librdkafka
+ * drops what was prefetched under the assignment before.  An offset below the
+ * expected one is a record that must be delivered: the log was cut or made anew,
+ * and auto.offset.reset went back.
  */
 #include "sdk/src/consumer/generation.h"
 
@@ -93,7 +95,7 @@ generation_part(struct generation *g, const char *topic, int32_t partition)
         return NULL;
     }
     p->start = RD_KAFKA_OFFSET_INVALID;
-    p->next = p->finished = p->committed = p->commit = -1;
+    p->next = p->finished = p->committed = p->acked = p->commit = -1;
     p->commit_since = -1;
     HASH_ADD_KEYPTR(hh, g->parts, &p->key, len, p);
     return p;
@@ -232,7 +234,7 @@ own(struct generation *g, const rd_kafka_topic_partition_list_t *l,
             continue; /* no memory: stays unassigned, found by the next one */
         generation_set_state(g, p, state);
         p->assigned_ms = now;
-        p->map_wanted = p->map_done = p->end_wanted = false;
+        p->map_wanted = p->map_asked = p->map_done = p->end_wanted = false;
         p->mapped.known = false;
         p->commit = p->commit_since = -1;
         if (state == PART_WAITING)
@@ -435,6 +437,22 @@ generation_new(const struct engine *e, const struct target *to,
     return 0;
 }
 
+int
+generation_enter(struct generation *g, const struct target *to)
+{
+    char *previous = to->previous ? strdup(to->previous) : NULL;
+    if (to->previous && !previous)
+        return ERR_NOMEM;
+    free(g->previous);
+    g->previous = previous;
+    g->since = to->since;
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        p->acked = p->committed >= 0 ? p->committed : p->acked;
+        p->committed = -1;
+    }
+    return 0;
+}
+
 /* ---- view ---------------------------------------------------------------- */
 
 static int
@@ -535,9 +553,7 @@ deliverable(struct generation *g, const rd_kafka_message_t *m)
 {
     struct part *p =
         generation_find(g, rd_kafka_topic_name(m->rkt), m->partition);
-    if (!p || p->state != PART_RUNNING || g->stopped)
-        return NULL;
-    return m->offset >= p->next ? p : NULL;
+    return p && p->state == PART_RUNNING && !g->stopped ? p : NULL;
 }
 
 rd_kafka_message_t *

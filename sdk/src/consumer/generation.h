@@ -42,11 +42,13 @@ struct part {
     bool fetching;     /* part of librdkafka's assignment */
     bool end_wanted;   /* starts at the log end, which must be asked for */
     bool map_wanted;   /* a translation must be asked for */
+    bool map_asked;    /* it is among those asked for now */
     bool map_done;     /* it has been answered, or cannot be */
     int64_t start;     /* an offset or one of librdkafka's logical ones */
     int64_t next;      /* to be delivered next; -1: not known yet */
     int64_t finished;  /* next after the last one finished; -1: none */
-    int64_t committed; /* last committed by us here; -1: none */
+    int64_t committed; /* last commit by us that did not fail; -1: none */
+    int64_t acked;     /* last one that is known to stand; -1: none */
     int64_t commit;    /* found on the cluster; -1: none */
     int64_t commit_since;
     int64_t assigned_ms; /* clock_mono_ms of the ASSIGN */
@@ -109,6 +111,9 @@ MUST_CHECK int generation_conf(const struct engine *e,
 MUST_CHECK int generation_new(const struct engine *e, const struct target *to,
                               const struct generation_hooks *hooks,
                               struct generation **out, struct err *err);
+/* Another residency on the same cluster: commits are made anew in it.
+ * ERR_NOMEM, nothing has changed. */
+MUST_CHECK int generation_enter(struct generation *g, const struct target *to);
 /* Subscribes to every physical topic of the view of `topics` in the answer,
  * when that differs from what it is subscribed to. */
 MUST_CHECK int generation_subscribe(struct generation *g,

@@ -96,12 +96,11 @@ start_unmapped(const struct start_facts *f)
 struct start
 handover_start(const struct start_facts *f)
 {
-    const bool ours = f->commit >= 0 && f->commit_since == f->since;
+    const bool ours =
+        f->commit >= 0 && (!f->has_previous || f->commit_since == f->since);
     if (ours || f->own >= 0)
         return (struct start){START_AT, max_of(f->own, ours ? f->commit : -1),
                               0};
-    if (!f->has_previous && f->commit >= 0)
-        return (struct start){START_AT, f->commit, 0};
     if (!f->has_previous)
         return (struct start){START_RESET, -1, 0};
     if (f->map_done)

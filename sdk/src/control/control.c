@@ -153,6 +153,57 @@ too_old(struct control *c, int64_t revision, const char *source)
     return true;
 }
 
+static const struct pt_route *
+route_of(const struct pt_answer *a, const char *topic)
+{
+    for (size_t i = 0; i < a->n_routes; i++)
+        if (strcmp(a->routes[i].topic, topic) == 0)
+            return &a->routes[i];
+    return NULL;
+}
+
+static bool
+same_place(const struct pt_answer *a, const struct pt_answer *b,
+           const char *name)
+{
+    const struct pt_cluster *x = name ? pt_answer_cluster(a, name) : NULL;
+    const struct pt_cluster *y = name ? pt_answer_cluster(b, name) : NULL;
+    return !x || !y ||
+           (strcmp(x->bootstrap_servers, y->bootstrap_servers) == 0 &&
+            props_equal(&x->properties, &y->properties));
+}
+
+/* One revision says one thing of a topic: what says another is not believed. */
+static bool
+contradicts(const struct pt_answer *in_use, const struct pt_answer *fresh)
+{
+    for (size_t i = 0; i < fresh->n_routes; i++) {
+        const struct pt_route *now = &fresh->routes[i];
+        const struct pt_route *was = route_of(in_use, now->topic);
+        if (was && (!str_equal(was->cluster, now->cluster) ||
+                    was->since != now->since ||
+                    !str_equal(was->previous, now->previous) ||
+                    !same_place(in_use, fresh, now->cluster)))
+            return true;
+    }
+    return false;
+}
+
+static bool
+lies(struct control *c, const struct pt_answer *fresh, const char *source)
+{
+    struct route *r = control_route(c);
+    const bool yes = r && r->answer.revision == fresh->revision &&
+                     contradicts(&r->answer, fresh);
+    route_unref(r);
+    if (yes)
+        say(c, LOG_WARNING,
+            "%s says something else of revision %lld than is in use: refused; "
+            "the client stays on its route",
+            source, (long long)fresh->revision);
+    return yes;
+}
+
 static void
 keep_on_disk(struct control *c, const struct pt_answer *answer)
 {
@@ -166,7 +217,8 @@ static void
 on_answer(struct pt_answer *taken, void *arg)
 {
     struct control *c = arg;
-    if (too_old(c, taken->revision, watch_server(c->watch))) {
+    const char *server = watch_server(c->watch);
+    if (too_old(c, taken->revision, server) || lies(c, taken, server)) {
         pt_answer_fini(taken);
         return;
     }
@@ -186,7 +238,8 @@ load_from_disk(struct control *c)
         say(c, LOG_WARNING, "%s", err.text);
     if (rc)
         return;
-    if (too_old(c, answer.revision, "the route on disk"))
+    if (too_old(c, answer.revision, "the route on disk") ||
+        lies(c, &answer, "the route on disk"))
         pt_answer_fini(&answer);
     else
         (void)install(c, &answer, 1);

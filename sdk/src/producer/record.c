@@ -8,6 +8,8 @@
 
 #include "common/base/clock.h"
 
+#define TOPIC_MAX 249 /* Kafka's limit; librdkafka's own is larger */
+
 static rd_kafka_resp_err_t
 wrong(const char **text, rd_kafka_resp_err_t code, const char *words)
 {
@@ -91,6 +93,9 @@ record_args_parse(const rd_kafka_vu_t *vus, size_t n, struct record_args *out,
     if (!rc && (!out->topic || !*out->topic))
         rc = wrong(text, RD_KAFKA_RESP_ERR__INVALID_ARG,
                    "no topic: RD_KAFKA_V_TOPIC is needed");
+    if (!rc && strlen(out->topic) > TOPIC_MAX)
+        rc = wrong(text, RD_KAFKA_RESP_ERR__INVALID_ARG,
+                   "the topic's name is longer than Kafka allows");
     if (rc)
         record_args_fini(out);
     return rc;

@@ -22,7 +22,13 @@
 
 /* ---- fake control -------------------------------------------------------- */
 
-enum mapper { MAPPER_EXACT, MAPPER_DOWN, MAPPER_NEGATIVE, MAPPER_NONE };
+enum mapper {
+    MAPPER_EXACT,
+    MAPPER_DOWN,
+    MAPPER_NEGATIVE,
+    MAPPER_BEYOND, /* past the log end */
+    MAPPER_NONE
+};
 
 struct control {
     struct route *route;
@@ -105,6 +111,8 @@ translate(const struct po_position *p, const char *to, struct po_translated *t)
     int64_t at = p->offset + shift;
     if (mapper == MAPPER_NEGATIVE)
         at = -5;
+    if (mapper == MAPPER_BEYOND)
+        at += 1000;
     t->asked = *p;
     t->asked.topic = strdup(p->topic);
     t->quality = mapper == MAPPER_NONE ? PO_NONE : PO_EXACT;
@@ -336,7 +344,7 @@ member_start(struct member *m, const char *cluster, int64_t since,
             RD_KAFKA_CONF_OK);
     m->e.control = &m->control;
     m->e.worker = worker;
-    m->e.auto_commit = m->e.auto_store = true;
+    m->e.auto_commit = true;
     m->e.auto_commit_interval_ms = 300;
     m->e.settle_ms = 9000;
     m->e.mapping_ms = 700;
@@ -526,6 +534,83 @@ START_TEST(a_lying_mapper_is_not_believed)
 }
 END_TEST
 
+/* As when the log was cut, or the topic made anew: reading starts over, and
+ * what stands there is no repetition to be dropped. */
+START_TEST(a_position_past_the_log_end_skips_nothing)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 60);
+    mapper = MAPPER_BEYOND;
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    read_all(all, 1, 0, 60, 80);
+    member_stop(&m);
+    assert_once(0, 60, 80);
+}
+END_TEST
+
+/* The documented way of who commits by hand and in batches. */
+static void
+commit_on_revoke(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l,
+                 void *arg)
+{
+    struct member *m = arg;
+    (void)l;
+    if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        ck_assert_int_eq(consumer_commit(m->c, NULL, false), 0);
+}
+
+static void
+member_start_by_hand(struct member *m)
+{
+    struct err err;
+    member_start(m, NULL, 0, NULL);
+    consumer_free(m->c);
+    m->e.auto_commit = false;
+    m->e.position = SWITCH_COMMITTED;
+    m->e.on_rebalance = commit_on_revoke;
+    ck_assert_int_eq(consumer_new(&m->e, &m->c, &err), 0);
+    member_subscribe(m);
+    member_route(m, "a", 3, NULL);
+}
+
+static rd_kafka_resp_err_t
+commit_at(struct member *m, const char *topic, int64_t offset)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(l, topic, 0)->offset = offset;
+    const rd_kafka_resp_err_t code = consumer_commit(m->c, l, false);
+    rd_kafka_topic_partition_list_destroy(l);
+    return code;
+}
+
+START_TEST(what_is_committed_when_revoked_is_carried_over)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    produce(&b, "orders", 0, 5);
+    member_start_by_hand(&m);
+    read_all(all, 1, 0, 0, 60);
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    read_all(all, 1, 0, 60, 80);
+    read_all(all, 1, 1, 0, 5);
+    /* An offset of a's topic of the same name would skip b's. */
+    ck_assert_int_eq(commit_at(&m, "orders", 60),
+                     RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION);
+    ck_assert_int_eq(commit_at(&m, "orders", 5), 0);
+    member_stop(&m);
+    assert_once(0, 0, 80);
+    assert_once(1, 0, 5);
+}
+END_TEST
+
 START_TEST(an_unknown_position_starts_at_the_log_start)
 {
     flip_without_translation(MAPPER_NONE, false);
@@ -684,6 +769,8 @@ main(void)
     add(s, "flip", flip_and_flip_back_read_each_record_once);
     add(s, "no mapper", without_a_mapper_nothing_is_skipped);
     add(s, "lying mapper", a_lying_mapper_is_not_believed);
+    add(s, "beyond", a_position_past_the_log_end_skips_nothing);
+    add(s, "by hand", what_is_committed_when_revoked_is_carried_over);
     add(s, "unknown", an_unknown_position_starts_at_the_log_start);
     add(s, "dead", a_dead_cluster_is_left);
     add(s, "called off", a_flip_called_off_changes_nothing);

@@ -342,6 +342,21 @@ START_TEST(an_older_revision_is_refused)
 }
 END_TEST
 
+START_TEST(one_revision_says_one_thing)
+{
+    start_with(url);
+    expect_revision(5);
+    push_route(5, "b");
+    ck_assert(
+        wait_until(has_line, (char[]){"says something else of"}, WAIT_MS));
+    struct route *r = control_route(control);
+    ck_assert_str_eq(r->answer.routes[0].cluster, "a");
+    route_unref(r);
+    push_route(6, "b");
+    expect_revision(6);
+}
+END_TEST
+
 START_TEST(starts_from_disk)
 {
     start_with(url);
@@ -613,6 +628,7 @@ main(void)
     tcase_add_test(t, follows_the_stream);
     tcase_add_test(t, garbage_changes_nothing);
     tcase_add_test(t, an_older_revision_is_refused);
+    tcase_add_test(t, one_revision_says_one_thing);
     tcase_add_test(t, starts_from_disk);
     tcase_add_test(t, a_wiped_service_does_not_beat_the_disk);
     tcase_add_test(t, new_topics_are_watched);

@@ -162,6 +162,8 @@ START_TEST(a_new_group_takes_any_commit_or_none)
     assert_start(f, START_AT, 5, 0);
     f.commit_since = R - 3;
     assert_start(f, START_AT, 5, 0);
+    f.own = 3; /* a member that knows nothing of routes went on from there */
+    assert_start(f, START_AT, 5, 0);
 }
 END_TEST
 

@@ -692,6 +692,13 @@ START_TEST(bad_arguments_are_refused)
     ck_assert_int_eq(producer_produce(producer, both, 3, &text),
                      RD_KAFKA_RESP_ERR__CONFLICT);
     rd_kafka_headers_destroy(h); /* still ours */
+    char name[600];
+    memset(name, 'x', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    const rd_kafka_vu_t too_long[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = name}};
+    ck_assert_int_eq(producer_produce(producer, too_long, 1, &text),
+                     RD_KAFKA_RESP_ERR__INVALID_ARG);
     ck_assert_int_eq(producer_outq_len(producer), 0);
 }
 END_TEST
