@@ -441,11 +441,12 @@ follow_start(const struct flow *flow, struct store *store,
 }
 
 void
-follow_stop(struct follower *f)
+follow_stop(struct follower *const *v, size_t n)
 {
-    if (!f)
-        return;
-    atomic_store(&f->stopping, true);
-    (void)pthread_join(f->thread, NULL); /* own thread, joined once */
-    follower_free(f);
+    for (size_t i = 0; i < n; i++)
+        atomic_store(&v[i]->stopping, true);
+    for (size_t i = 0; i < n; i++) {
+        (void)pthread_join(v[i]->thread, NULL); /* own thread, joined once */
+        follower_free(v[i]);
+    }
 }

@@ -27,8 +27,8 @@ struct follow_status {
 MUST_CHECK int follow_start(const struct flow *flow, struct store *store,
                             int64_t fetch_wait_max_ms, struct follower **out,
                             struct err *err);
-/* Waits for the thread; NULL allowed. */
-void follow_stop(struct follower *f);
+/* Stops them together, because one that asks a dead broker takes seconds. */
+void follow_stop(struct follower *const *v, size_t n);
 const struct flow *follow_flow(const struct follower *f);
 /* Any thread. */
 void follow_status(struct follower *f, struct follow_status *out);

@@ -171,8 +171,7 @@ static void
 stop(struct program *p)
 {
     api_free(p->api);
-    for (size_t i = 0; i < p->n_followers; i++)
-        follow_stop(p->followers[i]);
+    follow_stop(p->followers, p->n_followers);
     free(p->followers);
     if (p->loop)
         loop_free(p->loop);

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/mm2/codec.h"
 #include "offset-mapper/answer.h"
@@ -82,7 +84,7 @@ mapper_up(void)
 static void
 mapper_gone(void)
 {
-    follow_stop(follower);
+    follow_stop(&follower, 1);
     store_close(store);
 }
 
@@ -332,6 +334,28 @@ START_TEST(waits_for_a_missing_topic)
 }
 END_TEST
 
+/* Asking a dead broker takes two seconds; 32 of them must not take 32 times that. */
+START_TEST(stops_all_at_once_without_a_broker)
+{
+    struct follower *all[32];
+    struct err err;
+    struct follow_status st;
+    free(config.clusters[0].bootstrap_servers);
+    config.clusters[0].bootstrap_servers = strdup("127.0.0.1:1");
+    ck_assert_int_eq(store_open(tmpdir_file(&dir, "store"), &store, &err), 0);
+    for (size_t i = 0; i < 32; i++)
+        ck_assert_int_eq(
+            follow_start(&config.flows[0], store, 20, &all[i], &err), 0);
+    do
+        follow_status(all[0], &st);
+    while (!*st.error && !usleep(10000));
+    const int64_t begin_ms = clock_mono_ms();
+    follow_stop(all, 32);
+    ck_assert_int_lt(clock_mono_ms() - begin_ms, 6000);
+    store_close(store);
+}
+END_TEST
+
 START_TEST(bad_property_is_refused)
 {
     struct err err;
@@ -358,6 +382,7 @@ main(void)
     tcase_add_test(t, goes_on_when_the_broker_is_back);
     tcase_add_test(t, topic_made_anew);
     tcase_add_test(t, waits_for_a_missing_topic);
+    tcase_add_test(t, stops_all_at_once_without_a_broker);
     tcase_add_test(t, bad_property_is_refused);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
