@@ -168,10 +168,10 @@ unit: $(UNIT)
 
 deps:
 	@scripts/deps.sh check
-deps-build:
-	@scripts/deps.sh build
+deps-demo:
+	@scripts/deps.sh $(if $(filter real,$(KAFKA)),check,build)
 
-demo: deps-build
+demo: deps-demo
 	@$(MAKE) --no-print-directory run-demo
 run-demo: all
 	@python3 tests/demo/demo.py --clusters $(if $(KAFKA),$(KAFKA),embedded)
@@ -192,7 +192,9 @@ docs: all
 
 BENCHES := $(patsubst tests/bench/%.py,bench-%,$(filter-out %/table.py,$(wildcard tests/bench/*.py)))
 bench: $(BENCHES)
-bench-%: all
+bench-%: deps
+	@$(MAKE) --no-print-directory run-bench-$*
+run-bench-%: all
 	@python3 tests/bench/$*.py --build $(B) --json build/bench/$*.json
 
 install: all
@@ -222,7 +224,7 @@ help:
 	@echo 'make clean      remove build/'
 	@echo 'SAN=address,undefined or SAN=thread build with sanitizers in a folder of their own'
 
-.PHONY: all examples unit deps deps-build demo run-demo check run-check lint \
+.PHONY: all examples unit deps deps-demo demo run-demo check run-check lint \
 	run-lint docs bench install clean help
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -31,7 +31,7 @@ static const struct opt options[] = {
      "flip: how long to watch the clients follow; 0: not at all"},
     {"mapper", OPT_STR, AT(mapper), NULL, 0, 0, "URL",
      "translate: the mapper to ask; default: from the route table"},
-    {"limit", OPT_INT, AT(limit), "20", 1, 10000, "N",
+    {"limit", OPT_INT, AT(limit), "20", 1, 1000, "N",
      "history: at most so many changes"},
     {"help", OPT_BOOL, AT(help), "false", 0, 0, "", "this text, or of COMMAND"},
     {"version", OPT_BOOL, AT(version), "false", 0, 0, "", "print the version"},

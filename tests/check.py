@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SUITES = ("unit", "programs", "sandbox", "real")
 ROOT = Path(__file__).resolve().parent.parent
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
@@ -92,15 +93,23 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", type=Path)
-    parser.add_argument("--suites", default="unit,programs,sandbox,real")
+    parser.add_argument("--suites", default=",".join(SUITES))
     options = parser.parse_args()
     build = (ROOT / options.build).resolve()
     os.environ["SHUNT_BUILD"] = str(build)
     os.environ.setdefault("TSAN_OPTIONS", f"suppressions={ROOT}/tests/support/tsan.supp")
     tally = Tally()
     started = time.monotonic()
-    for suite in options.suites.split(","):
-        for name, command, deadline_s in commands(suite, build):
+    suites = options.suites.split(",")
+    unknown = set(suites) - set(SUITES)
+    if unknown:
+        parser.error(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    for suite in suites:
+        found = commands(suite, build)
+        if not found:
+            print(f"FAIL  {suite}: there are no tests below {build}; was it built?")
+            tally.failed += 1
+        for name, command, deadline_s in found:
             run(name, command, deadline_s, tally)
     for name in tally.failures:
         print(f"failed: {name}")

@@ -5,6 +5,7 @@ Ends with "N passed, N failed, N skipped".
 """
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
@@ -276,6 +277,83 @@ class Routing(Folder):
                               json.dumps({"author": "t", "expect_revision": 1, "operations": [good]}).encode())
         self.assertEqual((status, answer["error"]["code"], answer["error"]["revision"]),
                          (409, "CONFLICT", self.revision()))
+
+    def watch(self) -> subprocess.Popen[str]:
+        """A live client that never reports; the caller has seen its first route."""
+        watcher = subprocess.Popen([program("shuntctl"), "watch", "orders", "topic=orders", "--json"], text=True,
+                                   stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                   env={**os.environ, "SHUNT_ROUTE_SERVICE": self.service.url})
+        self.addCleanup(lambda: (watcher.kill(), watcher.wait(), watcher.stdout.close()))
+        guard = threading.Timer(READY_S, watcher.kill)
+        guard.start()
+        assert watcher.stdout
+        self.assertEqual(self.event(watcher)["routes"][0]["cluster"], "a")
+        guard.cancel()
+        return watcher
+
+    @staticmethod
+    def event(watcher: subprocess.Popen[str]) -> dict:
+        assert watcher.stdout
+        for line in watcher.stdout:
+            said = json.loads(line)
+            if said["event"] == "route":
+                return said["data"]
+        raise AssertionError("the watch ended")
+
+    def test_watch_and_clients_that_do_not_follow(self) -> None:
+        watcher = self.watch()
+        self.assertRegex(self.ok("clients"), r"shuntctl\S*\s+orders\s+consumer")
+        dry = self.ok("flip", "orders", "--to", "b", "--dry-run")
+        self.assertIn("1 live client moves", dry)
+        done = self.ctl("flip", "orders", "--to", "b", "--wait.ms", "300")
+        self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
+        self.assertIn("0 of 1 clients have moved", done.stdout)
+        self.assertEqual(self.event(watcher)["routes"][0]["cluster"], "b")
+
+    def test_translate(self) -> None:
+        mapper = Daemon("shunt-offset", "--listen", "127.0.0.1:0", "--data.dir", str(self.dir / "offset"),
+                        "--flows.file", self.flows_file(FLOWS))
+        self.addCleanup(mapper.stop)
+        self.assertEqual(self.ctl("translate", "orders:0:7", "--from", "a", "--to", "b").returncode, 1)
+        self.ok("flow", "put", "a", "b", f"mappers={mapper.url}")
+        self.assertRegex(self.ok("translate", "orders:0:7", "--from", "a", "--to", "b"), r"orders\s+0\s+7\s+none")
+        self.assertEqual(self.ctl("translate", "orders:0:7", "--from", "a", "--to", "zz").returncode, 1)
+
+    def test_exit_code_of_a_conflict(self) -> None:
+        """A service whose table always changes between the reading and the flip."""
+        table = {"revision": 3, "clusters": [], "flows": [],
+                 "rules": [{"id": "r", "match": {"cluster.code": ["orders"]}, "cluster": "a"}]}
+
+        class Moving(http.server.BaseHTTPRequestHandler):
+            def answer(self, status: int, body: dict) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(body).encode())
+
+            def do_GET(self) -> None:
+                self.answer(200, table)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.answer(409, {"error": {"code": "CONFLICT", "message": "revision 3 is not 4", "revision": 4}})
+
+            def log_message(self, *words: object) -> None:
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Moving)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        self.addCleanup(lambda: (server.shutdown(), thread.join(), server.server_close()))
+        done = run("shuntctl", "flip", "orders", "--to", "b", "--route.service",
+                   f"http://127.0.0.1:{server.server_port}")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("revision 3 is not 4", done.stderr)
+
+    def test_help_of_each_command(self) -> None:
+        for command in ("cluster", "flow", "rule", "flip", "clients", "resolve", "explain", "translate", "watch",
+                        "history"):
+            text = self.ok(command, "--help")
+            self.assertIn(f"example:\n  shuntctl {command}", text)
 
     def test_garbage_requests(self) -> None:
         for path, body, status in (("/v1/changes", b'{"operations":[', 400), ("/v1/changes", b"[]", 400),
