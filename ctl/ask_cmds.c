@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/base/js.h"
 #include "common/base/xmem.h"
@@ -233,16 +234,22 @@ on_watch_done(const struct http_answer *a, void *arg)
         (void)fprintf(stderr, "shuntctl: the server ended the stream\n");
 }
 
-/* The administrator's terminal is a client as well and says so. */
+/* The administrator's terminal is a client as well and says so.  An instance
+ * has one stream: each terminal needs a name of its own. */
 static int
 put_self(struct json_t *body)
 {
+    char host[256] = "";
+    if (gethostname(host, sizeof(host) - 1) != 0 || !*host)
+        (void)strcpy(host, "-");
+    char *instance = xasprintf("%s-%s-%ld", CTL_NAME, host, (long)getpid());
     struct json_t *self = js_object();
-    int rc = js_put_str(self, "instance", "shuntctl");
-    rc |= js_put_str(self, "name", "shuntctl");
+    int rc = js_put_str(self, "instance", instance);
+    rc |= js_put_str(self, "name", CTL_NAME);
     rc |= js_put_str(self, "version", SHUNT_VERSION);
-    rc |= js_put_str(self, "host", "-");
-    rc |= js_put_int(self, "pid", 0);
+    rc |= js_put_str(self, "host", host);
+    rc |= js_put_int(self, "pid", getpid());
+    free(instance);
     return js_put_take(body, "client", self) | rc;
 }
 

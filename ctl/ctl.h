@@ -13,6 +13,9 @@
 
 struct json_t;
 
+/* What `shuntctl watch` is called among the clients. */
+#define CTL_NAME "shuntctl"
+
 /* What the process exits with; documented in docs/shuntctl.md. */
 enum ctl_exit {
     CTL_OK = 0,

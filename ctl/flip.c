@@ -72,14 +72,24 @@ struct progress {
     int64_t slowest_ms;
 };
 
+/* Does it follow the route that is flipped?  A `shuntctl watch` only looks on:
+ * it has no cluster of its own and reports nothing. */
+static bool
+follows(const struct ctl *ctl, const struct json_t *client)
+{
+    const char *code =
+        js_str(js_any(js_any(client, "identity"), "cluster.code"));
+    const char *name = js_str(js_any(js_any(client, "client"), "name"));
+    return code && strcmp(code, ctl->argv[0]) == 0 &&
+           !(name && strcmp(name, CTL_NAME) == 0);
+}
+
 static void
 count_client(const struct ctl *ctl, const struct json_t *client,
              struct progress *p)
 {
-    const struct json_t *identity = js_any(client, "identity");
     const struct json_t *report = js_any(client, "report");
-    const char *code = js_str(js_any(identity, "cluster.code"));
-    if (!code || strcmp(code, ctl->argv[0]) != 0)
+    if (!follows(ctl, client))
         return;
     p->live++;
     const char *state = js_str(js_any(report, "state"));

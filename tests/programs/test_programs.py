@@ -279,7 +279,7 @@ class Routing(Folder):
                          (409, "CONFLICT", self.revision()))
 
     def watch(self) -> subprocess.Popen[str]:
-        """A live client that never reports; the caller has seen its first route."""
+        """An administrator who looks on; the caller has seen the first route."""
         watcher = subprocess.Popen([program("shuntctl"), "watch", "orders", "topic=orders", "--json"], text=True,
                                    stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                    env={**os.environ, "SHUNT_ROUTE_SERVICE": self.service.url})
@@ -300,15 +300,24 @@ class Routing(Folder):
                 return said["data"]
         raise AssertionError("the watch ended")
 
+    def silent_client(self) -> None:
+        """A live client that never reports."""
+        identity = {"cluster.code": "orders", "role": "consumer", "topics": ["orders"]}
+        body = json.dumps({"client": {"instance": "silent"}, "identity": identity}).encode()
+        stream = urllib.request.urlopen(self.service.url + "/v1/watch", body, READY_S)
+        self.addCleanup(stream.close)
+
     def test_watch_and_clients_that_do_not_follow(self) -> None:
-        watcher = self.watch()
-        self.assertRegex(self.ok("clients"), r"shuntctl\S*\s+orders\s+consumer")
+        watchers = [self.watch(), self.watch()]
+        self.assertEqual(len(re.findall(r"shuntctl\S*\s+orders\s+consumer", self.ok("clients"))), 2)
+        self.silent_client()
         dry = self.ok("flip", "orders", "--to", "b", "--dry-run")
-        self.assertIn("1 live client moves", dry)
+        self.assertIn("3 live clients move", dry)
         done = self.ctl("flip", "orders", "--to", "b", "--wait.ms", "300")
         self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
         self.assertIn("0 of 1 clients have moved", done.stdout)
-        self.assertEqual(self.event(watcher)["routes"][0]["cluster"], "b")
+        for watcher in watchers:
+            self.assertEqual(self.event(watcher)["routes"][0]["cluster"], "b")
 
     def test_translate(self) -> None:
         mapper = Daemon("shunt-offset", "--listen", "127.0.0.1:0", "--data.dir", str(self.dir / "offset"),
