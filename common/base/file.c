@@ -88,13 +88,12 @@ file_replace(const char *path, const void *data, size_t len, struct err *err)
     const int fd = mkostemp(tmp, O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, ERR_IO, errno, "cannot create %s", tmp);
-    int failed = write_all(fd, data, len);
-    const int write_errno = errno;
-    if (close(fd) != 0)
-        failed = -1;
+    int failed = write_all(fd, data, len) != 0 ? errno : 0;
+    if (close(fd) != 0 && !failed)
+        failed = errno;
     if (failed) {
-        (void)unlink(tmp); /* the error that counts is the write's */
-        return err_errno(err, ERR_IO, write_errno, "cannot write %s", tmp);
+        (void)unlink(tmp); /* the error that counts is the first */
+        return err_errno(err, ERR_IO, failed, "cannot write %s", tmp);
     }
     if (rename(tmp, path) != 0 || sync_folder_of(path) != 0) {
         const int e = errno;

@@ -46,6 +46,15 @@ to_stderr(enum log_level level, const char *line)
                   level_tags[level], line);
 }
 
+/* What is quoted may come from a peer: it must not write lines of its own. */
+static void
+make_one_line(char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < ' ' || *s == 0x7f)
+            *s = ' ';
+}
+
 void
 log_at(enum log_level level, const char *fmt, ...)
 {
@@ -56,6 +65,7 @@ log_at(enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(line, sizeof(line), fmt, ap); /* cut is fine */
     va_end(ap);
+    make_one_line(line);
     void (*sink)(enum log_level, const char *) = atomic_load(&line_sink);
     if (sink)
         sink(level, line);
