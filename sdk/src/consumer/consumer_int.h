@@ -64,8 +64,9 @@ struct starter {
     struct query *source;  /* commits on the previous cluster */
     struct asking *asking; /* their translation */
     struct po_question question;
-    struct query *ends; /* log ends, for a new group that wants only news */
-    size_t unmapped;    /* started without one, not yet told */
+    struct query *ends;    /* log ends, for a new group that wants only news */
+    int64_t ends_again_ms; /* ask for those that failed then */
+    size_t unmapped;       /* started without one, not yet told */
 };
 
 struct consumer {

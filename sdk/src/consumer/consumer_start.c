@@ -287,6 +287,8 @@ take_ends(struct consumer *c)
     (void)query_result(s->ends, &l); /* each says for itself */
     for (int i = 0; i < l->cnt; i++)
         started += take_end(c, &l->elems[i]);
+    const bool failed = started < (size_t)l->cnt;
+    s->ends_again_ms = failed ? clock_mono_ms() + FAILED_MS : 0;
     query_free(s->ends);
     s->ends = NULL;
     fetch_started(c, started);
@@ -442,7 +444,7 @@ consumer_start_step(struct consumer *c)
         return;
     take_commits(c);
     take_ends(c);
-    if (!s->ends)
+    if (!s->ends && clock_mono_ms() >= s->ends_again_ms)
         ask_ends(c);
     if (s->source)
         take_source(c);

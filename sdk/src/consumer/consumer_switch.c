@@ -207,7 +207,9 @@ static void
 refresh(struct consumer *c, struct generation *g, const struct target *t)
 {
     struct err err = {0};
-    if (g->since != t->since && generation_enter(g, t) != 0) {
+    /* Where we read before we go to `next` is no matter of the route. */
+    const char *previous = g == c->cur ? t->previous : NULL;
+    if (g->since != t->since && generation_enter(g, t->since, previous) != 0) {
         complain(c, "out of memory");
         return;
     }

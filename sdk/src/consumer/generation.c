@@ -438,14 +438,16 @@ generation_new(const struct engine *e, const struct target *to,
 }
 
 int
-generation_enter(struct generation *g, const struct target *to)
+generation_enter(struct generation *g, int64_t since, const char *previous)
 {
-    char *previous = to->previous ? strdup(to->previous) : NULL;
-    if (to->previous && !previous)
+    char *copy = previous ? strdup(previous) : NULL;
+    if (previous && !copy)
         return ERR_NOMEM;
-    free(g->previous);
-    g->previous = previous;
-    g->since = to->since;
+    if (copy) {
+        free(g->previous);
+        g->previous = copy;
+    }
+    g->since = since;
     for (struct part *p = g->parts; p; p = p->hh.next) {
         p->acked = p->committed >= 0 ? p->committed : p->acked;
         p->committed = -1;

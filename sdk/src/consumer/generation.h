@@ -112,8 +112,9 @@ MUST_CHECK int generation_new(const struct engine *e, const struct target *to,
                               const struct generation_hooks *hooks,
                               struct generation **out, struct err *err);
 /* Another residency on the same cluster: commits are made anew in it.
- * ERR_NOMEM, nothing has changed. */
-MUST_CHECK int generation_enter(struct generation *g, const struct target *to);
+ * `previous` NULL: as before.  ERR_NOMEM, nothing has changed. */
+MUST_CHECK int generation_enter(struct generation *g, int64_t since,
+                                const char *previous);
 /* Subscribes to every physical topic of the view of `topics` in the answer,
  * when that differs from what it is subscribed to. */
 MUST_CHECK int generation_subscribe(struct generation *g,

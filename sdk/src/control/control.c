@@ -53,7 +53,7 @@ struct control {
     char *report_sent; /* under way */
     int64_t report_at_ms;
     bool news;
-    bool refused_old; /* logged already */
+    bool refused_old, refused_lie; /* logged already */
 };
 
 /* ---- routes ------------------------------------------------------------- */
@@ -196,11 +196,12 @@ lies(struct control *c, const struct pt_answer *fresh, const char *source)
     const bool yes = r && r->answer.revision == fresh->revision &&
                      contradicts(&r->answer, fresh);
     route_unref(r);
-    if (yes)
+    if (yes && !c->refused_lie)
         say(c, LOG_WARNING,
             "%s says something else of revision %lld than is in use: refused; "
             "the client stays on its route",
             source, (long long)fresh->revision);
+    c->refused_lie = yes;
     return yes;
 }
 

@@ -304,9 +304,11 @@ take_back(struct producer *p)
     pthread_mutex_unlock(&p->lock);
     if (n == 0)
         return 0;
-    (void)rd_kafka_purge(p->old->rk,
-                         RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     for (;;) {
+        /* Again and again: a partition on its way from one broker's thread to
+         * another's is passed over, and would keep its records for long. */
+        (void)rd_kafka_purge(p->old->rk, RD_KAFKA_PURGE_F_QUEUE |
+                                             RD_KAFKA_PURGE_F_INFLIGHT);
         lanes_drain(p, p->old);
         const struct old_state s = old_state(p);
         if (s.inflight == 0 || s.stopping)
