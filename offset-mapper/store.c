@@ -98,7 +98,9 @@ open_env(struct store *s, struct err *err)
                        "%s is not a file of shunt-offset; choose another "
                        "data.dir",
                        s->path);
-    return rc ? lmdb_err(err, s, rc, "open the store") : 0;
+    if (rc)
+        return lmdb_err(err, s, rc, "open the store");
+    return file_sync_name(s->path, err); /* LMDB syncs what is in it only */
 }
 
 static int

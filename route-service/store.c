@@ -181,7 +181,7 @@ open_env(struct store *s, struct err *err)
     if ((rc = mdb_env_set_mapsize(s->env, LIMIT_MAP_BYTES)) ||
         (rc = mdb_env_open(s->env, s->path, MDB_NOSUBDIR | MDB_NOTLS, 0644)))
         return fail(s, rc, "open it", err);
-    return 0;
+    return file_sync_name(s->path, err); /* LMDB syncs what is in it only */
 }
 
 static int

@@ -75,8 +75,19 @@ sync_folder_of(const char *path)
     if (fd < 0)
         return -1;
     const int rc = fsync(fd);
+    const int e = errno;
     (void)close(fd); /* only synced */
+    errno = e;
     return rc;
+}
+
+int
+file_sync_name(const char *path, struct err *err)
+{
+    return sync_folder_of(path) == 0
+               ? 0
+               : err_errno(err, ERR_IO, errno, "cannot sync the folder of %s",
+                           path);
 }
 
 int

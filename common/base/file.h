@@ -14,6 +14,9 @@ MUST_CHECK int file_read(const char *path, size_t max, char **out, size_t *len,
  * and fsyncs the folder: after a crash the old or the new content is there. */
 MUST_CHECK int file_replace(const char *path, const void *data, size_t len,
                             struct err *err);
+/* Fsyncs the folder that `path` stands in: a file made there is still there
+ * after a crash. */
+MUST_CHECK int file_sync_name(const char *path, struct err *err);
 /* Makes the folder and its parents (mode 0755) and checks that it can be
  * written. ERR_IO with one sentence that says what to do. */
 MUST_CHECK int file_make_dir(const char *path, struct err *err);

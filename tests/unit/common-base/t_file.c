@@ -71,6 +71,15 @@ START_TEST(names_what_cannot_be_read)
 }
 END_TEST
 
+START_TEST(syncs_the_folder_of_a_name)
+{
+    ck_assert_int_eq(file_sync_name(tmpdir_file(&dir, "f"), &err), 0);
+    ck_assert_int_eq(file_sync_name("f", &err), 0);
+    ck_assert_int_eq(file_sync_name(tmpdir_file(&dir, "no/f"), &err), ERR_IO);
+    ck_assert_msg(strstr(err.text, dir.file) != NULL, "%s", err.text);
+}
+END_TEST
+
 START_TEST(leaves_the_old_file_when_it_fails)
 {
     char path[600];
@@ -129,6 +138,7 @@ main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, replaces_and_reads);
     tcase_add_test(tc, names_what_cannot_be_read);
+    tcase_add_test(tc, syncs_the_folder_of_a_name);
     tcase_add_test(tc, leaves_the_old_file_when_it_fails);
     tcase_add_test(tc, makes_folders);
     tcase_add_test(tc, says_which_folder_cannot_be_used);
