@@ -123,19 +123,35 @@ check_servers(const char *servers, const char *path, struct err *err)
 }
 
 /* The route decides these; a second opinion in the properties would win. */
+/* How to reach a cluster and who to be there; all else is the application's. */
+static bool
+is_connection_property(const char *key)
+{
+    static const char *const beginnings[] = {
+        "security.",   "ssl.",        "sasl.",        "enable.ssl.",
+        "enable.sasl", "socket.",     "broker.",      "reconnect.",
+        "client.dns",  "api.version", "connections.", "metadata.max",
+        "resolve.",    NULL};
+    for (const char *const *b = beginnings; *b; b++)
+        if (str_starts_with(key, *b))
+            return true;
+    return false;
+}
+
 static int
 check_properties(const struct props *p, const char *path, struct err *err)
 {
-    static const char *const ours[] = {"bootstrap.servers",
-                                       "metadata.broker.list", NULL};
-    for (const char *const *key = ours; *key; key++) {
-        if (!props_get(p, *key))
+    for (size_t i = 0; i < p->n; i++) {
+        const char *key = p->v[i].key;
+        if (is_connection_property(key))
             continue;
         const struct part_path in = part_path_of(path, "properties");
-        const struct part_path at = part_path_of(in.s, *key);
-        return err_field(err, ERR_INVALID, at.s, props_get(p, *key),
-                         "%s: servers belong in \"bootstrap.servers\" of the "
-                         "cluster",
+        const struct part_path at = part_path_of(in.s, key);
+        return err_field(err, ERR_INVALID, at.s, p->v[i].value,
+                         "%s: not a property of the connection to a cluster "
+                         "(security., ssl., sasl., socket., ...); servers "
+                         "belong in \"bootstrap.servers\", all else in the "
+                         "application's configuration",
                          at.s);
     }
     return 0;

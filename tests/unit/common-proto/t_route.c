@@ -83,6 +83,9 @@ static const struct refusal bad_clusters[] = {
     {"{'name':'a','bootstrap.servers':'h:1','properties':{'x':[1]}}",
      ERR_INVALID, "cluster.properties.x", "[1]"},
     {"{'name':'a','bootstrap.servers':'h:1','properties':"
+     "{'group.id':'g'}}",
+     ERR_INVALID, "cluster.properties.group.id", "g"},
+    {"{'name':'a','bootstrap.servers':'h:1','properties':"
      "{'bootstrap.servers':'x:1'}}",
      ERR_INVALID, "cluster.properties.bootstrap.servers", "x:1"},
 };
@@ -303,7 +306,7 @@ END_TEST
 
 #define CLUSTER                                                                \
     "{'name':'a-1_B','bootstrap.servers':'h1:9092,[::1]:9093',"                \
-    "'properties':{'security.protocol':'ssl','x':'true'}}"
+    "'properties':{'security.protocol':'ssl','socket.x':'true'}}"
 #define FLOW                                                                   \
     "{'source':'a','target':'b','policy':'identity','separator':'-',"          \
     "'offset-syncs.topic.location':'target','mappers':['http://h:1',"          \
