@@ -122,7 +122,6 @@ check_servers(const char *servers, const char *path, struct err *err)
     return rc;
 }
 
-/* The route decides these; a second opinion in the properties would win. */
 /* How to reach a cluster and who to be there; all else is the application's. */
 static bool
 is_connection_property(const char *key)
