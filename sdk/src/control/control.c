@@ -209,8 +209,9 @@ static void
 keep_on_disk(struct control *c, const struct pt_answer *answer)
 {
     struct err err = {0};
+    const struct cache_owner owner = {&c->conf.servers, &c->identity};
     if (c->conf.cache_dir &&
-        cache_store(c->conf.cache_dir, &c->identity, answer, &err) != 0)
+        cache_store(c->conf.cache_dir, &owner, answer, &err) != 0)
         say(c, LOG_WARNING, "the route is not kept on disk: %s", err.text);
 }
 
@@ -234,7 +235,8 @@ load_from_disk(struct control *c)
     struct err err = {0};
     if (!c->conf.cache_dir || c->identity.topics.n == 0)
         return;
-    const int rc = cache_load(c->conf.cache_dir, &c->identity, &answer, &err);
+    const struct cache_owner owner = {&c->conf.servers, &c->identity};
+    const int rc = cache_load(c->conf.cache_dir, &owner, &answer, &err);
     if (rc && rc != ERR_NOTFOUND)
         say(c, LOG_WARNING, "%s", err.text);
     if (rc)

@@ -16,6 +16,10 @@ static char code[] = "orders/../x", role[] = "producer", topic[] = "orders";
 static char *topics[] = {topic};
 static struct pt_identity id = {
     .cluster_code = code, .role = role, .topics = {topics, 1}};
+static char url_1[] = "http://r1:7070", url_2[] = "http://r2:7070";
+static char *urls[] = {url_1, url_2};
+static const struct strlist servers = {urls, 2};
+static const struct cache_owner owner = {&servers, &id};
 
 static void
 make_answer(struct pt_answer *a, int revision)
@@ -40,7 +44,7 @@ store(int revision)
     struct pt_answer a = {0};
     struct err err = {0};
     make_answer(&a, revision);
-    ck_assert_msg(cache_store(dir.path, &id, &a, &err) == 0, "%s", err.text);
+    ck_assert_msg(cache_store(dir.path, &owner, &a, &err) == 0, "%s", err.text);
     pt_answer_fini(&a);
 }
 
@@ -48,7 +52,7 @@ static int
 load(struct err *err)
 {
     struct pt_answer a = {0};
-    const int rc = cache_load(dir.path, &id, &a, err);
+    const int rc = cache_load(dir.path, &owner, &a, err);
     const int revision = rc ? rc : (int)a.revision;
     pt_answer_fini(&a);
     return revision;
@@ -57,7 +61,7 @@ load(struct err *err)
 static void
 overwrite(const char *text, size_t len)
 {
-    char *path = cache_path(dir.path, &id);
+    char *path = cache_path(dir.path, &owner);
     ck_assert_int_eq(file_replace(path, text, len, NULL), 0);
     free(path);
 }
@@ -101,7 +105,7 @@ END_TEST
 
 START_TEST(the_name_stays_in_the_folder)
 {
-    char *path = cache_path("/d", &id);
+    char *path = cache_path("/d", &owner);
     ck_assert_ptr_nonnull(strstr(path, "/d/orders____x-"));
     ck_assert_ptr_eq(strrchr(path, '/'), path + 2);
     free(path);
@@ -111,7 +115,7 @@ END_TEST
 START_TEST(damaged_files_are_refused)
 {
     struct err err = {0};
-    char *path = cache_path(dir.path, &id);
+    char *path = cache_path(dir.path, &owner);
     char *text;
     size_t len;
     store(7);
@@ -132,12 +136,13 @@ START_TEST(foreign_files_are_refused)
     static const char *const bad[] = {
         "[]",
         "{}",
-        "{\"format\":2,\"identity\":{},\"answer\":{}}",
-        "{\"format\":1,\"identity\":{\"cluster.code\":\"other\",\"role\":"
-        "\"producer\",\"topics\":[\"orders\"]},\"answer\":{}}",
-        "{\"format\":1,\"identity\":{\"cluster.code\":\"orders/../x\",\"role\":"
-        "\"producer\",\"topics\":[\"orders\"]},\"answer\":{\"revision\":1}}",
-        "{\"format\":1}",
+        "{\"format\":1,\"owner\":{},\"answer\":{}}",
+        "{\"format\":2,\"owner\":{},\"answer\":{}}",
+        "{\"format\":2,\"owner\":{\"servers\":[\"http://r1:7070\","
+        "\"http://r2:7070\"],\"identity\":{\"cluster.code\":\"orders/../x\","
+        "\"role\":\"producer\",\"topics\":[\"orders\"]}},\"answer\":"
+        "{\"revision\":1}}",
+        "{\"format\":2}",
     };
     struct err err = {0};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -148,22 +153,53 @@ START_TEST(foreign_files_are_refused)
 }
 END_TEST
 
-START_TEST(another_clients_file_is_refused)
+/* Under its file's name, so that only the content can tell. */
+static void
+belongs_to_nobody_but(const struct cache_owner *other)
 {
     struct err err = {0};
-    char *mine = cache_path(dir.path, &id);
+    struct pt_answer a = {0};
+    char *mine = cache_path(dir.path, &owner);
+    char *theirs = cache_path(dir.path, other);
+    store(7);
+    ck_assert_int_eq(cache_load(dir.path, other, &a, &err), ERR_NOTFOUND);
+    ck_assert_int_eq(rename(mine, theirs), 0);
+    ck_assert_int_eq(cache_load(dir.path, other, &a, &err), ERR_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(err.text, "another client"));
+    free(mine);
+    free(theirs);
+}
+
+START_TEST(another_clients_file_is_refused)
+{
     char other_topic[] = "invoices";
     char *others[] = {other_topic};
     struct pt_identity other = id;
     other.topics.v = others;
-    char *theirs = cache_path(dir.path, &other);
-    store(7);
-    ck_assert_int_eq(rename(mine, theirs), 0);
+    belongs_to_nobody_but(&(struct cache_owner){&servers, &other});
+}
+END_TEST
+
+/* Test and production on one host must not follow each other's routes. */
+START_TEST(another_installations_file_is_refused)
+{
+    char elsewhere[] = "http://test:7070";
+    char *one[] = {elsewhere};
+    const struct strlist other = {one, 1};
+    belongs_to_nobody_but(&(struct cache_owner){&other, &id});
+}
+END_TEST
+
+START_TEST(the_order_of_the_servers_is_no_matter)
+{
+    struct err err = {0};
     struct pt_answer a = {0};
-    ck_assert_int_eq(cache_load(dir.path, &other, &a, &err), ERR_CORRUPT);
-    ck_assert_ptr_nonnull(strstr(err.text, "another client"));
-    free(mine);
-    free(theirs);
+    char *turned[] = {url_2, url_1};
+    const struct strlist other = {turned, 2};
+    const struct cache_owner same = {&other, &id};
+    store(7);
+    ck_assert_int_eq(cache_load(dir.path, &same, &a, &err), 0);
+    pt_answer_fini(&a);
 }
 END_TEST
 
@@ -175,7 +211,7 @@ START_TEST(a_folder_that_cannot_be_made_is_said)
     ck_assert_int_eq(file_replace(tmpdir_file(&dir, "f"), "x", 1, NULL), 0);
     (void)snprintf(path, sizeof(path), "%s/below", tmpdir_file(&dir, "f"));
     make_answer(&a, 1);
-    ck_assert_int_ne(cache_store(path, &id, &a, &err), 0);
+    ck_assert_int_ne(cache_store(path, &owner, &a, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.text, path));
     pt_answer_fini(&a);
 }
@@ -193,6 +229,8 @@ main(void)
     tcase_add_test(t, damaged_files_are_refused);
     tcase_add_test(t, foreign_files_are_refused);
     tcase_add_test(t, another_clients_file_is_refused);
+    tcase_add_test(t, another_installations_file_is_refused);
+    tcase_add_test(t, the_order_of_the_servers_is_no_matter);
     tcase_add_test(t, a_folder_that_cannot_be_made_is_said);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
