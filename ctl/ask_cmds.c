@@ -33,23 +33,31 @@ show(const struct ctl *ctl, const char *method, const char *path,
     return CTL_OK;
 }
 
+/* -1 says that there was no move yet. */
+static const char *
+stall_of(const struct json_t *report)
+{
+    const char *ms = out_str(report, "switch_ms");
+    return strcmp(ms, "-1") == 0 ? "-" : ms;
+}
+
 static void
 print_clients(const struct json_t *answer)
 {
     const struct json_t *clients = js_any(answer, "clients");
     struct out_table t;
     out_table_init(&t, "CLIENT", "CODE", "ROLE", "GROUP", "CLUSTER", "STATE",
-                   "REVISION", "STALL MS", "TOPICS", NULL);
+                   "REVISION", "STALL MS", "TOPICS", "DETAIL", NULL);
     for (size_t i = 0; i < js_len(clients); i++) {
         const struct json_t *c = js_at(clients, i);
         const struct json_t *identity = js_any(c, "identity");
         const struct json_t *report = js_any(c, "report");
-        out_table_row(&t, out_str(js_any(c, "client"), "instance"),
-                      out_str(identity, "cluster.code"),
-                      out_str(identity, "role"), out_str(identity, "group"),
-                      out_str(report, "cluster"), out_str(report, "state"),
-                      out_str(c, "revision"), out_str(report, "switch_ms"),
-                      out_str(identity, "topics"), NULL);
+        out_table_row(
+            &t, out_str(js_any(c, "client"), "instance"),
+            out_str(identity, "cluster.code"), out_str(identity, "role"),
+            out_str(identity, "group"), out_str(report, "cluster"),
+            out_str(report, "state"), out_str(c, "revision"), stall_of(report),
+            out_str(identity, "topics"), out_str(report, "detail"), NULL);
     }
     out_table_print_fini(&t);
 }
@@ -97,6 +105,7 @@ static void
 print_answer(const struct json_t *answer)
 {
     const struct json_t *routes = js_any(answer, "routes");
+    size_t unrouted = 0;
     struct out_table t;
     out_table_init(&t, "TOPIC", "CLUSTER", "RULE", "SINCE", "PREVIOUS", "VIEW",
                    NULL);
@@ -107,8 +116,12 @@ print_answer(const struct json_t *answer)
         out_table_row(&t, out_str(r, "topic"), out_str(r, "cluster"),
                       out_str(r, "rule"), out_str(r, "since"),
                       out_str(r, "previous"), view, NULL);
+        unrouted += js_str(js_any(r, "cluster")) == NULL;
     }
     out_table_print_fini(&t);
+    if (unrouted)
+        (void)printf("no rule matches %zu of %zu topics: such a client waits\n",
+                     unrouted, js_len(routes));
 }
 
 int
@@ -136,6 +149,8 @@ print_candidates(const struct json_t *answer)
                           out_str(c, "won"), out_str(c, "reason"), NULL);
         }
     }
+    if (t.n == t.columns)
+        (void)puts("no enabled rule names anything of this client");
     out_table_print_fini(&t);
 }
 

@@ -11,11 +11,14 @@
 #include "ctl/out.h"
 
 static int
-say_refused(const struct json_t *answer, int status, const char *url)
+say_refused(const struct ctl *ctl, const struct json_t *answer, int status,
+            const char *url)
 {
     const struct json_t *error = js_any(answer, "error");
     const char *message = js_str(js_any(error, "message"));
     const char *field = js_str(js_any(error, "field"));
+    if (ctl->conf.json)
+        out_json(answer);
     if (!message)
         (void)fprintf(stderr, "shuntctl: %s answered status %d\n", url, status);
     else if (field && *field && !strstr(message, field))
@@ -45,7 +48,7 @@ ask(const struct ctl *ctl, const char *base_url, const char *method,
     }
     rc = CTL_OK;
     if (status >= 400) {
-        rc = say_refused(*answer, status, url);
+        rc = say_refused(ctl, *answer, status, url);
         js_free(*answer);
         *answer = NULL;
     }
@@ -69,8 +72,8 @@ ask_servers(const struct ctl *ctl, const char *servers, const char *method,
     if (rc == CTL_UNREACHABLE)
         (void)fprintf(stderr,
                       "shuntctl: nothing answered at %s: %s\nIs the service "
-                      "running there? --route.service or SHUNT_ROUTE_SERVICE "
-                      "names another one.\n",
+                      "running there? --route.service, SHUNT_ROUTE_SERVICE "
+                      "and --mapper name other ones.\n",
                       servers, err.text);
     strlist_fini(&urls);
     return rc;

@@ -30,15 +30,22 @@ names_code(const struct json_t *rule, const char *code)
     return false;
 }
 
+/* Is it one that the command line means? */
 static bool
-selected(const struct ctl *ctl, const struct json_t *rule)
+meant(const struct ctl *ctl, const struct json_t *rule)
 {
     const struct ctl_conf *c = &ctl->conf;
     const char *cluster = js_str(js_any(rule, "cluster"));
     const char *id = js_str(js_any(rule, "id"));
-    return names_code(rule, ctl->argv[0]) && strcmp(cluster, c->to) != 0 &&
+    return names_code(rule, ctl->argv[0]) &&
            (!c->from || strcmp(cluster, c->from) == 0) &&
            (!c->rule || strcmp(id, c->rule) == 0);
+}
+
+static bool
+is_there(const struct ctl *ctl, const struct json_t *rule)
+{
+    return strcmp(js_str(js_any(rule, "cluster")), ctl->conf.to) == 0;
 }
 
 /* A put of the rule with its new cluster. */
@@ -54,22 +61,31 @@ operation(const struct ctl *ctl, struct json_t *rule)
     return op;
 }
 
+/* Puts of the rules that have to move; *there: those that are on the cluster
+ * already. */
 static struct json_t *
-operations(const struct ctl *ctl, const struct json_t *table)
+operations(const struct ctl *ctl, const struct json_t *table, size_t *there)
 {
     struct json_t *ops = js_array();
     const struct json_t *rules = js_any(table, "rules");
+    *there = 0;
     for (size_t i = 0; i < js_len(rules); i++) {
         struct json_t *rule = js_at(rules, i);
-        if (selected(ctl, rule) && js_add_take(ops, operation(ctl, rule)) != 0)
+        if (!meant(ctl, rule))
+            continue;
+        if (is_there(ctl, rule))
+            ++*there;
+        else if (js_add_take(ops, operation(ctl, rule)) != 0)
             abort(); /* out of memory */
     }
     return ops;
 }
 
 struct progress {
+    int64_t revision; /* of the flip */
     size_t live, moved, stuck;
     int64_t slowest_ms;
+    char detail[160]; /* why one of them is stuck; or "" */
 };
 
 /* Does it follow the route that is flipped?  A `shuntctl watch` only looks on:
@@ -84,6 +100,15 @@ follows(const struct ctl *ctl, const struct json_t *client)
            !(name && strcmp(name, CTL_NAME) == 0);
 }
 
+static int64_t
+number(const struct json_t *obj, const char *key)
+{
+    int64_t n = -1;
+    if (js_get_int(obj, "", key, JS_OPTIONAL, INT64_MIN, INT64_MAX, &n, NULL))
+        return -1;
+    return n;
+}
+
 static void
 count_client(const struct ctl *ctl, const struct json_t *client,
              struct progress *p)
@@ -94,16 +119,18 @@ count_client(const struct ctl *ctl, const struct json_t *client,
     p->live++;
     const char *state = js_str(js_any(report, "state"));
     const char *cluster = js_str(js_any(report, "cluster"));
-    if (state && strcmp(state, "stuck") == 0)
+    if (state && strcmp(state, "stuck") == 0) {
         p->stuck++;
+        (void)snprintf(p->detail, sizeof(p->detail), "%s",
+                       out_str(report, "detail"));
+    }
     if (!state || !cluster || strcmp(state, "running") != 0 ||
         strcmp(cluster, ctl->conf.to) != 0)
         return;
     p->moved++;
-    int64_t stall_ms = -1;
-    if (js_get_int(report, "report", "switch_ms", JS_OPTIONAL, -1, INT64_MAX,
-                   &stall_ms, NULL) == 0 &&
-        stall_ms > p->slowest_ms)
+    /* An older residency's stall was an earlier move's. */
+    const int64_t stall_ms = number(report, "switch_ms");
+    if (number(report, "since") >= p->revision && stall_ms > p->slowest_ms)
         p->slowest_ms = stall_ms;
 }
 
@@ -114,7 +141,7 @@ look(const struct ctl *ctl, struct progress *p)
     const int rc = ctl_call_take(ctl, "GET", "/v1/clients", NULL, &answer);
     if (rc)
         return rc;
-    *p = (struct progress){.slowest_ms = -1};
+    *p = (struct progress){.revision = p->revision, .slowest_ms = -1};
     const struct json_t *clients = js_any(answer, "clients");
     for (size_t i = 0; i < js_len(clients); i++)
         count_client(ctl, js_at(clients, i), p);
@@ -134,6 +161,8 @@ print_progress(const struct progress *p, bool last)
     if (p->stuck)
         (void)printf(", %s%zu stuck%s", out_color(OUT_RED), p->stuck,
                      out_color(OUT_PLAIN));
+    if (p->stuck && last)
+        (void)printf(" (%s)", p->detail);
     if (p->slowest_ms >= 0)
         (void)printf(", slowest stall %lld ms", (long long)p->slowest_ms);
     (void)fputs(last ? "\n" : "  ", stdout);
@@ -143,11 +172,11 @@ print_progress(const struct progress *p, bool last)
 /* Clients whose own rule keeps them elsewhere never move: then the deadline
  * ends this and the exit code says so. */
 static int
-wait_for_clients(const struct ctl *ctl)
+wait_for_clients(const struct ctl *ctl, int64_t revision)
 {
     const int64_t deadline_ms = clock_mono_ms() + ctl->conf.wait_ms;
+    struct progress p = {.revision = revision};
     for (;;) {
-        struct progress p;
         const int rc = look(ctl, &p);
         if (rc)
             return rc;
@@ -166,27 +195,38 @@ wait_for_clients(const struct ctl *ctl)
 }
 
 static int
-publish(const struct ctl *ctl, const struct json_t *table)
+nothing_meant(const struct ctl *ctl)
 {
-    struct json_t *ops = operations(ctl, table);
+    const struct ctl_conf *c = &ctl->conf;
+    (void)fprintf(stderr,
+                  "shuntctl: no rule%s%s names cluster.code %s%s%s; "
+                  "`shuntctl rule` lists them\n",
+                  c->rule ? " " : "", c->rule ? c->rule : "", ctl->argv[0],
+                  c->from ? " and is on " : "", c->from ? c->from : "");
+    return CTL_FAILED;
+}
+
+/* *revision: the one that the clients have to follow. */
+static int
+publish(const struct ctl *ctl, const struct json_t *table, int64_t *revision)
+{
+    size_t there;
+    struct json_t *ops = operations(ctl, table, &there);
+    *revision = number(table, "revision");
     if (js_len(ops) == 0) {
         js_free(ops);
-        (void)fprintf(stderr,
-                      "shuntctl: no rule that names cluster.code %s%s%s has "
-                      "another cluster than %s; `shuntctl rule` lists them\n",
-                      ctl->argv[0], ctl->conf.from ? " and is on " : "",
-                      ctl->conf.from ? ctl->conf.from : "", ctl->conf.to);
-        return CTL_FAILED;
+        if (there == 0)
+            return nothing_meant(ctl);
+        if (!ctl->conf.json)
+            (void)printf("%s is on %s already: revision %lld\n", ctl->argv[0],
+                         ctl->conf.to, (long long)*revision);
+        return CTL_OK;
     }
-    int64_t revision = -1;
-    struct err err;
-    if (js_get_int(table, "", "revision", JS_REQUIRED, 0, INT64_MAX, &revision,
-                   &err) != 0)
-        return ctl_fail(&err);
     char *what =
         xasprintf("flip %s to %s (%zu rule%s)", ctl->argv[0], ctl->conf.to,
                   js_len(ops), js_len(ops) == 1 ? "" : "s");
-    const int rc = ctl_change_take(ctl, ops, revision, what);
+    const int rc = ctl_change_take(ctl, ops, *revision, what);
+    ++*revision; /* nobody else's change came between */
     free(what);
     return rc;
 }
@@ -197,12 +237,13 @@ ctl_flip(struct ctl *ctl)
     if (ctl->argc != 1 || !ctl->conf.to)
         return ctl_usage("flip CODE --to CLUSTER");
     struct json_t *table = NULL;
+    int64_t revision;
     int rc = ctl_call_take(ctl, "GET", "/v1/table", NULL, &table);
     if (rc)
         return rc;
-    rc = publish(ctl, table);
+    rc = publish(ctl, table, &revision);
     js_free(table);
     if (rc || ctl->conf.dry_run || ctl->conf.json || ctl->conf.wait_ms == 0)
         return rc;
-    return wait_for_clients(ctl);
+    return wait_for_clients(ctl, revision);
 }

@@ -1,9 +1,11 @@
 /* The command table, --help, and the way from words to a command. */
+#include <pwd.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/strs.h"
 #include "common/base/xmem.h"
@@ -200,11 +202,10 @@ static int
 set_defaults(struct ctl_conf *conf, struct err *err)
 {
     const char *service = getenv("SHUNT_ROUTE_SERVICE");
-    const char *login = getenv("USER");
+    const struct passwd *user = getpwuid(geteuid());
     int rc = opt_defaults(options, conf, err);
     if (!rc)
-        rc = opt_set(options, conf, "author", login && *login ? login : "-",
-                     err);
+        rc = opt_set(options, conf, "author", user ? user->pw_name : "-", err);
     if (!rc && service && *service)
         rc = opt_set(options, conf, "route.service", service, err);
     return rc;

@@ -1,4 +1,5 @@
 /* cluster, flow, rule: list, put, delete. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +53,10 @@ delete_named(const struct ctl *ctl, const char *kind)
 }
 
 static bool
-is(const struct ctl *ctl, const char *verb, int argc_min)
+is(const struct ctl *ctl, const char *verb, int argc_min, int argc_max)
 {
-    return ctl->argc >= argc_min && strcmp(ctl->argv[0], verb) == 0;
+    return ctl->argc >= argc_min && ctl->argc <= argc_max &&
+           strcmp(ctl->argv[0], verb) == 0;
 }
 
 static void
@@ -73,11 +75,11 @@ print_clusters(const struct json_t *items)
 int
 ctl_cluster(struct ctl *ctl)
 {
-    if (ctl->argc == 0 || is(ctl, "list", 1))
+    if (ctl->argc == 0 || is(ctl, "list", 1, 1))
         return list(ctl, "clusters", print_clusters);
-    if (is(ctl, "delete", 2) && ctl->argc == 2)
+    if (is(ctl, "delete", 2, 2))
         return delete_named(ctl, "cluster");
-    if (!is(ctl, "put", 3))
+    if (!is(ctl, "put", 3, INT_MAX))
         return ctl_usage("cluster: list, put NAME bootstrap.servers=H:P, "
                          "delete NAME");
     struct err err;
@@ -107,11 +109,11 @@ print_flows(const struct json_t *items)
 int
 ctl_flow(struct ctl *ctl)
 {
-    if (ctl->argc == 0 || is(ctl, "list", 1))
+    if (ctl->argc == 0 || is(ctl, "list", 1, 1))
         return list(ctl, "flows", print_flows);
-    if (is(ctl, "delete", 2) && ctl->argc == 2)
+    if (is(ctl, "delete", 2, 2))
         return delete_named(ctl, "flow");
-    if (!is(ctl, "put", 3))
+    if (!is(ctl, "put", 3, INT_MAX))
         return ctl_usage("flow: list, put SOURCE TARGET KEY=VALUE..., delete "
                          "'SOURCE->TARGET'");
     struct err err;
@@ -143,11 +145,11 @@ print_rules(const struct json_t *items)
 int
 ctl_rule(struct ctl *ctl)
 {
-    if (ctl->argc == 0 || is(ctl, "list", 1))
+    if (ctl->argc == 0 || is(ctl, "list", 1, 1))
         return list(ctl, "rules", print_rules);
-    if (is(ctl, "delete", 2) && ctl->argc == 2)
+    if (is(ctl, "delete", 2, 2))
         return delete_named(ctl, "rule");
-    if (!is(ctl, "put", 3))
+    if (!is(ctl, "put", 3, INT_MAX))
         return ctl_usage("rule: list, put ID cluster=C KEY=VALUE..., delete "
                          "ID");
     struct err err;

@@ -227,11 +227,16 @@ class Routing(Folder):
         self.assertEqual((after["cluster"], after["previous"], after["since"]), ("b", "a", self.revision()))
         self.assertEqual([v["topic"] for v in after["view"]], ["orders", "a.orders"])
         self.assertIn("drill", self.ok("history", "--limit", "1"))
-        self.assertEqual(self.ctl("flip", "orders", "--to", "b").returncode, 1)
+        self.assertIn("is on b already", self.ok("flip", "orders", "--to", "b"))
+        for words in (("nosuch", "--to", "a"), ("orders", "--to", "a", "--rule", "nope"),
+                      ("orders", "--to", "b", "--from", "a")):
+            done = self.ctl("flip", *words)
+            self.assertEqual((done.returncode, "names cluster.code" in done.stderr), (1, True), words)
 
     def test_explain(self) -> None:
         self.ok("rule", "put", "billing", "cluster.code=orders", "group=billing", "cluster=b", "priority=10")
         text = self.ok("explain", "orders", "topic=orders", "group=billing")
+        self.assertIn("no rule matches", self.ok("resolve", "nosuch", "topic=t"))
         self.assertRegex(text, r"billing\s+10\s+b\s+true")
         self.assertRegex(text, r"orders-main\s+0\s+a\s+false")
 
@@ -246,11 +251,13 @@ class Routing(Folder):
             done = self.ctl(*words)
             self.assertEqual(done.returncode, 1, f"{words}: {done.stdout}{done.stderr}")
             self.assertIn(said, done.stderr)
+            refused = json.loads(self.ctl(*words, "--json").stdout)
+            self.assertTrue(refused["error"]["message"])
         self.assertEqual(self.revision(), revision)
 
     def test_usage_and_unreachable(self) -> None:
         for words in (("nonsense",), ("flip", "orders"), ("rule", "put", "r", "colour=red"), ("clients", "--to", "b"),
-                      ("translate", "orders", "--from", "a", "--to", "b"), ("cluster", "--timeout.ms", "soon"), ()):
+                      ("translate", "orders", "--from", "a", "--to", "b"), ("cluster", "--timeout.ms", "soon"), ("cluster", "list", "more"), ()):
             self.assertEqual(self.ctl(*words).returncode, 2, words)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
