@@ -23,8 +23,7 @@ const struct opt conf_options[] = {
      "what administrators see; default: the program's name"},
     {"switch.position", OPT_STR, OPT_OF(position), NULL, 0, 0, "WHICH",
      "consumer: the position that a move carries over: stored, committed or "
-     "delivered; default: stored where offsets are stored automatically, else "
-     "committed"},
+     "delivered; default: stored with enable.auto.commit, else committed"},
     {"switch.group.settle.ms", OPT_INT, OPT_OF(settle_ms), "10000", 0, DAY_MS,
      "MS",
      "consumer: how long to wait for the commit of another member that "
@@ -339,6 +338,38 @@ check_urls(const shunt_conf_t *conf, struct err *err)
     return rc;
 }
 
+static bool
+is_true(const shunt_conf_t *conf, const char *key)
+{
+    char *text = conf_kafka_text(conf, key);
+    const bool yes = text && strcmp(text, "true") == 0;
+    free(text);
+    return yes;
+}
+
+bool
+conf_commits(const shunt_conf_t *conf)
+{
+    return is_true(conf, "enable.auto.commit");
+}
+
+static int
+check_consumer(const shunt_conf_t *conf, struct err *err)
+{
+    char *group = conf_kafka_text(conf, "group.id");
+    const bool has = group != NULL;
+    free(group);
+    if (!has)
+        return missing(err, "group.id", "a consumer's group");
+    if (conf_commits(conf) && !is_true(conf, "enable.auto.offset.store"))
+        return err_field(err, ERR_INVALID, "enable.auto.offset.store", "false",
+                         "Property \"enable.auto.offset.store\": false with "
+                         "enable.auto.commit=true is not supported yet, "
+                         "nothing would ever be committed: set "
+                         "enable.auto.commit=false and commit by hand");
+    return 0;
+}
+
 int
 conf_check(const shunt_conf_t *conf, rd_kafka_type_t type, struct err *err)
 {
@@ -347,12 +378,7 @@ conf_check(const shunt_conf_t *conf, rd_kafka_type_t type, struct err *err)
     if (!conf->own.cluster_code)
         return missing(err, "cluster.code", "the logical cluster to use");
     const int rc = check_urls(conf, err);
-    if (rc || type != RD_KAFKA_CONSUMER)
-        return rc;
-    char *group = conf_kafka_text(conf, "group.id");
-    const bool has = group != NULL;
-    free(group);
-    return has ? 0 : missing(err, "group.id", "a consumer's group");
+    return rc || type != RD_KAFKA_CONSUMER ? rc : check_consumer(conf, err);
 }
 
 enum switch_position
@@ -363,10 +389,8 @@ conf_position(const shunt_conf_t *conf)
         return SWITCH_DELIVERED;
     if (word)
         return strcmp(word, "stored") == 0 ? SWITCH_STORED : SWITCH_COMMITTED;
-    char *store = conf_kafka_text(conf, "enable.auto.offset.store");
-    const bool automatic = store && strcmp(store, "true") == 0;
-    free(store);
-    return automatic ? SWITCH_STORED : SWITCH_COMMITTED;
+    /* Who commits by hand may not have processed what was returned. */
+    return conf_commits(conf) ? SWITCH_STORED : SWITCH_COMMITTED;
 }
 
 static int

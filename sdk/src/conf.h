@@ -45,6 +45,8 @@ MUST_CHECK int conf_check(const shunt_conf_t *conf, rd_kafka_type_t type,
                           struct err *err);
 /* A librdkafka property as text, owned by the caller; NULL: it has none. */
 char *conf_kafka_text(const shunt_conf_t *conf, const char *key);
+/* What is finished is committed without being asked. */
+bool conf_commits(const shunt_conf_t *conf);
 enum switch_position conf_position(const shunt_conf_t *conf);
 /* Where routes are kept, owned by the caller; *out NULL: nowhere. */
 MUST_CHECK int conf_cache_dir(const shunt_conf_t *conf, char **out);

@@ -147,15 +147,6 @@ describe_client(struct pt_client *c, const shunt_conf_t *conf)
 }
 
 static bool
-is_true(const shunt_conf_t *conf, const char *key)
-{
-    char *text = conf_kafka_text(conf, key);
-    const bool yes = text && strcmp(text, "true") == 0;
-    free(text);
-    return yes;
-}
-
-static bool
 resets_to_latest(const shunt_conf_t *conf)
 {
     char *text = conf_kafka_text(conf, "auto.offset.reset");
@@ -174,9 +165,7 @@ fill_engine(shunt_t *rk, struct err *err)
     rk->engine = (struct engine){
         .template = rd_kafka_conf_dup(conf->rk),
         .group = conf_kafka_text(conf, "group.id"),
-        /* What nobody stores is not committed by itself. */
-        .auto_commit = is_true(conf, "enable.auto.commit") &&
-                       is_true(conf, "enable.auto.offset.store"),
+        .auto_commit = conf_commits(conf),
         .auto_commit_interval_ms = interval ? atoll(interval) : 5000,
         .reset_latest = resets_to_latest(conf),
         .position = conf_position(conf),

@@ -29,8 +29,7 @@ consumer_carry(const struct consumer *c, const struct part *p)
 {
     if (c->e.position != SWITCH_COMMITTED)
         return p->finished;
-    if (p->committed >= 0)
-        return p->committed;
+    /* Never what is only on its way: it may fail. */
     if (p->acked >= 0)
         return p->acked;
     return p->start >= 0 ? p->start : -1;

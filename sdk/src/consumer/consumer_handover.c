@@ -54,6 +54,14 @@ counterpart(const struct consumer *c, const char *topic)
     return NULL;
 }
 
+/* What was delivered past the position that is carried over. */
+static int64_t
+delivered_past(const struct part *p, int64_t offset)
+{
+    const int64_t from = offset > 0 ? offset : 0;
+    return p->next > from ? p->next - from : 0;
+}
+
 static int
 add_carry(struct consumer *c, const struct part *p)
 {
@@ -65,8 +73,10 @@ add_carry(struct consumer *c, const struct part *p)
     if (!all)
         return ERR_NOMEM;
     h->v = all;
+    const int64_t offset = consumer_carry(c, p);
     all[h->n] = (struct carry){.from = p,
-                               .offset = consumer_carry(c, p),
+                               .offset = offset,
+                               .again = delivered_past(p, offset),
                                .to_topic = strdup(to),
                                .commit = -1,
                                .commit_since = -1};
@@ -271,7 +281,7 @@ apply(struct consumer *c, const struct carry *v)
     const struct start s = decide(c, v);
     struct part *p =
         generation_part(c->cur, v->to_topic, v->from->key.partition);
-    c->bound = handover_sum(c->bound, s.reread);
+    c->bound = handover_sum(c->bound, handover_sum(s.reread, v->again));
     if (!p)
         return;
     p->commit = v->commit;

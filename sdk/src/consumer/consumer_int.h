@@ -33,7 +33,8 @@ enum consumer_state {
 struct carry {
     const struct part *from; /* of `cur` */
     int64_t offset;
-    char *to_topic;               /* owned */
+    int64_t again;  /* delivered from there on: read again for sure */
+    char *to_topic; /* owned */
     int64_t commit, commit_since; /* found on the new cluster; -1: none */
     struct mapped mapped;
 };

@@ -448,10 +448,8 @@ generation_enter(struct generation *g, int64_t since, const char *previous)
         g->previous = copy;
     }
     g->since = since;
-    for (struct part *p = g->parts; p; p = p->hh.next) {
-        p->acked = p->committed >= 0 ? p->committed : p->acked;
+    for (struct part *p = g->parts; p; p = p->hh.next)
         p->committed = -1;
-    }
     return 0;
 }
 

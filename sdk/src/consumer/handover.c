@@ -69,20 +69,14 @@ max_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* An older commit on c counts as far as the translation allows: the right
- * position lies in [low, high], so it may raise the start, never past high. */
+/* An older commit on c never raises it: it was made in an earlier visit, and a
+ * group that went back since must not skip. */
 static struct start
-start_mapped(const struct start_facts *f)
+start_mapped(const struct mapped *m)
 {
-    const struct mapped *m = &f->mapped;
-    int64_t at = m->low;
-    if (f->commit > at)
-        at = m->high >= 0 && f->commit > m->high ? m->high : f->commit;
-    if (m->high < 0 && f->commit > m->position)
-        at = m->position;
     return (struct start){.kind = START_AT,
-                          .offset = at,
-                          .reread = m->high < 0 ? -1 : m->high - at};
+                          .offset = m->low,
+                          .reread = m->high < 0 ? -1 : m->high - m->low};
 }
 
 static struct start
@@ -104,7 +98,7 @@ handover_start(const struct start_facts *f)
     if (!f->has_previous)
         return (struct start){START_RESET, -1, 0};
     if (f->map_done)
-        return f->mapped.known ? start_mapped(f) : start_unmapped(f);
+        return f->mapped.known ? start_mapped(&f->mapped) : start_unmapped(f);
     return (struct start){f->may_wait ? START_WAIT : START_MAP, -1, 0};
 }
 

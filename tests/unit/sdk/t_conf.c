@@ -106,12 +106,16 @@ START_TEST(values_are_kept)
 }
 END_TEST
 
-START_TEST(position_follows_offset_storing)
+START_TEST(position_follows_automatic_commits)
 {
     ck_assert_int_eq(conf_position(conf), SWITCH_STORED);
+    ck_assert_int_eq(set("enable.auto.commit", "false"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(conf_position(conf), SWITCH_COMMITTED);
     ck_assert_int_eq(set("enable.auto.offset.store", "false"),
                      RD_KAFKA_CONF_OK);
     ck_assert_int_eq(conf_position(conf), SWITCH_COMMITTED);
+    ck_assert_int_eq(set("switch.position", "stored"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(conf_position(conf), SWITCH_STORED);
     ck_assert_int_eq(set("switch.position", "delivered"), RD_KAFKA_CONF_OK);
     ck_assert_int_eq(conf_position(conf), SWITCH_DELIVERED);
 }
@@ -153,6 +157,12 @@ START_TEST(what_a_handle_needs)
     ck_assert_int_eq(set("route.service", "http://127.0.0.1:1/"),
                      RD_KAFKA_CONF_OK);
     expect_no_handle(RD_KAFKA_CONSUMER, "group.id");
+    ck_assert_int_eq(set("group.id", "g"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("enable.auto.offset.store", "false"),
+                     RD_KAFKA_CONF_OK);
+    expect_no_handle(RD_KAFKA_CONSUMER, "not supported yet");
+    ck_assert_ptr_nonnull(strstr(why, "enable.auto.offset.store"));
+    ck_assert_ptr_nonnull(strstr(why, "enable.auto.commit=false"));
 }
 END_TEST
 
@@ -225,7 +235,7 @@ main(void)
     tcase_add_test(t, refusals);
     tcase_add_test(t, unknown_properties_have_librdkafkas_words);
     tcase_add_test(t, values_are_kept);
-    tcase_add_test(t, position_follows_offset_storing);
+    tcase_add_test(t, position_follows_automatic_commits);
     tcase_add_test(t, cache_folder);
     tcase_add_test(t, what_a_handle_needs);
     tcase_add_test(t, a_producer_lives_alone);

@@ -565,14 +565,14 @@ commit_on_revoke(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l,
 }
 
 static void
-member_start_by_hand(struct member *m)
+member_start_by_hand(struct member *m, bool on_revoke)
 {
     struct err err;
     member_start(m, NULL, 0, NULL);
     consumer_free(m->c);
     m->e.auto_commit = false;
     m->e.position = SWITCH_COMMITTED;
-    m->e.on_rebalance = commit_on_revoke;
+    m->e.on_rebalance = on_revoke ? commit_on_revoke : NULL;
     ck_assert_int_eq(consumer_new(&m->e, &m->c, &err), 0);
     member_subscribe(m);
     member_route(m, "a", 3, NULL);
@@ -595,7 +595,7 @@ START_TEST(what_is_committed_when_revoked_is_carried_over)
     produce(&a, "orders", 0, 60);
     produce(&b, "a.orders", SHIFT, 80);
     produce(&b, "orders", 0, 5);
-    member_start_by_hand(&m);
+    member_start_by_hand(&m, true);
     read_all(all, 1, 0, 0, 60);
     member_route(&m, "b", 4, "a");
     wait_switched(all, 1, 1);
@@ -608,6 +608,36 @@ START_TEST(what_is_committed_when_revoked_is_carried_over)
     member_stop(&m);
     assert_once(0, 0, 80);
     assert_once(1, 0, 5);
+}
+END_TEST
+
+/* What was polled only is lost with an application that dies after the flip,
+ * if the flip lands it. */
+START_TEST(what_is_not_committed_is_read_again)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    member_start_by_hand(&m, false);
+    read_all(all, 1, 0, 0, 60);
+    ck_assert_int_eq(commit_at(&m, "orders", 40), 0); /* of partition 0 */
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    ck_assert_int_eq(m.bound, 20 + 60);
+    read_all(all, 1, 0, 60, 80);
+    member_stop(&m);
+    for (int i = SHIFT; i < 80; i++) {
+        ck_assert_int_eq(seen[0][0][i], i < 40 || i >= 60 ? 1 : 2);
+        ck_assert_int_eq(seen[0][1][i], i < 60 ? 2 : 1);
+    }
+    memset(seen, 0, sizeof(seen)); /* it died before it committed anything */
+    member_start(&m, "b", 4, "a");
+    read_all(all, 1, 0, 60, 80);
+    member_stop(&m);
+    ck_assert_int_eq(seen[0][0][39], 0);
+    ck_assert_int_eq(seen[0][0][40], 1);
+    ck_assert_int_eq(seen[0][1][SHIFT], 1);
 }
 END_TEST
 
@@ -771,6 +801,7 @@ main(void)
     add(s, "lying mapper", a_lying_mapper_is_not_believed);
     add(s, "beyond", a_position_past_the_log_end_skips_nothing);
     add(s, "by hand", what_is_committed_when_revoked_is_carried_over);
+    add(s, "not committed", what_is_not_committed_is_read_again);
     add(s, "unknown", an_unknown_position_starts_at_the_log_start);
     add(s, "dead", a_dead_cluster_is_left);
     add(s, "called off", a_flip_called_off_changes_nothing);
