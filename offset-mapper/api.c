@@ -376,7 +376,7 @@ static const struct http_route routes[] = {
     {"GET", "/readyz", get_readyz},
     {"GET", "/metrics", get_metrics},
     {"GET", "/v1/flows", get_flows},
-    {"GET", "/v1/runs", get_runs},
+    {"GET", "/v1/runs?flow&topic&partition&limit", get_runs},
     {"POST", "/v1/translate", post_translate},
     {0},
 };

@@ -465,7 +465,7 @@ const struct http_route api_routes[] = {
     {"GET", "/readyz", get_readyz},
     {"GET", "/metrics", get_metrics},
     {"GET", "/v1/table", get_table},
-    {"GET", "/v1/history", get_history},
+    {"GET", "/v1/history?limit&before", get_history},
     {"GET", "/v1/clients", get_clients},
     {"POST", "/v1/changes", post_changes},
     {"POST", "/v1/resolve", post_resolve},

@@ -135,7 +135,7 @@ take_param(struct http_req *req, const char *name, size_t name_len,
 static bool
 path_matches(struct http_req *req, const char *pattern, const char *path)
 {
-    while (*pattern && *path) {
+    while (*pattern && *pattern != '?' && *path) {
         if (*pattern != '{') {
             if (*pattern++ != *path++)
                 return false;
@@ -150,7 +150,34 @@ path_matches(struct http_req *req, const char *pattern, const char *path)
         pattern += *pattern == '}';
         path += value_len;
     }
-    return !*pattern && !*path;
+    return (!*pattern || *pattern == '?') && !*path;
+}
+
+/* Is `name` among the words behind the pattern's "?", with "&" between? */
+static bool
+names_query(const char *pattern, const char *name)
+{
+    const size_t len = strlen(name);
+    const char *at = strchr(pattern, '?');
+    while (at) {
+        at++;
+        if (strncmp(at, name, len) == 0 && (!at[len] || at[len] == '&'))
+            return true;
+        at = strchr(at, '&');
+    }
+    return false;
+}
+
+static int
+check_query(const struct http_req *req, const char *pattern, struct err *err)
+{
+    for (const struct evkeyval *q = req->query.tqh_first; q;
+         q = q->next.tqe_next)
+        if (!names_query(pattern, q->key))
+            return err_field(err, ERR_INVALID, q->key, q->value,
+                             "there is no query parameter \"%.60s\" here",
+                             q->key);
+    return 0;
 }
 
 static const char *
@@ -209,7 +236,11 @@ run_route(struct http_server *server, struct http_req *req, const char *path)
         known = true;
         if (strcmp(r->method, method_of(req->ev)) != 0)
             continue;
-        r->handler(req, server->ctx);
+        struct err err;
+        if (check_query(req, r->path, &err) != 0)
+            http_reply_err(req, &err);
+        else
+            r->handler(req, server->ctx);
         return;
     }
     reply_no_route(req, path, known);
@@ -223,13 +254,15 @@ path_of(const struct evhttp_request *ev)
     return path && *path ? path : "/";
 }
 
-static void
-parse_query(struct http_req *req)
+static int
+parse_query(struct http_req *req, struct err *err)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req->ev);
     const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
-    if (query && evhttp_parse_query_str(query, &req->query) != 0)
-        evhttp_clear_headers(&req->query);
+    if (!query || evhttp_parse_query_str(query, &req->query) == 0)
+        return 0;
+    return err_field(err, ERR_INVALID, "query", query,
+                     "the query is not KEY=VALUE&...");
 }
 
 void
@@ -243,9 +276,12 @@ http_req_dispatch(struct evhttp_request *ev, void *arg)
         evhttp_send_error(ev, 503, NULL);
         return;
     }
-    parse_query(req);
+    struct err err;
+    if (parse_query(req, &err) != 0) {
+        http_reply_err(req, &err);
+        return;
+    }
     if (req->len > server->limits.body_max_bytes) {
-        struct err err;
         (void)err_set(&err, ERR_LIMIT, "the body is larger than %zu bytes",
                       server->limits.body_max_bytes);
         http_reply_err(req, &err);

@@ -26,7 +26,8 @@ struct http_limits {
 
 struct http_route {
     const char *method; /* "GET", "POST", "PUT", "DELETE" */
-    const char *path;   /* "/v1/clients/{id}" */
+    const char *path;   /* "/v1/clients/{id}?limit&before": a parameter of the
+                           path; query parameters, others are refused */
     void (*handler)(struct http_req *req, void *ctx);
 };
 

@@ -386,6 +386,12 @@ class Routing(Folder):
                 continue
             self.assertEqual(got, status, f"{path} {body[:60]!r}: {answer}")
             self.assertTrue(answer["error"]["message"])
+        for path, word in (("/v1/history?limt=5", "limt"), ("/v1/table?at=3", "at"), ("/healthz?x=1", "x"), ("/healthz?x", "query"),
+                           ("/v1/history?limit=0", "limit")):
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(self.service.url + path, timeout=20)
+            with refused.exception as answer:
+                self.assertEqual((answer.code, json.load(answer)["error"]["field"]), (400, word))
         self.ok("clients")
 
 

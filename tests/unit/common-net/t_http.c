@@ -109,7 +109,7 @@ on_hold(struct http_req *req, void *ctx)
 }
 
 static const struct http_route routes[] = {
-    {"POST", "/echo", on_echo},  {"GET", "/names/{id}", on_name},
+    {"POST", "/echo", on_echo},  {"GET", "/names/{id}?q", on_name},
     {"GET", "/fail", on_fail},   {"POST", "/watch", on_watch},
     {"GET", "/watch", on_watch}, {"GET", "/flood", on_flood},
     {"GET", "/hold", on_hold},   {0},
@@ -341,7 +341,7 @@ END_TEST
 
 START_TEST(decodes_path_and_query)
 {
-    const struct answer a = ask("GET", "/names/a%2Fb%20c?q=1%262&z=", NULL);
+    const struct answer a = ask("GET", "/names/a%2Fb%20c?q=1%262", NULL);
     ck_assert_str_eq(a.body, "a/b c|1&2|127.0.0.1|*/*");
     ck_assert_str_eq(ask("GET", "/names/x", NULL).body, "x|none|127.0.0.1|*/*");
 }
@@ -374,6 +374,8 @@ START_TEST(refuses_bad_requests_in_json)
     check_error(&a, 400, "INVALID");
     a = ask("POST", "/echo", "");
     check_error(&a, 400, "PARSE");
+    a = ask("GET", "/names/x?q=1&qq=2", NULL);
+    check_error(&a, 400, "\"field\":\"qq\"");
     a = ask("GET", "/fail", NULL);
     check_error(&a, 409, "\"field\":\"rule\",\"value\":\"r1\"");
 }
