@@ -145,16 +145,26 @@ query_number(const struct http_req *req, const char *name, int64_t min,
                      name, (long long)min, (long long)max, given);
 }
 
+struct page {
+    struct json_t *changes;
+    size_t bytes;
+};
+
 static int
 add_stored(int64_t revision, const char *text, size_t len, void *arg,
            struct err *err)
 {
-    (void)revision;
-    struct json_t *array = arg;
+    struct page *page = arg;
     struct json_t *j;
+    page->bytes += len;
+    if (page->bytes > LIMIT_HISTORY_BYTES && js_len(page->changes) > 0)
+        return err_set(err, ERR_LIMIT,
+                       "the changes back to revision %lld are more than %zu "
+                       "bytes: ask with a smaller limit",
+                       (long long)revision, LIMIT_HISTORY_BYTES);
     const int rc = js_parse(text, len, &j, err);
     if (rc == 0)
-        must(js_add_take(array, j));
+        must(js_add_take(page->changes, j));
     return rc;
 }
 
@@ -162,13 +172,14 @@ static int
 read_history(struct service *s, const struct http_req *req,
              struct json_t *array, struct err *err)
 {
+    struct page page = {.changes = array};
     int64_t limit = 100;
     int64_t before = INT64_MAX;
     int rc;
     if ((rc = query_number(req, "limit", 1, LIMIT_HISTORY, &limit, err)) ||
         (rc = query_number(req, "before", 1, INT64_MAX, &before, err)))
         return rc;
-    return store_each_back(s->store, before, (size_t)limit, add_stored, array,
+    return store_each_back(s->store, before, (size_t)limit, add_stored, &page,
                            err);
 }
 
