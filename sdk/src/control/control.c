@@ -51,6 +51,8 @@ struct control {
     struct watch *watch;
     struct http_call *report_call;
     char *report_sent; /* under way */
+    char *report_last; /* the service took it */
+    bool report_again; /* but may have forgotten it since */
     int64_t report_at_ms;
     bool news;
     bool refused_old, refused_lie; /* logged already */
@@ -334,6 +336,27 @@ take_topics(struct control *c)
         say(c, LOG_ERR, "out of memory: the route is not watched");
 }
 
+/* A service that has started again has forgotten what was reported. */
+static void
+on_watch_open(void *arg)
+{
+    struct control *c = arg;
+    c->report_again = true;
+    c->report_at_ms = 0;
+}
+
+static void
+keep_report_take(struct control *c, char *sent)
+{
+    pthread_mutex_lock(&c->mutex);
+    if (!c->report) {
+        c->report = sent;
+        sent = NULL;
+    }
+    pthread_mutex_unlock(&c->mutex);
+    free(sent);
+}
+
 static void
 on_reported(const struct http_answer *a, void *arg)
 {
@@ -341,17 +364,36 @@ on_reported(const struct http_answer *a, void *arg)
     c->report_call = NULL;
     char *sent = c->report_sent;
     c->report_sent = NULL;
-    if (!a->error && a->status >= 400 && a->status < 500)
-        say(c, LOG_WARNING, "the route service refused a report: %s", a->body);
-    const bool again = a->error || a->status >= 500;
-    pthread_mutex_lock(&c->mutex);
-    if (again && !c->report) {
-        c->report = sent;
-        sent = NULL;
+    /* 404: it does not know this client before the watch is open. */
+    if (a->error || a->status >= 500 || a->status == 404) {
+        c->report_at_ms = clock_mono_ms() + REPORT_RETRY_MS;
+        keep_report_take(c, sent);
+        return;
     }
+    c->report_at_ms = 0;
+    if (a->status >= 400) {
+        say(c, LOG_WARNING, "the route service refused a report: %s", a->body);
+        free(sent);
+        return;
+    }
+    free(c->report_last);
+    c->report_last = sent;
+}
+
+/* The newest that waits; else the last one, if it may be forgotten. */
+static char *
+next_report(struct control *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    char *next = c->report;
+    c->report = NULL;
     pthread_mutex_unlock(&c->mutex);
-    free(sent);
-    c->report_at_ms = again ? clock_mono_ms() + REPORT_RETRY_MS : 0;
+    if (!next && c->report_again) {
+        next = c->report_last;
+        c->report_last = NULL;
+    }
+    c->report_again = false;
+    return next;
 }
 
 static void
@@ -360,10 +402,7 @@ send_report(struct control *c)
     char url[1024];
     if (c->report_call || clock_mono_ms() < c->report_at_ms)
         return;
-    pthread_mutex_lock(&c->mutex);
-    c->report_sent = c->report;
-    c->report = NULL;
-    pthread_mutex_unlock(&c->mutex);
+    c->report_sent = next_report(c);
     if (!c->report_sent)
         return;
     (void)snprintf(url, sizeof(url), "%s/v1/reports", watch_server(c->watch));
@@ -527,6 +566,7 @@ destroy(struct control *c)
     free(c->conf.cache_dir);
     free(c->report);
     free(c->report_sent);
+    free(c->report_last);
     pthread_mutex_destroy(&c->mutex);
     free(c);
 }
@@ -545,6 +585,7 @@ set_up(struct control *c, struct err *err)
         .client = &c->conf.client,
         .request_timeout_ms = c->conf.request_timeout_ms,
         .on_answer = on_answer,
+        .on_open = on_watch_open,
         .on_log = on_watch_log,
         .arg = c,
     };

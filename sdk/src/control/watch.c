@@ -129,6 +129,8 @@ on_route(struct watch *w, const struct sse_event *e)
     js_free(j);
     if (!rc) {
         w->last_error[0] = '\0';
+        if (!w->heard)
+            w->conf.on_open(w->conf.arg);
         w->heard = true;
         w->conf.on_answer(&answer, w->conf.arg);
         return;

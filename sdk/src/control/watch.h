@@ -17,6 +17,9 @@ struct watch_conf {
     /* A decoded answer; the callee takes what it owns. Inside a callback of
      * http_client: must not restart the watch. */
     void (*on_answer)(struct pt_answer *taken, void *arg);
+    /* Before the first answer of each stream: the service knows us now. Under
+     * the same rule. */
+    void (*on_open)(void *arg);
     void (*on_log)(int level, const char *line, void *arg);
     void *arg;
 };

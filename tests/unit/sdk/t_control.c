@@ -34,6 +34,7 @@ static struct http_stream *stream; /* loop thread */
 static char first[4096];           /* first event's data; loop thread */
 static bool hang_up_at_once;       /* loop thread */
 static atomic_int n_watches, n_reports, n_questions, translate_status;
+static atomic_int report_refusals; /* 404s to come */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char last_body[8192]; /* of a watch; under mutex */
 
@@ -71,6 +72,12 @@ on_report(struct http_req *req, void *ctx)
 {
     (void)ctx;
     atomic_fetch_add(&n_reports, 1);
+    if (atomic_load(&report_refusals) > 0) {
+        atomic_fetch_sub(&report_refusals, 1);
+        http_reply_text(req, 404, "application/json",
+                        "{\"error\":{\"code\":\"NOTFOUND\"}}");
+        return;
+    }
     http_reply_json_take(req, 200, js_object());
 }
 
@@ -363,7 +370,7 @@ START_TEST(starts_from_disk)
     expect_revision(5);
     control_stop(control);
     stop_serving();
-    start_with("http://127.0.0.1:1");
+    start_with(url); /* nobody there */
     ck_assert_int_eq(revision(), 5); /* at once */
     struct route *r = control_route(control);
     ck_assert_int_eq(r->from_disk, 1);
@@ -590,7 +597,17 @@ START_TEST(a_question_can_be_dropped)
 }
 END_TEST
 
-START_TEST(reports_arrive)
+static void
+hang_up_now(void *arg)
+{
+    (void)arg;
+    if (stream)
+        http_stream_close(stream);
+    stream = NULL;
+}
+
+static void
+send_report(void)
 {
     const struct pt_report r = {
         .instance = (char[]){"i1"},
@@ -601,10 +618,39 @@ START_TEST(reports_arrive)
         .switch_ms = -1,
         .reread_bound = -1,
     };
+    ck_assert_int_eq(control_report(control, &r), 0);
+}
+
+START_TEST(reports_arrive)
+{
     start_with(url);
     expect_revision(5);
-    ck_assert_int_eq(control_report(control, &r), 0);
+    send_report();
     ck_assert(wait_until(reached, (int[]){1, 1, 0}, WAIT_MS));
+}
+END_TEST
+
+/* As a route service does that has started again and forgotten them. */
+START_TEST(the_last_report_is_sent_again_on_a_new_stream)
+{
+    start_with(url);
+    expect_revision(5);
+    send_report();
+    ck_assert(wait_until(reached, (int[]){1, 1, 0}, WAIT_MS));
+    ck_assert_int_eq(loop_post(loop, hang_up_now, NULL), 0);
+    ck_assert(wait_until(reached, (int[]){2, 2, 0}, WAIT_MS));
+    ck_assert_int_eq(loop_post(loop, hang_up_now, NULL), 0);
+    ck_assert(wait_until(reached, (int[]){3, 3, 0}, WAIT_MS));
+}
+END_TEST
+
+START_TEST(a_report_of_an_unknown_client_is_sent_again)
+{
+    atomic_store(&report_refusals, 1);
+    start_with(url);
+    expect_revision(5);
+    send_report();
+    ck_assert(wait_until(reached, (int[]){1, 2, 0}, WAIT_MS));
 }
 END_TEST
 
@@ -642,6 +688,8 @@ main(void)
     tcase_add_test(t, stop_is_quick_in_mid_request);
     tcase_add_test(t, a_question_can_be_dropped);
     tcase_add_test(t, reports_arrive);
+    tcase_add_test(t, the_last_report_is_sent_again_on_a_new_stream);
+    tcase_add_test(t, a_report_of_an_unknown_client_is_sent_again);
     tcase_add_test(t, without_a_mapper_the_question_fails);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
