@@ -19,6 +19,9 @@
 #define TURN_MS  1000 /* a turn otherwise: timers are looked at in between */
 #define CLOSE_MS 5000
 
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 10000
+
 int
 consumer_new(const struct engine *e, struct consumer **out, struct err *err)
 {
@@ -28,6 +31,8 @@ consumer_new(const struct engine *e, struct consumer **out, struct err *err)
     c->e = *e;
     c->state = CONSUMER_IDLE;
     c->switch_ms = -1;
+    backoff_init(&c->retry, RETRY_MIN_MS, RETRY_MAX_MS,
+                 (uint64_t)clock_mono_us());
     c->wake = wake_new();
     if (!c->wake || reaper_new(&c->reaper, NULL) != 0) {
         wake_unref(c->wake);
@@ -338,6 +343,7 @@ consumer_free(struct consumer *c)
     route_unref(c->route);
     strlist_fini(&c->topics);
     free(c->complaint);
+    free(c->stale);
     free(c->from);
     reaper_unref(c->reaper);
     wake_unref(c->wake);

@@ -9,6 +9,7 @@
 #ifndef SHUNT_SDK_CONSUMER_INT_H
 #define SHUNT_SDK_CONSUMER_INT_H
 
+#include "common/base/backoff.h"
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/consumer_query.h"
 #include "sdk/src/consumer/consumer_wake.h"
@@ -78,6 +79,11 @@ struct consumer {
     struct strlist topics; /* logical */
     struct route *route;   /* the last one looked at */
     char *complaint;       /* about it, told once */
+    bool complaining;      /* as of the route looked at last */
+    char *stale;           /* what of it takes effect at a restart only */
+    bool unopened;         /* the cluster it names cannot be opened */
+    struct backoff retry;  /* of that */
+    int64_t retry_ms;      /* when; 0: nothing to retry */
     struct generation *cur, *next;
     struct generation *retired[RETIRED_MAX];
     struct handover hand;
@@ -154,6 +160,9 @@ void consumer_log(struct consumer *c, int level, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 void consumer_event(struct consumer *c, enum engine_event_type type,
                     const char *from, const char *text);
+/* It cannot go to `to` now. */
+void consumer_stuck(struct consumer *c, const struct target *to,
+                    const char *text);
 void consumer_warn(struct consumer *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Tells the first start on the new cluster once, if a switch is under way. */
 void consumer_switched(struct consumer *c);

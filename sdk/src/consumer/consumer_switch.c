@@ -7,6 +7,7 @@
  * stands.  A return to the cluster that still delivers simply drops the handle
  * that was joining, and goes on in the residency that the route now names.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -120,6 +121,7 @@ on_error(struct generation *g, rd_kafka_resp_err_t code, const char *text,
 static void
 complain(struct consumer *c, const char *text)
 {
+    c->complaining = true;
     if (str_equal(c->complaint, text))
         return;
     free(c->complaint);
@@ -128,6 +130,18 @@ complain(struct consumer *c, const char *text)
     if (c->e.on_error)
         c->e.on_error(RD_KAFKA_RESP_ERR__INVALID_ARG, text, c->e.arg);
     consumer_report(c);
+}
+
+/* Tried again even if the route stays: what was wrong may be a file. */
+static void
+cannot_open(struct consumer *c, const struct target *t, const char *why)
+{
+    const bool known = c->unopened && str_equal(c->complaint, why);
+    c->unopened = true;
+    c->retry_ms = clock_mono_ms() + backoff_next_ms(&c->retry);
+    complain(c, why);
+    if (!known)
+        consumer_stuck(c, t, why);
 }
 
 static struct generation *
@@ -147,10 +161,12 @@ bind_to(struct consumer *c, const struct target *t)
     int rc = generation_new(&c->e, t, &hooks, &g, &err);
     if (rc == 0)
         rc = generation_subscribe(g, &c->route->answer, &c->topics, &err);
-    if (rc == 0)
+    if (rc == 0) {
+        c->unopened = false;
         return g;
+    }
     generation_close_take(g, c->reaper);
-    complain(c, err.text);
+    cannot_open(c, t, err.text);
     return NULL;
 }
 
@@ -202,6 +218,28 @@ begin_switch(struct consumer *c, const struct target *t)
     consumer_move(c, CONSUMER_JOINING);
 }
 
+/* A handle stays with the addresses and properties that it was made with. */
+static void
+tell_stale(struct consumer *c, const struct pt_cluster *cluster)
+{
+    char text[512];
+    if (generation_is_at(c->cur, cluster)) {
+        free(c->stale);
+        c->stale = NULL;
+        return;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "cluster %s has new bootstrap.servers/properties: takes "
+                   "effect when the client restarts",
+                   cluster->name);
+    if (str_equal(c->stale, text))
+        return;
+    free(c->stale);
+    c->stale = strdup(text);
+    consumer_warn(c, "%s", text);
+    consumer_report(c);
+}
+
 /* Same cluster: perhaps another residency, perhaps a larger view. */
 static void
 refresh(struct consumer *c, struct generation *g, const struct target *t)
@@ -215,6 +253,8 @@ refresh(struct consumer *c, struct generation *g, const struct target *t)
     }
     if (generation_subscribe(g, &c->route->answer, &c->topics, &err) != 0)
         complain(c, err.text);
+    if (g == c->cur)
+        tell_stale(c, t->cluster);
 }
 
 static void
@@ -229,7 +269,8 @@ follow_running(struct consumer *c, const struct target *t)
 static void
 follow_joining(struct consumer *c, const struct target *t)
 {
-    if (strcmp(c->next->cluster, t->cluster->name) == 0) {
+    if (strcmp(c->next->cluster, t->cluster->name) == 0 &&
+        generation_is_at(c->next, t->cluster)) {
         refresh(c, c->next, t);
         return;
     }
@@ -260,6 +301,21 @@ act_on(struct consumer *c, const struct target *t)
     }
 }
 
+static void
+settle_complaint(struct consumer *c)
+{
+    const bool was_unopened = c->unopened;
+    if (c->complaining)
+        return;
+    c->unopened = false;
+    backoff_reset(&c->retry);
+    if (!c->complaint && !was_unopened)
+        return;
+    free(c->complaint);
+    c->complaint = NULL;
+    consumer_report(c);
+}
+
 void
 consumer_follow(struct consumer *c)
 {
@@ -272,6 +328,8 @@ consumer_follow(struct consumer *c)
     c->route = r;
     if (c->state == CONSUMER_IDLE || c->state == CONSUMER_CLOSED)
         return;
+    c->retry_ms = 0;
+    c->complaining = false;
     const int rc = handover_target(&r->answer, &c->topics, &t, &err);
     if (rc == ERR_UNAVAILABLE)
         return;
@@ -279,9 +337,8 @@ consumer_follow(struct consumer *c)
         complain(c, err.text);
         return;
     }
-    free(c->complaint);
-    c->complaint = NULL;
     act_on(c, &t);
+    settle_complaint(c);
 }
 
 /* ---- steps --------------------------------------------------------------- */
@@ -342,7 +399,8 @@ retired_step(struct consumer *c)
 void
 consumer_switch_step(struct consumer *c)
 {
-    if (wake_take(c->wake))
+    const bool again = c->retry_ms > 0 && clock_mono_ms() >= c->retry_ms;
+    if (wake_take(c->wake) || again)
         consumer_follow(c);
     if (c->state == CONSUMER_JOINING)
         join_step(c);
@@ -368,5 +426,8 @@ consumer_drop_generations(struct consumer *c)
     generation_close_take(c->cur, c->reaper);
     c->cur = NULL;
     c->last = NULL;
-    c->stop_ms = 0;
+    c->stop_ms = c->retry_ms = 0;
+    c->unopened = false;
+    free(c->stale);
+    c->stale = NULL;
 }

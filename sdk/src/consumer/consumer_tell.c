@@ -50,6 +50,22 @@ consumer_event(struct consumer *c, enum engine_event_type type,
 }
 
 void
+consumer_stuck(struct consumer *c, const struct target *to, const char *text)
+{
+    const struct engine_event e = {
+        .type = ENGINE_STUCK,
+        .from = c->cur ? c->cur->cluster : NULL,
+        .to = to->cluster->name,
+        .since = to->since,
+        .stall_ms = -1,
+        .reread_bound = -1,
+        .text = text,
+    };
+    if (c->e.on_event)
+        c->e.on_event(&e, c->e.arg);
+}
+
+void
 consumer_warn(struct consumer *c, const char *fmt, ...)
 {
     char text[512];
@@ -81,7 +97,7 @@ consumer_switched(struct consumer *c)
 static const char *
 state_text(const struct consumer *c)
 {
-    if (c->stuck)
+    if (c->stuck || c->unopened)
         return "stuck";
     if (c->state == CONSUMER_JOINING || c->state == CONSUMER_MAPPING ||
         c->stop_ms)
@@ -99,7 +115,7 @@ consumer_report(struct consumer *c)
         .revision = c->route ? c->route->answer.revision : 0,
         .cluster = c->cur ? c->cur->cluster : NULL,
         .state = state,
-        .detail = c->complaint,
+        .detail = c->complaint ? c->complaint : c->stale,
         .since = c->cur ? c->cur->since : 0,
         .switch_ms = c->switch_ms,
         .reread_bound = c->last_bound,

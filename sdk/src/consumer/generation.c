@@ -410,7 +410,28 @@ free_generation(struct generation *g)
     free_views(g);
     free(g->cluster);
     free(g->previous);
+    free(g->servers);
+    props_fini(&g->properties);
     free(g);
+}
+
+static int
+name_place(struct generation *g, const struct target *to)
+{
+    const struct pt_cluster *cluster = to->cluster;
+    g->cluster = strdup(cluster->name);
+    g->servers = strdup(cluster->bootstrap_servers);
+    g->previous = to->previous ? strdup(to->previous) : NULL;
+    if (!g->cluster || !g->servers || (to->previous && !g->previous))
+        return ERR_NOMEM;
+    return props_copy(&g->properties, &cluster->properties);
+}
+
+bool
+generation_is_at(const struct generation *g, const struct pt_cluster *cluster)
+{
+    return strcmp(g->servers, cluster->bootstrap_servers) == 0 &&
+           props_equal(&g->properties, &cluster->properties);
 }
 
 int
@@ -424,9 +445,7 @@ generation_new(const struct engine *e, const struct target *to,
     g->hooks = *hooks;
     g->since = to->since;
     atomic_init(&g->refs, 1);
-    g->cluster = strdup(to->cluster->name);
-    g->previous = to->previous ? strdup(to->previous) : NULL;
-    int rc = g->cluster && (g->previous || !to->previous) ? 0 : err_nomem(err);
+    int rc = name_place(g, to) != 0 ? err_nomem(err) : 0;
     if (rc == 0)
         rc = start_handle(g, e, to, err);
     if (rc != 0) {

@@ -87,7 +87,9 @@ struct generation {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue; /* the consumer queue, for waking a poll */
     char *cluster;
-    char *previous; /* cluster of the residency before; NULL: none */
+    char *servers; /* its bootstrap.servers when the handle was made */
+    struct props properties; /* and its properties */
+    char *previous;          /* cluster of the residency before; NULL: none */
     int64_t since;
     struct view *views;
     size_t n_views;
@@ -111,6 +113,9 @@ MUST_CHECK int generation_conf(const struct engine *e,
 MUST_CHECK int generation_new(const struct engine *e, const struct target *to,
                               const struct generation_hooks *hooks,
                               struct generation **out, struct err *err);
+/* False: the cluster has other addresses or properties by now. */
+bool generation_is_at(const struct generation *g,
+                      const struct pt_cluster *cluster);
 /* Another residency on the same cluster: commits are made anew in it.
  * `previous` NULL: as before.  ERR_NOMEM, nothing has changed. */
 MUST_CHECK int generation_enter(struct generation *g, int64_t since,

@@ -33,7 +33,7 @@ enum mapper {
 struct control {
     struct route *route;
     struct consumer *consumer;
-    char state[16], cluster[16]; /* of the last report */
+    char state[16], cluster[16], detail[512]; /* of the last report */
 };
 
 struct counted_route {
@@ -86,6 +86,8 @@ control_report(struct control *c, const struct pt_report *r)
     (void)snprintf(c->state, sizeof(c->state), "%s", r->state);
     (void)snprintf(c->cluster, sizeof(c->cluster), "%s",
                    r->cluster ? r->cluster : "");
+    (void)snprintf(c->detail, sizeof(c->detail), "%s",
+                   r->detail ? r->detail : "");
     return 0;
 }
 
@@ -270,7 +272,7 @@ struct member {
     struct control control;
     struct engine e;
     struct consumer *c;
-    int switched, warnings, routed, errors;
+    int switched, warnings, routed, errors, stuck;
     int64_t bound, stall_ms;
 };
 
@@ -284,6 +286,10 @@ on_event(const struct engine_event *e, void *arg)
     m->switched += e->type == ENGINE_SWITCHED;
     m->warnings += e->type == ENGINE_WARNING;
     m->routed += e->type == ENGINE_ROUTED;
+    if (e->type == ENGINE_STUCK) {
+        m->stuck++;
+        ck_assert_str_eq(e->to, "b");
+    }
     if (e->type == ENGINE_SWITCHED) {
         m->bound = e->reread_bound;
         m->stall_ms = e->stall_ms;
@@ -687,6 +693,92 @@ START_TEST(a_flip_called_off_changes_nothing)
 }
 END_TEST
 
+static void
+poll_until_state(struct member *m, const char *state)
+{
+    const int64_t end = clock_mono_ms() + 20000;
+    while (strcmp(m->control.state, state) != 0) {
+        ck_assert_msg(clock_mono_ms() < end, "%s", m->control.state);
+        member_poll(m);
+    }
+}
+
+static void
+set_property(struct member *m, const char *key, const char *value)
+{
+    struct pt_cluster *c = &m->control.route->answer.clusters[1];
+    ck_assert_int_eq(props_set(&c->properties, key, value), 0);
+}
+
+/* What was wrong is mended without a new route. */
+START_TEST(a_cluster_that_cannot_be_opened_is_tried_again)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 20);
+    produce(&b, "a.orders", SHIFT, 60);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 20);
+    member_route(&m, "b", 4, "a");
+    set_property(&m, "security.protocol", "nonsense");
+    poll_until_state(&m, "stuck");
+    ck_assert_ptr_nonnull(strstr(m.control.detail, "security.protocol"));
+    produce(&a, "orders", 20, 40);
+    read_all(all, 1, 0, 20, 40);
+    ck_assert_int_eq(m.stuck, 1);
+    ck_assert_str_eq(m.control.state, "stuck");
+    set_property(&m, "security.protocol", "plaintext");
+    wait_switched(all, 1, 1);
+    ck_assert_str_eq(m.control.state, "running");
+    ck_assert_str_eq(m.control.detail, "");
+    read_all(all, 1, 0, 40, 60);
+    member_stop(&m);
+    assert_once(0, 0, 60);
+}
+END_TEST
+
+START_TEST(a_first_cluster_that_cannot_be_opened_is_tried_again)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&b, "a.orders", SHIFT, 20);
+    member_start(&m, "b", 3, NULL);
+    set_property(&m, "security.protocol", "nonsense");
+    poll_until_state(&m, "stuck");
+    ck_assert_int_eq(m.routed, 0);
+    set_property(&m, "security.protocol", "plaintext");
+    read_all(all, 1, 0, SHIFT, 20);
+    ck_assert_int_eq(m.stuck, 1);
+    ck_assert_int_eq(m.routed, 1);
+    ck_assert_str_eq(m.control.state, "running");
+    member_stop(&m);
+}
+END_TEST
+
+START_TEST(a_cluster_that_has_moved_is_told_of)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&b, "a.orders", SHIFT, 20);
+    member_start(&m, "b", 3, NULL);
+    read_all(all, 1, 0, SHIFT, 20);
+    for (int64_t revision = 4; revision < 6; revision++) {
+        member_route(&m, "b", revision, NULL);
+        set_property(&m, "client.rack", "r2");
+        member_poll(&m);
+        ck_assert_int_eq(m.warnings, 1);
+        ck_assert_ptr_nonnull(strstr(m.control.detail, "client restarts"));
+    }
+    member_route(&m, "b", 6, NULL);
+    member_poll(&m);
+    produce(&b, "a.orders", 20, 40);
+    read_all(all, 1, 0, 20, 40);
+    ck_assert_int_eq(m.warnings, 1);
+    member_stop(&m);
+    assert_once(0, SHIFT, 40);
+}
+END_TEST
+
 START_TEST(two_members_meet_on_the_new_cluster)
 {
     struct member m1, m2;
@@ -805,6 +897,10 @@ main(void)
     add(s, "unknown", an_unknown_position_starts_at_the_log_start);
     add(s, "dead", a_dead_cluster_is_left);
     add(s, "called off", a_flip_called_off_changes_nothing);
+    add(s, "cannot open", a_cluster_that_cannot_be_opened_is_tried_again);
+    add(s, "cannot open first",
+        a_first_cluster_that_cannot_be_opened_is_tried_again);
+    add(s, "moved", a_cluster_that_has_moved_is_told_of);
     add(s, "latest", latest_is_a_position_too);
     add(s, "two members", two_members_meet_on_the_new_cluster);
     SRunner *r = srunner_create(s);
