@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -31,6 +33,22 @@ READER_CONF = {
 WAIT_S = 60.0
 
 
+# More than any partition has: the answer for it is counted from the newest sync.
+FAR = 1 << 40
+
+
+@dataclass
+class Flip:
+    """A move of these readers, and what the mapper knew just before it: for each
+    physical topic partition on `source` the position after the newest sync."""
+
+    source: str
+    target: str
+    names: tuple[str, ...]
+    began_us: int
+    known: dict[tuple[str, int], int]
+
+
 class Fleet:
     def __init__(self, world: World, code: str = TOPIC) -> None:
         self.world = world
@@ -40,6 +58,7 @@ class Fleet:
         self.readers: dict[str, ReaderLog] = {}
         self.procs: dict[str, Proc] = {}
         self.dumps: dict[str, Path] = {}
+        self.flips: list[Flip] = []
 
     # ---- clients ------------------------------------------------------------
 
@@ -156,6 +175,17 @@ class Fleet:
                                self.world.translate(source, target, positions)),
                    WAIT_S, f"the mapper knows {source} -> {target}")
 
+    def about_to_flip(self, source: str, target: str,
+                      names: Iterable[str] | None = None) -> None:
+        """Right before the flip: asks the mapper what it knows, for limit()."""
+        parts = [(topic, p, FAR) for topic in VIEW[source] for p in range(PARTITIONS)]
+        known = {(topic, p): FAR - (answer["high"] - answer["low"])
+                 for (topic, p, _), answer in
+                 zip(parts, self.world.translate(source, target, parts))
+                 if answer["quality"] == "bounded"}
+        self.flips.append(Flip(source, target, tuple(names or self.readers),
+                               time.monotonic_ns() // 1000, known))
+
     # ---- verdict ------------------------------------------------------------
 
     def dump(self, cluster: str) -> set[tuple[str, int]]:
@@ -186,6 +216,40 @@ class Fleet:
         if any(bound < 0 for bound in bounds):
             raise AssertionError(f"a reader could not tell its bound: {bounds}")
         return sum(bounds)
+
+    def limit(self) -> int:
+        """What the bounds can't exceed, without a word of libshunt: for each flip
+        and physical topic partition, the records from the newest sync that the
+        mapper knew before the flip to the last one delivered before the switch
+        (the readers' logs).  The mapper only learns more until it is asked, so its
+        own bounds are lower.  A position older than that sync stands between two
+        that are known: for it, the mapper is asked now."""
+        return sum(self._limit_of(flip) for flip in self.flips)
+
+    def _limit_of(self, flip: Flip) -> int:
+        total = 0
+        for (_, topic, p), position in self._positions_before(flip).items():
+            newest = flip.known.get((topic, p), 0)  # unknown then: from its start on
+            if position >= newest:
+                total += position - newest
+                continue
+            answer = self.world.translate(flip.source, flip.target, [(topic, p, position)])[0]
+            total += answer["high"] - answer["low"]
+        return total
+
+    def _positions_before(self, flip: Flip) -> dict[tuple[str, str, int], int]:
+        """Of each group and physical topic partition, after the last record delivered on
+        the source before its reader's switch."""
+        found: dict[tuple[str, str, int], int] = {}
+        for name in flip.names:
+            log = self.readers[name]
+            done = next(e.mono_us for e in log.events if e.kind == "SWITCHED"
+                        and e.target == flip.target and e.mono_us > flip.began_us)
+            for read in log.reads:
+                if read.cluster == flip.source and read.mono_us <= done:
+                    key = (log.group, read.topic, read.partition)
+                    found[key] = max(found.get(key, 0), read.offset + 1)
+        return found
 
     def moved(self) -> int:
         """What was read again, beyond that bound, because partitions moved

@@ -73,13 +73,17 @@ class WriterLog(Log):
     def unacknowledged(self) -> int:
         return len(self.written_us) - len(self.acked)
 
+    def in_flight(self, mono_us: int, cluster: str) -> int:
+        """Records written before that moment, and acknowledged by `cluster`."""
+        return sum(where == cluster and self.written_us[seq] < mono_us
+                   for (_, seq), where in self.acked.items())
+
     def carried(self, cluster: str) -> int:
         """Records written before the move to `cluster` began, and acknowledged
         there."""
         began = next(e.mono_us for e in self.events
                      if e.kind == "SWITCH" and e.target == cluster)
-        return sum(where == cluster and self.written_us[seq] < began
-                   for (_, seq), where in self.acked.items())
+        return self.in_flight(began, cluster)
 
     def _take(self, words: list[str]) -> None:
         super()._take(words)

@@ -4,7 +4,7 @@
     python3 tests/stories/run.py --clusters embedded|real [--build build/release]
                                  [NAME...]
 
-The figures go to build/stories/KIND.json, what the stories print to
+The figures of a run of all go to build/stories/KIND.json, what the stories print to
 build/stories/KIND-NAME.txt.  Exit code 1 when one failed."""
 
 import argparse
@@ -61,8 +61,9 @@ def main() -> None:
     for name in args.names or STORIES:
         results.append(run(name, args.clusters, args.build))
         print(line_of(results[-1]), flush=True)
-    path = ROOT / f"build/stories/{args.clusters}.json"
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    if not args.names:
+        path = ROOT / f"build/stories/{args.clusters}.json"
+        path.write_text(json.dumps(results, indent=1) + "\n")
     count = {v: sum(r["verdict"] == v for r in results) for v in ("passed", "failed", "skipped")}
     print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
     sys.exit(count["failed"] > 0)

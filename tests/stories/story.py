@@ -34,6 +34,9 @@ def check_reports(verdict: dict[str, Any]) -> None:
     for figure in ("failed", "unreported", "reported_twice", "misplaced_acknowledgements",
                    "standing_out_of_order"):
         check(verdict[figure] == 0, f"{figure} is {verdict[figure]}")
+    check(verdict["dump_foreign"] == 0, f"foreign in the dumps: {verdict['dump_foreign']}")
+    unended = [c["name"] for c in verdict["writers"] + verdict["readers"] if not c["ended"]]
+    check(not unended, f"did not end by themselves: {unended}")
     for group in verdict["groups"]:
         for figure in ("misplaced", "foreign"):
             check(group[figure] == 0, f"{figure} of group {group['group']} is {group[figure]}")
@@ -55,10 +58,12 @@ def figures(fleet: Fleet, verdict: dict[str, Any]) -> dict[str, Any]:
         "lost": verdict["lost"],
         "read_twice": verdict["read_twice"],
         "bound": fleet.bound(),
+        "limit": fleet.limit(),
         "moved": fleet.moved(),
         "written_twice": verdict["written_twice"],
         "never_replicated": verdict["never_replicated"],
         "out_of_order": verdict["out_of_order"],
+        "disordered": verdict["disordered"],
         "stall_median_ms": statistics.median_low(found) if found else None,
         "stall_worst_ms": max(found, default=None),
         "wait_worst_ms": max((s["wait_ms"] for r in verdict["readers"] for s in r["switches"]),
@@ -68,8 +73,19 @@ def figures(fleet: Fleet, verdict: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_kept(got: dict[str, Any]) -> None:
-    """Nothing lost; read twice no more than was announced."""
+def check_kept(got: dict[str, Any], written_twice: int = 0) -> None:
+    """Nothing lost; read twice no more than was announced; in order within each
+    partition; written twice at most so often.  Lost, read twice and limit don't
+    depend on what libshunt says (limit: the mapper's answers and the readers'
+    logs); bound is what libshunt told of the mapper's answers."""
+    check(got["written_twice"] <= written_twice,
+          f"written twice {got['written_twice']}, more than {written_twice}: {told(got)}")
+    check(got["disordered"] == 0, f"out of order within a partition: {told(got)}")
+    check(got["bound"] <= got["limit"],
+          f"bound {got['bound']} is more than the mapper can have answered, {got['limit']}: "
+          f"{told(got)}")
+    check(got["read_twice"] <= got["limit"] + got["moved"],
+          f"read twice {got['read_twice']}, more than limit {got['limit']}: {told(got)}")
     check(got["lost"] == 0, f"lost {got['lost']}: {told(got)}")
     check(got["read_twice"] <= got["bound"] + got["moved"],
           f"read twice {got['read_twice']}, more than bound {got['bound']} + moved "
@@ -79,9 +95,9 @@ def check_kept(got: dict[str, Any]) -> None:
 def told(got: dict[str, Any]) -> str:
     """The figures in a line."""
     names = (("acknowledged", "acked"), ("lost", "lost"), ("read_twice", "read twice"),
-             ("bound", "bound"), ("moved", "moved"), ("written_twice", "written twice"),
+             ("bound", "bound"), ("limit", "limit"), ("moved", "moved"), ("written_twice", "written twice"),
              ("never_replicated", "never replicated"), ("carried", "carried over"),
-             ("out_of_order", "out of order"),
+             ("out_of_order", "out of order"), ("disordered", "within a partition"),
              ("stall_median_ms", "stall median ms"), ("stall_worst_ms", "worst"),
              ("writer_stall_worst_ms", "writers' worst"), ("positions", "positions compared"))
     return ", ".join(f"{words} {got[name]}" for name, words in names

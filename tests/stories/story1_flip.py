@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.lib.world import World  # noqa: E402
 from tests.stories.fleet import Fleet  # noqa: E402
-from tests.stories.story import (check_kept, check_reports, check_switches,  # noqa: E402
+from tests.stories.story import (check, check_kept, check_reports, check_switches,  # noqa: E402
                                  figures, main, say)
 
 WRITERS = ("w1", "w2")
@@ -25,6 +25,7 @@ def story(world: World, fleet: Fleet) -> dict[str, Any]:
     for source, target in (("a", "b"), ("b", "a")):
         fleet.wait_mapped(source, target)
         say(f"flip {source} -> {target}")
+        fleet.about_to_flip(source, target)
         world.flip("orders", target)
         fleet.wait_moved(target)
         fleet.wait_reading(500)
@@ -36,6 +37,7 @@ def story(world: World, fleet: Fleet) -> dict[str, Any]:
     verdict = fleet.verdict()
     got = figures(fleet, verdict)
     check_kept(got)
+    check(got["moved"] == 0, f"partitions moved between members: {got['moved']}")
     check_reports(verdict)
     check_switches(verdict, (*WRITERS, *READERS), 2)
     return got

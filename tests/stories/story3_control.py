@@ -41,6 +41,7 @@ def story(world: World, fleet: Fleet) -> dict[str, Any]:
     world.wait_mapper_ready()
     fleet.wait_mapped("a", "b")
     say("they are back: flip a -> b")
+    fleet.about_to_flip("a", "b")
     world.flip("orders", "b")
     fleet.wait_moved("b")
     fleet.wait_reading(300)

@@ -25,6 +25,7 @@ def story(world: World, fleet: Fleet) -> dict[str, Any]:
     fleet.wait_reading(500)
     fleet.wait_mapped("a", "b")
     say("a rule for the group billing -> b")
+    fleet.about_to_flip("a", "b", BILLING)
     world.put_rule("orders", "b", rule_id="billing-only", priority=200, group="billing")
     fleet.wait_moved("b", readers=BILLING, writers=())
     fleet.wait_reading(500)

@@ -304,6 +304,52 @@ newest_by_key(const struct book *b)
     return v;
 }
 
+/* The first readings of a group, for the order within partitions. */
+struct firsts {
+    const struct book *book;
+    const struct sighting **v;
+    size_t n;
+};
+
+static int
+by_stream(const struct book *b, const struct sighting *x,
+          const struct sighting *y)
+{
+    int order = x->client - y->client;
+    if (order == 0)
+        order = by_partition(&x->at, &y->at);
+    if (order == 0)
+        order = cmp64((int64_t)writer_of(b, x->entry),
+                      (int64_t)writer_of(b, y->entry));
+    return order ? order : b->entries[x->entry].key - b->entries[y->entry].key;
+}
+
+static int
+by_stream_and_time(const void *x, const void *y, void *book)
+{
+    const struct sighting *const *a = x, *const *b = y;
+    const int order = by_stream(book, *a, *b);
+    return order ? order : by_time(x, y);
+}
+
+static int64_t
+count_disordered(const struct firsts *f)
+{
+    const struct book *book = f->book;
+    int64_t count = 0;
+    int32_t newest = -1;
+    qsort_r(f->v, f->n, sizeof(*f->v), by_stream_and_time,
+            (void *)(uintptr_t)book); /* only read */
+    for (size_t i = 0; i < f->n; i++) {
+        const int32_t seq = book->entries[f->v[i]->entry].key_seq;
+        if (i == 0 || by_stream(book, f->v[i - 1], f->v[i]) != 0)
+            newest = -1;
+        count += seq < newest;
+        newest = seq > newest ? seq : newest;
+    }
+    return count;
+}
+
 static void
 judge_readings(const struct judging *j, struct group_verdict *g,
                uint16_t *times)
@@ -312,6 +358,7 @@ judge_readings(const struct judging *j, struct group_verdict *g,
     size_t n = 0;
     const struct sighting **v = readings_of(b, g->name, &n);
     int64_t **newest = newest_by_key(b);
+    struct firsts firsts = {.book = b, .v = v};
     g->deliveries = (int64_t)n;
     for (size_t i = 0; i < n; i++) {
         const int64_t entry = v[i]->entry;
@@ -320,12 +367,14 @@ judge_readings(const struct judging *j, struct group_verdict *g,
         if (times[entry]++ > 0)
             continue;
         g->read++;
+        v[firsts.n++] = v[i];
         int64_t *last = &newest[writer_of(b, entry)][e->key];
         if (e->key_seq < *last)
             g->out_of_order++;
         else
             *last = e->key_seq;
     }
+    g->disordered = count_disordered(&firsts);
     for (size_t i = 0; i < b->n_writers; i++)
         free(newest[i]);
     free(newest);
@@ -402,15 +451,105 @@ check(const struct book *b, const struct judge_conf *conf,
         if (!has_group(v, conf->group->v[i]))
             return err_field(err, ERR_INVALID, "group", conf->group->v[i],
                              "no reader of group %s", conf->group->v[i]);
-    bool living = false;
-    for (size_t i = 0; i < b->n_ranges; i++)
-        living |=
-            !strlist_has(conf->dead, b->clusters.v[b->ranges[i].at.cluster]);
-    if (conf->dead->n && !living)
-        return err_field(err, ERR_INVALID, "dead", conf->dead->v[0],
-                         "with a dead cluster the dump of a living one is "
-                         "needed: what stands there?");
+    if (v->n_groups == 0)
+        return err_field(err, ERR_INVALID, "readers", "",
+                         "without the log of a reader nothing can be lost");
+    for (size_t i = 0; i < conf->dead->n; i++)
+        if (book_name(&b->clusters, conf->dead->v[i]) == NO_NAME)
+            return err_field(err, ERR_INVALID, "dead", conf->dead->v[i],
+                             "no log names a cluster %s", conf->dead->v[i]);
     return 0;
+}
+
+/* ---- does a dump tell what became of a dead cluster's records? ---- */
+
+/* The topic that is called after its origin; NO_NAME: no log names it. */
+static int
+copy_of(const struct book *b, const struct place *at)
+{
+    const char *cluster = b->clusters.v[at->cluster];
+    const size_t n = strlen(cluster);
+    for (size_t i = 0; i < b->topics.n; i++) {
+        const char *topic = b->topics.v[i];
+        if (strncmp(topic, cluster, n) == 0 && topic[n] == '.' &&
+            strcmp(topic + n + 1, b->topics.v[at->topic]) == 0)
+            return (int)i;
+    }
+    return NO_NAME;
+}
+
+/* Is `topic` on `cluster` the copy of the topic of that name on `dead`? */
+static bool
+has_records_of(const struct book *b, int dead, int cluster, int topic)
+{
+    for (size_t i = 0; i < b->n_dumped; i++) {
+        const struct sighting *s = &b->dumped[i];
+        const struct entry *e = &b->entries[s->entry];
+        if (s->at.cluster == cluster && s->at.topic == topic && e->acks > 0 &&
+            e->ack.cluster == dead && e->ack.topic == topic)
+            return true;
+    }
+    return false;
+}
+
+static bool
+copy_covered(const struct judging *j, const struct place *at)
+{
+    const struct book *b = j->book;
+    const int copy = copy_of(b, at);
+    for (size_t i = 0; i < b->n_ranges; i++) {
+        const struct place *r = &b->ranges[i].at;
+        if (j->dead[r->cluster] || r->partition != at->partition)
+            continue;
+        if (r->topic == copy ||
+            (r->topic == at->topic &&
+             has_records_of(b, at->cluster, r->cluster, r->topic)))
+            return true;
+    }
+    return false;
+}
+
+/* The acknowledgements of dead clusters, the first of each partition. */
+static struct place *
+dead_partitions(const struct judging *j, size_t *n)
+{
+    const struct book *b = j->book;
+    struct place *v = NULL;
+    size_t cap = 0;
+    *n = 0;
+    for (size_t i = 0; i < b->n_entries; i++) {
+        const struct entry *e = &b->entries[i];
+        if (e->acks == 0 || !j->dead[e->ack.cluster])
+            continue;
+        size_t k = 0;
+        while (k < *n && by_partition(&v[k], &e->ack) != 0)
+            k++;
+        if (k < *n)
+            continue;
+        v = book_grow(v, *n, &cap, sizeof(*v));
+        v[(*n)++] = e->ack;
+    }
+    return v;
+}
+
+static int
+check_copies(const struct judging *j, struct err *err)
+{
+    const struct book *b = j->book;
+    size_t n = 0;
+    int rc = 0;
+    struct place *v = dead_partitions(j, &n);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        const char *dead = b->clusters.v[v[i].cluster];
+        const char *topic = b->topics.v[v[i].topic];
+        if (!copy_covered(j, &v[i]))
+            rc = err_field(err, ERR_INVALID, "dead", dead,
+                           "no dump of a living cluster covers %s.%s/%d, the "
+                           "copy of what %s acknowledged",
+                           dead, topic, v[i].partition, dead);
+    }
+    free(v);
+    return rc;
 }
 
 static void
@@ -458,13 +597,17 @@ judge(const struct book *b, const struct judge_conf *conf, struct verdict *out,
 {
     *out = (struct verdict){.written = (int64_t)b->n_entries};
     add_groups(b, conf->group, out);
-    const int rc = check(b, conf, out, err);
+    int rc = check(b, conf, out, err);
+    struct judging j = {.book = b};
+    if (rc == 0) {
+        prepare(&j, conf->dead);
+        rc = check_copies(&j, err);
+    }
     if (rc) {
+        judging_fini(&j);
         verdict_fini(out);
         return rc;
     }
-    struct judging j = {.book = b};
-    prepare(&j, conf->dead);
     for (size_t i = 0; i < b->n_entries; i++)
         judge_entry(&j, i, out);
     out->standing_out_of_order = count_standing_out_of_order(&j);
@@ -474,6 +617,7 @@ judge(const struct book *b, const struct judge_conf *conf, struct verdict *out,
         out->lost += g->lost;
         out->read_twice += g->read_twice;
         out->out_of_order += g->out_of_order;
+        out->disordered += g->disordered;
     }
     if (b->n_ranges == 0)
         out->standing = -1;

@@ -24,6 +24,11 @@
  * *Out of order*: first readings of a record by a group after a first reading
  * of a later record of the same writer and key.
  *
+ * *Disordered*: first readings of a record by a group that the same reader was
+ * given, from the same partition of a physical topic, after a first reading of
+ * a later record of the same writer and key.  Out of order also counts what
+ * comes of reading two physical topics side by side; this is never excused.
+ *
  * *Misplaced*: reports and readings that name a place which a dump covers and
  * where it has another record, or none.
  */
@@ -47,6 +52,7 @@ struct group_verdict {
     int64_t lost;
     int64_t read_twice;
     int64_t out_of_order;
+    int64_t disordered;
     int64_t misplaced;
     int64_t foreign;        /* readings that no writer wrote */
     int64_t unread_unacked; /* stand on a living cluster, not acknowledged,
@@ -66,8 +72,8 @@ struct verdict {
     int64_t standing_out_of_order; /* in a physical partition, by a writer's
                                       sequence, first places only */
     int64_t misplaced_acks;
-    int64_t lost, read_twice, out_of_order; /* sums over the groups */
-    struct group_verdict *groups;           /* owned */
+    int64_t lost, read_twice, out_of_order, disordered; /* of all groups */
+    struct group_verdict *groups;                       /* owned */
     size_t n_groups;
     struct client_stalls *clients; /* owned; as the book's clients */
     size_t n_clients;
@@ -78,8 +84,10 @@ struct judge_conf {
     const struct strlist *group; /* only these; empty: all */
 };
 
-/* ERR_INVALID: a dead cluster without the dump of a living one, or an unknown
- * group. */
+/* ERR_INVALID: no readers, an unknown group, a dead cluster that no log names, or
+ * no dump of a living cluster that covers the copy of what a dead one
+ * acknowledged.  The copy of "orders" of a is "a.orders", or an "orders" elsewhere
+ * that has records which a acknowledged (identity policy). */
 MUST_CHECK int judge(const struct book *b, const struct judge_conf *conf,
                      struct verdict *out, struct err *err);
 void verdict_fini(struct verdict *v);

@@ -43,9 +43,10 @@ text_group(const struct book *b, const struct group_verdict *g, FILE *to)
 {
     (void)fprintf(to,
                   "group %s: %zu readers, read %lld, lost %lld, read twice "
-                  "%lld, out of order %lld",
+                  "%lld, out of order %lld (%lld within a partition)",
                   g->name, g->readers, (long long)g->read, (long long)g->lost,
-                  (long long)g->read_twice, (long long)g->out_of_order);
+                  (long long)g->read_twice, (long long)g->out_of_order,
+                  (long long)g->disordered);
     if (g->misplaced || g->foreign)
         (void)fprintf(to, ", misplaced %lld, foreign %lld",
                       (long long)g->misplaced, (long long)g->foreign);
@@ -75,6 +76,16 @@ text_switch(const struct book *b, const struct client *c,
     (void)fputs(s->to == NO_NAME ? " (never came)\n" : "\n", to);
 }
 
+static void
+text_unended(const struct book *b, FILE *to)
+{
+    for (size_t i = 0; i < b->n_clients; i++)
+        if (!b->clients[i].ended)
+            (void)fprintf(to, "%s %s did not end by itself\n",
+                          i < b->n_writers ? "writer" : "reader",
+                          b->clients[i].name);
+}
+
 void
 report_text(const struct book *b, const struct verdict *v, FILE *to)
 {
@@ -99,6 +110,10 @@ report_text(const struct book *b, const struct verdict *v, FILE *to)
     for (size_t i = 0; i < v->n_clients; i++)
         for (size_t k = 0; k < v->clients[i].n; k++)
             text_switch(b, &b->clients[i], &v->clients[i].v[k], to);
+    text_unended(b, to);
+    if (b->dump_foreign)
+        (void)fprintf(to, "records in the dumps that no writer wrote %lld\n",
+                      (long long)b->dump_foreign);
     if (b->torn)
         (void)fprintf(to, "torn last lines left out %d\n", b->torn);
     (void)fprintf(to,
@@ -134,6 +149,7 @@ json_group(const struct group_verdict *g)
         {"lost", g->lost},
         {"read_twice", g->read_twice},
         {"out_of_order", g->out_of_order},
+        {"disordered", g->disordered},
         {"misplaced", g->misplaced},
         {"foreign", g->foreign},
         {"unread_unacknowledged", g->unread_unacked},
@@ -222,6 +238,8 @@ report_json(const struct book *b, const struct verdict *v)
         {"lost", v->lost},
         {"read_twice", v->read_twice},
         {"out_of_order", v->out_of_order},
+        {"disordered", v->disordered},
+        {"dump_foreign", b->dump_foreign},
         {"torn", b->torn},
         {0},
     };

@@ -305,6 +305,85 @@ START_TEST(a_dead_cluster_needs_a_dump)
 }
 END_TEST
 
+static void
+expect_refused(int with_dump, const char *field, const char *says)
+{
+    close_logs();
+    ck_assert_int_eq(load(with_dump), 0);
+    ck_assert_int_eq(try_judge(), ERR_INVALID);
+    ck_assert_str_eq(m.err.field, field);
+    ck_assert_msg(strstr(m.err.text, says) != NULL, "%s", m.err.text);
+}
+
+START_TEST(a_dead_cluster_needs_a_dump_of_its_copy)
+{
+    write_all();
+    read_all_but(-1);
+    ck_assert_int_eq(strlist_add(&m.dead, "a"), 0);
+    put_ranges("orders", 0); /* b's own, not the copy */
+    (void)fputs("E 1 1 done\n", m.dump);
+    expect_refused(1, "dead", "a.orders/0");
+}
+END_TEST
+
+START_TEST(each_partition_of_the_copy_needs_a_dump)
+{
+    write_all();
+    read_all_but(-1);
+    ck_assert_int_eq(strlist_add(&m.dead, "a"), 0);
+    (void)fputs("P 1 1 a.orders 0 0 9\nP 1 1 a.orders 2 0 9\n", m.dump);
+    (void)fputs("E 1 1 done\n", m.dump);
+    expect_refused(1, "dead", "a.orders/1");
+}
+END_TEST
+
+START_TEST(a_copy_of_the_same_name_will_do)
+{
+    write_all();
+    read_all_but(-1);
+    ck_assert_int_eq(strlist_add(&m.dead, "a"), 0);
+    put_dumped("orders", 0, 0);
+    put_ranges("orders", 1);
+    (void)fputs("E 1 1 done\n", m.dump);
+    ck_assert_int_eq(judged(1)->never_replicated, N - 1);
+}
+END_TEST
+
+START_TEST(a_dead_cluster_that_no_log_names_is_refused)
+{
+    write_all();
+    read_all_but(-1);
+    ck_assert_int_eq(strlist_add(&m.dead, "zz"), 0);
+    expect_refused(0, "dead", "zz");
+}
+END_TEST
+
+START_TEST(without_readers_there_is_no_verdict)
+{
+    write_all();
+    close_logs();
+    ck_assert_int_eq(
+        book_load_writer(&m.book, tmpdir_file(&m.dir, "w"), &m.err), 0);
+    ck_assert_int_eq(try_judge(), ERR_INVALID);
+    ck_assert_str_eq(m.err.field, "readers");
+}
+END_TEST
+
+START_TEST(order_within_a_partition_is_told_apart)
+{
+    write_all();
+    for (int i = 0; i < N; i++)
+        if (i != 15 && i != 16)
+            put_read(reader_of(i), i, i);
+    put_read(m.r1, 40, 15);                        /* after 18 from there */
+    put_read_at(m.r2, 41, "b", "a.orders", 9, 16); /* from elsewhere */
+    put_read(m.r2, 42, 17);                        /* again */
+    const struct verdict *v = judged(0);
+    expect(v, 0, 1, 2);
+    ck_assert_int_eq(v->disordered, 1);
+}
+END_TEST
+
 START_TEST(what_a_writer_doubled_is_not_read_twice)
 {
     write_all();
@@ -623,13 +702,17 @@ START_TEST(the_report_says_it_for_programs)
     write_all();
     read_all_but(17);
     put_read(m.r2, 40, 16);
-    const struct verdict *v = judged(0);
+    (void)fputs("U 1 1 a.orders 0 5\nD 1 1 a.orders 0 6 w9 0 0 0\n", m.dump);
+    (void)fputs("E 1 1 done\n", m.dump);
+    const struct verdict *v = judged(1);
     char *text = report_json(&m.book, v);
     struct json_t *j = NULL;
     ck_assert_int_eq(js_parse(text, strlen(text), &j, NULL), 0);
     ck_assert_int_eq(number(j, "lost"), 1);
     ck_assert_int_eq(number(j, "read_twice"), 1);
     ck_assert_int_eq(number(j, "acknowledged"), N);
+    ck_assert_int_eq(number(j, "disordered"), 0);
+    ck_assert_int_eq(number(j, "dump_foreign"), 2);
     ck_assert_uint_eq(js_len(js_any(j, "groups")), 1);
     ck_assert_uint_eq(js_len(js_any(j, "readers")), 2);
     js_free(j);
@@ -641,7 +724,9 @@ START_TEST(the_report_says_it_for_people)
 {
     write_all();
     read_all_but(17);
-    const struct verdict *v = judged(0);
+    (void)fputs("E 1 1 done\n", m.r1);
+    (void)fputs("U 1 1 a.orders 0 5\nE 1 1 done\n", m.dump);
+    const struct verdict *v = judged(1);
     char *text = NULL;
     size_t len = 0;
     FILE *f = open_memstream(&text, &len);
@@ -650,6 +735,9 @@ START_TEST(the_report_says_it_for_people)
     ck_assert_ptr_nonnull(strstr(text, "verdict: lost 1, read twice 0, out of "
                                        "order 0\n"));
     ck_assert_ptr_nonnull(strstr(text, "lost: writer w1 key 2 number 5"));
+    ck_assert_ptr_nonnull(strstr(text, "reader r2 did not end by itself"));
+    ck_assert_ptr_null(strstr(text, "reader r1 did not"));
+    ck_assert_ptr_nonnull(strstr(text, "that no writer wrote 1\n"));
     free(text);
 }
 END_TEST
@@ -697,6 +785,12 @@ add_faults(Suite *s)
     tcase_add_test(tc, never_replicated_is_not_lost);
     tcase_add_test(tc, replicated_but_unread_is_lost);
     tcase_add_test(tc, a_dead_cluster_needs_a_dump);
+    tcase_add_test(tc, a_dead_cluster_needs_a_dump_of_its_copy);
+    tcase_add_test(tc, each_partition_of_the_copy_needs_a_dump);
+    tcase_add_test(tc, a_copy_of_the_same_name_will_do);
+    tcase_add_test(tc, a_dead_cluster_that_no_log_names_is_refused);
+    tcase_add_test(tc, without_readers_there_is_no_verdict);
+    tcase_add_test(tc, order_within_a_partition_is_told_apart);
     tcase_add_test(tc, what_a_writer_doubled_is_not_read_twice);
     tcase_add_test(tc, unacknowledged_on_the_survivor_is_told_apart);
     tcase_add_test(tc, an_untrue_acknowledgement_is_found);
