@@ -12,7 +12,7 @@ from tests.lib.procs import Proc, run
 from tests.lib.wait import wait_until
 from tests.lib.world import World
 
-from .logs import (ReaderLog, WriterLog, dumped_records, moved_between_members,
+from .logs import (Read, ReaderLog, WriterLog, dumped_records, moved_between_members,
                    reread_by_others)
 
 TOPIC = "orders"
@@ -39,14 +39,15 @@ FAR = 1 << 40
 
 @dataclass
 class Flip:
-    """A move of these readers, and what the mapper knew just before it: for each
-    physical topic partition on `source` the position after the newest sync."""
+    """A move of these readers, and what the mapper knew, from just before it on:
+    when that was, and for each physical topic partition on `source` the position
+    after the newest sync."""
 
     source: str
     target: str
     names: tuple[str, ...]
     began_us: int
-    known: dict[tuple[str, int], int]
+    looks: list[tuple[int, dict[tuple[str, int], int]]]
 
 
 class Fleet:
@@ -136,6 +137,8 @@ class Fleet:
         clients += [self.writers[n] for n in (self.writers if writers is None else writers)]
 
         def where() -> bool:
+            if self.flips:
+                self._ask_known()
             missing = [log.path.stem for log in clients
                        if not (log.switched_to(cluster) and log.cluster == cluster)]
             if missing:
@@ -177,14 +180,21 @@ class Fleet:
 
     def about_to_flip(self, source: str, target: str,
                       names: Iterable[str] | None = None) -> None:
-        """Right before the flip: asks the mapper what it knows, for limit()."""
+        """Right before the flip: asks the mapper what it knows, for limit().
+        wait_moved() goes on to ask."""
+        self.flips.append(Flip(source, target, tuple(names or self.readers),
+                               time.monotonic_ns() // 1000, []))
+        self._ask_known()
+
+    def _ask_known(self) -> None:
+        flip = self.flips[-1]
+        source, target = flip.source, flip.target
         parts = [(topic, p, FAR) for topic in VIEW[source] for p in range(PARTITIONS)]
         known = {(topic, p): FAR - (answer["high"] - answer["low"])
                  for (topic, p, _), answer in
                  zip(parts, self.world.translate(source, target, parts))
                  if answer["quality"] == "bounded"}
-        self.flips.append(Flip(source, target, tuple(names or self.readers),
-                               time.monotonic_ns() // 1000, known))
+        flip.looks.append((time.monotonic_ns() // 1000, known))
 
     # ---- verdict ------------------------------------------------------------
 
@@ -220,16 +230,20 @@ class Fleet:
     def limit(self) -> int:
         """What the bounds can't exceed, without a word of libshunt: for each flip
         and physical topic partition, the records from the newest sync that the
-        mapper knew before the flip to the last one delivered before the switch
-        (the readers' logs).  The mapper only learns more until it is asked, so its
-        own bounds are lower.  A position older than that sync stands between two
+        mapper was seen to know, while all readers were still given records of the
+        source, to the last one delivered there (the readers' logs).  A reader asks
+        after its last one, and until then the mapper only learns more, so its own
+        bounds are lower.  A position older than that sync stands between two
         that are known: for it, the mapper is asked now."""
         return sum(self._limit_of(flip) for flip in self.flips)
 
     def _limit_of(self, flip: Flip) -> int:
         total = 0
+        last = min((reads[-1].mono_us for name in flip.names
+                    if (reads := self._reads_before(flip, name))), default=0)
+        known = [known for at, known in flip.looks if at <= last][-1:] or [flip.looks[0][1]]
         for (_, topic, p), position in self._positions_before(flip).items():
-            newest = flip.known.get((topic, p), 0)  # unknown then: from its start on
+            newest = known[0].get((topic, p), 0)  # unknown then: from its start on
             if position >= newest:
                 total += position - newest
                 continue
@@ -242,14 +256,17 @@ class Fleet:
         the source before its reader's switch."""
         found: dict[tuple[str, str, int], int] = {}
         for name in flip.names:
-            log = self.readers[name]
-            done = next(e.mono_us for e in log.events if e.kind == "SWITCHED"
-                        and e.target == flip.target and e.mono_us > flip.began_us)
-            for read in log.reads:
-                if read.cluster == flip.source and read.mono_us <= done:
-                    key = (log.group, read.topic, read.partition)
-                    found[key] = max(found.get(key, 0), read.offset + 1)
+            for read in self._reads_before(flip, name):
+                key = (self.readers[name].group, read.topic, read.partition)
+                found[key] = max(found.get(key, 0), read.offset + 1)
         return found
+
+    def _reads_before(self, flip: Flip, name: str) -> list[Read]:
+        """What the reader was given on the source until it had switched."""
+        log = self.readers[name]
+        done = next(e.mono_us for e in log.events if e.kind == "SWITCHED"
+                    and e.target == flip.target and e.mono_us > flip.began_us)
+        return [r for r in log.reads if r.cluster == flip.source and r.mono_us <= done]
 
     def moved(self) -> int:
         """What was read again, beyond that bound, because partitions moved
