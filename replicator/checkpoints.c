@@ -219,8 +219,9 @@ write_one(struct checkpoints *c, const struct mm2_checkpoint *cp)
         complain(c, "a name or a commit's metadata is longer than 32767 bytes");
         return;
     }
-    if (emit_note(c->flow->producer, c->flow->checkpoints_topic, 0, bytes.key,
-                  bytes.key_len, bytes.value, bytes.value_len, NULL))
+    if (!emit_note(c->flow, c->flow->producer, NOTE_CHECKPOINT,
+                   c->flow->checkpoints_topic, 0, bytes.key, bytes.key_len,
+                   bytes.value, bytes.value_len))
         checkpoint_remember(&c->memory, cp);
     mm2_bytes_fini(&bytes);
 }

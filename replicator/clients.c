@@ -21,7 +21,6 @@ static const struct pair consumer_defaults[] = {
     {"fetch.error.backoff.ms", "50"},
     {"queued.min.messages", "1000000"},
     {"queued.max.messages.kbytes", "262144"},
-    {"auto.offset.reset", "earliest"},
     {"reconnect.backoff.max.ms", "2000"},
     {NULL, NULL},
 };
@@ -117,6 +116,8 @@ client_consumer(const struct cluster_settings *c, const struct props *over,
     put_all(&p, &c->consumer);
     put_all(&p, over);
     put_pairs(&p, consumer_fixed);
+    /* "error": whoever copies must know what it skips. */
+    put(&p, "auto.offset.reset", eof ? "earliest" : "error");
     put(&p, "enable.partition.eof", eof ? "true" : "false");
     put(&p, "client.id", id);
     put(&p, "group.id", id); /* rd_kafka_assign() wants one */

@@ -21,7 +21,8 @@ struct flight {
 MUST_CHECK int client_producer(const struct cluster_settings *c,
                                const struct props *over, const char *id,
                                rd_kafka_t **out, struct err *err);
-/* Never commits. With `eof`, ends of partitions are reported. */
+/* Never commits.  With `eof`, ends of partitions are reported; without, a
+ * position that is not there (RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET). */
 MUST_CHECK int client_consumer(const struct cluster_settings *c,
                                const struct props *over, const char *id,
                                bool eof, rd_kafka_t **out, struct err *err);

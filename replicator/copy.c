@@ -16,7 +16,8 @@
 #include "common/base/xmem.h"
 #include "replicator/parts.h"
 
-#define BATCH 1000
+#define BATCH         1000
+#define WATERMARKS_MS 5000
 
 struct record_flight {
     struct flight flight; /* first */
@@ -35,7 +36,8 @@ part_break(struct part *p, int64_t offset, rd_kafka_resp_err_t code)
     if (p->broken)
         return;
     p->broken = true;
-    f->n_broken++;
+    if (!p->lost)
+        f->n_broken++;
     p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
     if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
@@ -56,6 +58,7 @@ on_acked(struct part *p, int64_t offset, int64_t down, size_t bytes)
     size_t n = 0;
     pthread_mutex_lock(&f->lock);
     p->acked = offset;
+    p->reset = -1;
     p->records++;
     p->bytes += bytes;
     runs_acked(&p->runs, at);
@@ -149,9 +152,26 @@ copy_record(struct flow *f, struct part *p, rd_kafka_message_t *m)
                    : code);
 }
 
+/* What the part wants to read is not there. */
+static void
+part_lost(struct part *p)
+{
+    if (p->lost)
+        return;
+    p->lost = true;
+    if (!p->broken)
+        p->flow->n_broken++;
+    p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
+}
+
 static void
 copy_message(struct flow *f, rd_kafka_message_t *m)
 {
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && m->rkt) {
+        const struct topic *of = rd_kafka_topic_opaque(m->rkt);
+        part_lost(of->parts[m->partition]);
+        return;
+    }
     if (m->err) {
         log_warn("%s: reading %s: %s", f->conf->name,
                  m->rkt ? rd_kafka_topic_name(m->rkt) : f->conf->source->name,
@@ -170,7 +190,7 @@ bool
 copy_batch(struct flow *f)
 {
     rd_kafka_message_t *batch[BATCH];
-    if (f->syncs.n > SYNCS_WAITING_MAX)
+    if (emit_syncs_stall(f))
         return false;
     const ssize_t n = rd_kafka_consume_batch_queue(f->records, 0, batch, BATCH);
     for (ssize_t i = 0; i < n; i++) {
@@ -179,6 +199,50 @@ copy_batch(struct flow *f)
         rd_kafka_message_destroy(batch[i]);
     }
     return n > 0;
+}
+
+static void
+say_reset(struct part *p, int64_t from, int64_t to)
+{
+    struct flow *f = p->flow;
+    if (to < from) {
+        log_warn("%s: %s/%d ends at %lld on %s, before %lld, where copying "
+                 "was: was the topic made anew? copying goes on from %lld",
+                 f->conf->name, p->topic->name, (int)p->partition,
+                 (long long)to, f->conf->source->name, (long long)from,
+                 (long long)p->reset);
+        return;
+    }
+    log_warn("%s: %s/%d: records %lld to %lld are gone from %s before they "
+             "were copied: %lld records are missing on %s",
+             f->conf->name, p->topic->name, (int)p->partition, (long long)from,
+             (long long)to - 1, f->conf->source->name, (long long)(to - from),
+             f->conf->target->name);
+    pthread_mutex_lock(&f->lock);
+    p->missed += (uint64_t)(to - from);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* Chooses where a lost part goes on; it tells what it leaves out. The first
+ * record from there is a break, of which sync_acked() tells both sides. */
+static bool
+find_again(struct part *p)
+{
+    const int64_t from = p->reset >= 0   ? p->reset
+                         : p->acked >= 0 ? p->acked + 1
+                                         : p->begin;
+    int64_t low, high;
+    if (rd_kafka_query_watermark_offsets(p->flow->consumer, p->topic->name,
+                                         p->partition, &low, &high,
+                                         WATERMARKS_MS) != 0)
+        return false;
+    if (from < 0 || (from >= low && from <= high))
+        return true; /* it is there after all */
+    p->reset = low;
+    if (discover_begins_at_end(p->flow))
+        p->reset = high;
+    say_reset(p, from, from > high ? high : p->reset);
+    return true;
 }
 
 static void
@@ -193,12 +257,16 @@ restart(struct part *p)
     rd_kafka_topic_partition_list_destroy(list);
     if (bad)
         rd_kafka_error_destroy(bad); /* not assigned: just what is wanted */
+    if (p->lost && !p->broken && !find_again(p)) {
+        p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
+        return;
+    }
     if (part_run(p, &err) != 0) {
         p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
         log_error("%s: %s", p->flow->conf->name, err.text);
         return;
     }
-    p->broken = false;
+    p->broken = p->lost = false;
     p->flow->n_broken--;
 }
 
@@ -211,7 +279,8 @@ copy_retry(struct flow *f)
     {
         for (int32_t i = 0; i < t->n_parts; i++) {
             struct part *p = t->parts[i];
-            if (p->broken && p->inflight == 0 && now >= p->retry_at_ms)
+            if ((p->broken || p->lost) && p->inflight == 0 &&
+                now >= p->retry_at_ms)
                 restart(p);
         }
     }

@@ -38,6 +38,12 @@ first_offset(const struct flow_settings *c)
                                                  : RD_KAFKA_OFFSET_BEGINNING;
 }
 
+bool
+discover_begins_at_end(const struct flow *f)
+{
+    return first_offset(f->conf) == RD_KAFKA_OFFSET_END;
+}
+
 static struct part *
 part_new(struct topic *t, struct flow *f, int32_t partition)
 {
@@ -47,6 +53,7 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->partition = partition;
     p->acked = positions_get(&f->positions, t->name, partition);
     p->saved = p->acked;
+    p->reset = -1;
     p->begin = first_offset(f->conf);
     backoff_init(&p->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
@@ -113,7 +120,9 @@ part_run(struct part *p, struct err *err)
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
-        ->offset = p->acked >= 0 ? p->acked + 1 : p->begin;
+        ->offset = p->reset >= 0   ? p->reset
+                   : p->acked >= 0 ? p->acked + 1
+                                   : p->begin;
     rd_kafka_error_t *bad =
         rd_kafka_incremental_assign(p->flow->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);

@@ -15,52 +15,116 @@
 #include "common/mm2/codec.h"
 #include "replicator/parts.h"
 
-struct note_flight {
-    struct flight flight; /* first */
-    struct flow *flow;    /* NULL: not counted */
-};
+#define SYNC_RETRY_MIN_MS 100
+#define SYNC_RETRY_MAX_MS 5000
+#define NOTE_RETRY_MS     1000
 
-static void
-on_note(struct flight *flight, const rd_kafka_message_t *m)
+/* ---- refusals ---------------------------------------------------------- */
+
+static const char *
+advice(rd_kafka_resp_err_t code)
 {
-    struct note_flight *n = (struct note_flight *)flight;
-    if (m->err && m->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
-        m->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        log_error("a record of ours was refused by topic %s: %s (%s)",
-                  rd_kafka_topic_name(m->rkt), rd_kafka_err2str(m->err),
-                  rd_kafka_err2name(m->err));
-    if (n->flow)
-        n->flow->notes--;
-    free(n);
+    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+        return "allow our principal to write there";
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+        code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+        code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+        return "make the topic again, or restart the replicator, which does";
+    return "look at the brokers' log and the topic's configuration";
 }
 
 static bool
+at_a_stop(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+           code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
+static void
+refused(const struct flow *f, struct refusals *r, const char *topic,
+        rd_kafka_resp_err_t code, const char *effect)
+{
+    if (at_a_stop(code))
+        return;
+    atomic_fetch_add(&r->n, 1);
+    if (atomic_exchange(&r->said, (int)code) == (int)code)
+        return;
+    log_error("%s: topic %s refuses our records: %s (%s); %s; %s",
+              f->conf->name, topic, rd_kafka_err2str(code),
+              rd_kafka_err2name(code), effect, advice(code));
+}
+
+static void
+accepted(struct refusals *r)
+{
+    atomic_store(&r->said, 0);
+}
+
+static rd_kafka_resp_err_t
 produce(rd_kafka_t *rk, const char *topic, int32_t p, const void *key,
         size_t key_len, const void *value, size_t value_len, void *opaque)
 {
-    return !rd_kafka_producev(
+    return rd_kafka_producev(
         rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(p),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len),
         RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
 }
 
-bool
-emit_note(rd_kafka_t *rk, const char *topic, int32_t p, const void *key,
-          size_t key_len, const void *value, size_t value_len,
-          struct flow *flow)
+/* ---- notes ------------------------------------------------------------- */
+
+struct note_flight {
+    struct flight flight; /* first */
+    struct flow *flow;
+    enum note kind;
+};
+
+static const char *const note_effects[NOTES] = {
+    [NOTE_POSITION] = "a restart would copy records again",
+    [NOTE_HEARTBEAT] = "heartbeats are missing",
+    [NOTE_CHECKPOINT] = "checkpoints are missing",
+};
+
+static void
+on_note(struct flight *flight, const rd_kafka_message_t *m)
+{
+    struct note_flight *n = (struct note_flight *)flight;
+    struct refusals *r = &n->flow->refusals[n->kind];
+    if (m->err)
+        refused(n->flow, r, rd_kafka_topic_name(m->rkt), m->err,
+                note_effects[n->kind]);
+    else
+        accepted(r);
+    if (n->kind == NOTE_POSITION) {
+        n->flow->notes--;
+        n->flow->position_refused = n->flow->position_refused || m->err;
+    }
+    free(n);
+}
+
+rd_kafka_resp_err_t
+emit_note(struct flow *f, rd_kafka_t *rk, enum note kind, const char *topic,
+          int32_t p, const void *key, size_t key_len, const void *value,
+          size_t value_len)
 {
     struct note_flight *n = xcalloc(1, sizeof(*n));
     n->flight.done = on_note;
-    n->flow = flow;
-    if (!produce(rk, topic, p, key, key_len, value, value_len, n)) {
+    n->flow = f;
+    n->kind = kind;
+    const rd_kafka_resp_err_t code =
+        produce(rk, topic, p, key, key_len, value, value_len, n);
+    if (code) {
         free(n);
-        return false;
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            refused(f, &f->refusals[kind], topic, code, note_effects[kind]);
+    } else if (kind == NOTE_POSITION) {
+        f->notes++;
     }
-    if (flow)
-        flow->notes++;
-    return true;
+    return code;
 }
+
+/* ---- syncs ------------------------------------------------------------- */
 
 struct sync_flight {
     struct flight flight; /* first */
@@ -68,32 +132,72 @@ struct sync_flight {
 };
 
 static void
+sync_refused(struct flow *f, rd_kafka_resp_err_t code)
+{
+    struct sync_queue *q = &f->syncs;
+    refused(f, &q->refusals, f->syncs_topic, code,
+            "offset syncs wait, and no position is written before them");
+    if (q->refused)
+        return;
+    if (q->backoff.max_ms == 0)
+        backoff_init(&q->backoff, SYNC_RETRY_MIN_MS, SYNC_RETRY_MAX_MS,
+                     (uint64_t)clock_mono_us());
+    q->refused = true;
+    q->retry_at_ms = clock_mono_ms() + backoff_next_ms(&q->backoff);
+}
+
+static void
+sync_written(struct sync_queue *q)
+{
+    atomic_fetch_add(&q->written, 1);
+    accepted(&q->refusals);
+    backoff_reset(&q->backoff);
+    q->first++;
+    q->sent--;
+    q->n--;
+    if (q->n == 0) {
+        q->first = 0;
+        q->stall_said = false;
+    }
+}
+
+/* The topic has one partition: answers come in the order of the syncs. */
+static void
 on_sync(struct flight *flight, const rd_kafka_message_t *m)
 {
-    struct sync_flight *s = (struct sync_flight *)flight;
-    s->flow->syncs.answered++;
+    struct flow *f = ((struct sync_flight *)flight)->flow;
+    f->syncs.inflight--;
     if (m->err)
-        log_error("%s: an offset sync was refused by %s: %s (%s)",
-                  s->flow->conf->name, s->flow->syncs_topic,
-                  rd_kafka_err2str(m->err), rd_kafka_err2name(m->err));
-    else
-        atomic_fetch_add(&s->flow->syncs.written, 1);
-    free(s);
+        sync_refused(f, m->err);
+    else if (!f->syncs.refused)
+        sync_written(&f->syncs);
+    free(flight);
+}
+
+static void
+make_room(struct sync_queue *q)
+{
+    if (q->first + q->n < q->cap)
+        return;
+    if (q->first > q->n) {
+        memmove(q->v, q->v + q->first, q->n * sizeof(*q->v));
+        q->first = 0;
+        return;
+    }
+    q->cap = q->cap ? q->cap * 2 : 64;
+    q->v = xreallocarray(q->v, q->cap, sizeof(*q->v));
 }
 
 void
 emit_sync(struct flow *f, const struct part *p, struct sync_point at)
 {
     struct sync_queue *q = &f->syncs;
-    if (q->first + q->n == q->cap) {
-        q->cap = q->cap ? q->cap * 2 : 64;
-        q->v = xreallocarray(q->v, q->cap, sizeof(*q->v));
-    }
+    make_room(q);
     q->v[q->first + q->n++] = (struct waiting_sync){.part = p, .at = at};
     q->queued++;
 }
 
-static bool
+static rd_kafka_resp_err_t
 send_sync(struct flow *f, const struct waiting_sync *w)
 {
     const struct mm2_offset_sync sync = {.topic = w->part->topic->name,
@@ -107,29 +211,67 @@ send_sync(struct flow *f, const struct waiting_sync *w)
     s->flight.done = on_sync;
     s->flow = f;
     rd_kafka_t *rk = f->conf->syncs_on_target ? f->producer : f->back;
-    const bool sent = produce(rk, f->syncs_topic, 0, bytes.key, bytes.key_len,
-                              bytes.value, bytes.value_len, s);
-    if (!sent)
+    const rd_kafka_resp_err_t code =
+        produce(rk, f->syncs_topic, 0, bytes.key, bytes.key_len, bytes.value,
+                bytes.value_len, s);
+    if (code)
         free(s);
     mm2_bytes_fini(&bytes);
-    return sent;
+    return code;
+}
+
+/* False: a refusal has not been answered for yet. */
+static bool
+may_send(struct sync_queue *q)
+{
+    if (!q->refused)
+        return true;
+    if (q->inflight > 0 || clock_mono_ms() < q->retry_at_ms)
+        return false;
+    q->refused = false;
+    q->sent = 0;
+    return true;
 }
 
 void
 emit_waiting_syncs(struct flow *f)
 {
     struct sync_queue *q = &f->syncs;
-    while (q->n > 0 && send_sync(f, &q->v[q->first])) {
-        q->first++;
-        q->n--;
+    if (!may_send(q))
+        return;
+    while (q->sent < q->n) {
+        const rd_kafka_resp_err_t code =
+            send_sync(f, &q->v[q->first + q->sent]);
+        if (code && code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            sync_refused(f, code);
+        if (code)
+            return;
+        q->sent++;
+        q->inflight++;
     }
-    if (q->n > 0 && q->first > 0)
-        memmove(q->v, q->v + q->first, q->n * sizeof(*q->v));
-    q->first = 0;
 }
 
+bool
+emit_syncs_stall(struct flow *f)
+{
+    struct sync_queue *q = &f->syncs;
+    /* While they are refused, those on their way wait as well. */
+    const size_t waiting =
+        atomic_load(&q->refusals.said) ? q->n : q->n - q->sent;
+    if (waiting <= SYNCS_WAITING_MAX)
+        return false;
+    if (!q->stall_said)
+        log_warn("%s: %zu offset syncs wait for topic %s: nothing is copied "
+                 "until they are written",
+                 f->conf->name, q->n, f->syncs_topic);
+    q->stall_said = true;
+    return true;
+}
+
+/* ---- heartbeats -------------------------------------------------------- */
+
 static void
-beat(rd_kafka_t *rk, const char *source, const char *target)
+beat(struct flow *f, rd_kafka_t *rk, const char *source, const char *target)
 {
     /* The codec only reads. */
     const struct mm2_heartbeat h = {.source = (char *)(uintptr_t)source,
@@ -138,8 +280,9 @@ beat(rd_kafka_t *rk, const char *source, const char *target)
     struct mm2_bytes bytes;
     if (mm2_heartbeat_encode(&h, &bytes) != 0)
         return; /* an alias of 32 KiB */
-    (void)emit_note(rk, "heartbeats", 0, bytes.key, bytes.key_len, bytes.value,
-                    bytes.value_len, NULL); /* no room: the next one will do */
+    /* Not taken: the next one will do. */
+    (void)emit_note(f, rk, NOTE_HEARTBEAT, "heartbeats", 0, bytes.key,
+                    bytes.key_len, bytes.value, bytes.value_len);
     mm2_bytes_fini(&bytes);
 }
 
@@ -149,15 +292,31 @@ emit_heartbeats(struct flow *f)
     const char *source = f->conf->source->name;
     const char *target = f->conf->target->name;
     if (f->conf->heartbeats_enabled)
-        beat(f->producer, source, target);
+        beat(f, f->producer, source, target);
     if (f->beat_back)
-        beat(f->back, target, source);
+        beat(f, f->back, target, source);
+}
+
+/* ---- positions --------------------------------------------------------- */
+
+static void
+forget_saved(struct flow *f)
+{
+    struct topic *t, *next;
+    pthread_mutex_lock(&f->lock);
+    HASH_ITER(hh, f->topics, t, next)
+    for (int32_t i = 0; i < t->n_parts; i++)
+        t->parts[i]->saved = -1;
+    pthread_mutex_unlock(&f->lock);
+    f->position_refused = false;
 }
 
 void
 emit_flush_begin(struct flow *f)
 {
     struct topic *t, *next;
+    if (f->position_refused)
+        forget_saved(f);
     HASH_ITER(hh, f->topics, t, next)
     {
         for (int32_t i = 0; i < t->n_parts; i++) {
@@ -173,7 +332,7 @@ emit_flush_begin(struct flow *f)
     f->flush_barrier = f->syncs.queued;
 }
 
-static bool
+static rd_kafka_resp_err_t
 save(struct flow *f, struct part *p)
 {
     char *key, *value;
@@ -181,19 +340,21 @@ save(struct flow *f, struct part *p)
                      &key) != 0 ||
         position_value(p->to_save, &value) != 0)
         abort(); /* out of memory */
-    const bool sent =
-        emit_note(f->producer, f->positions_topic, RD_KAFKA_PARTITION_UA, key,
-                  strlen(key), value, strlen(value), f);
+    const rd_kafka_resp_err_t code = emit_note(
+        f, f->producer, NOTE_POSITION, f->positions_topic,
+        RD_KAFKA_PARTITION_UA, key, strlen(key), value, strlen(value));
     free(key);
     free(value);
-    return sent;
+    return code;
 }
 
 void
 emit_flush_step(struct flow *f)
 {
     struct topic *t, *next;
-    if (!f->flushing || f->syncs.answered < f->flush_barrier)
+    const int64_t now = clock_mono_ms();
+    if (!f->flushing || f->syncs.queued - f->syncs.n < f->flush_barrier ||
+        now < f->flush_retry_at_ms)
         return;
     HASH_ITER(hh, f->topics, t, next)
     {
@@ -201,8 +362,11 @@ emit_flush_step(struct flow *f)
             struct part *p = t->parts[i];
             if (p->to_save < 0 || p->to_save == p->saved)
                 continue;
-            if (!save(f, p))
-                return; /* no room: goes on at the next step */
+            const rd_kafka_resp_err_t code = save(f, p);
+            if (code && code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+                f->flush_retry_at_ms = now + NOTE_RETRY_MS;
+            if (code)
+                return; /* goes on at a later step */
             pthread_mutex_lock(&f->lock);
             p->saved = p->to_save;
             pthread_mutex_unlock(&f->lock);

@@ -445,9 +445,21 @@ part_metrics(const struct flow *f, const struct part *p, struct buf *to)
                (unsigned long long)p->bytes);
     buf_printf(to, "shunt_replicator_refused_total%s %llu\n", labels,
                (unsigned long long)p->refused);
+    buf_printf(to, "shunt_replicator_missed_total%s %llu\n", labels,
+               (unsigned long long)p->missed);
     buf_printf(to, "shunt_replicator_lag_records%s %lld\n", labels,
                (long long)(high > next ? high - next : 0));
     free(labels);
+}
+
+static void
+refusal_metric(const struct flow *f, const char *kind, struct refusals *r,
+               struct buf *to)
+{
+    buf_printf(to,
+               "shunt_replicator_notes_refused_total{flow=\"%s\","
+               "kind=\"%s\"} %llu\n",
+               f->conf->name, kind, (unsigned long long)atomic_load(&r->n));
 }
 
 void
@@ -462,4 +474,8 @@ flow_metrics(struct flow *flow, struct buf *to)
     buf_printf(to, "shunt_replicator_syncs_total{flow=\"%s\"} %llu\n",
                flow->conf->name,
                (unsigned long long)atomic_load(&flow->syncs.written));
+    refusal_metric(flow, "sync", &flow->syncs.refusals, to);
+    refusal_metric(flow, "position", &flow->refusals[NOTE_POSITION], to);
+    refusal_metric(flow, "heartbeat", &flow->refusals[NOTE_HEARTBEAT], to);
+    refusal_metric(flow, "checkpoint", &flow->refusals[NOTE_CHECKPOINT], to);
 }

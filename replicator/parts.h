@@ -21,6 +21,15 @@
 #include "replicator/runs.h"
 #include "replicator/syncs.h"
 
+/* Why our own records are refused: said once per reason, counted. Any thread. */
+struct refusals {
+    atomic_int said; /* rd_kafka_resp_err_t */
+    _Atomic uint64_t n;
+};
+
+/* What emit_note() writes. */
+enum note { NOTE_POSITION, NOTE_HEARTBEAT, NOTE_CHECKPOINT, NOTES };
+
 /* Syncs that wait for room in their producer; above it nothing is copied. */
 #define SYNCS_WAITING_MAX ((size_t)10000)
 
@@ -31,6 +40,9 @@ struct part {
     int32_t partition;
     bool running;     /* assigned to the consumer */
     int64_t begin;    /* where it was started, for lack of `acked` */
+    int64_t reset;    /* where it goes on, though not behind `acked`; or -1 */
+    bool lost;        /* what it wants to read is not there: goes on elsewhere
+                         once all is answered */
     int64_t inflight; /* records sent and not yet answered */
     int64_t acked;    /* (L) the last one of the unbroken prefix, or -1 */
     int64_t saved;    /* (L) the position that stands in Kafka, or -1 */
@@ -42,6 +54,7 @@ struct part {
     struct sync_state sync;
     struct runs runs;                 /* (L) */
     uint64_t records, bytes, refused; /* (L) */
+    uint64_t missed;                  /* (L) gone before they were copied */
 };
 
 struct topic {
@@ -58,11 +71,19 @@ struct waiting_sync {
     struct sync_point at;
 };
 
+/* A sync leaves it when it is acknowledged. After a refusal, what was sent
+ * behind it does not count: all goes again from there, so that a reader finds
+ * the syncs of a partition in their order. */
 struct sync_queue {
-    struct waiting_sync *v; /* owned ring would be more than it needs: sent
-                               from the front, moved up when empty */
-    size_t first, n, cap;
-    uint64_t queued, answered; /* ever */
+    struct waiting_sync *v;
+    size_t first, n, cap;  /* those not acknowledged */
+    size_t sent, inflight; /* of them, from the front */
+    uint64_t queued;       /* ever */
+    bool refused;          /* sent again once `inflight` is 0 */
+    bool stall_said;       /* that copying waits for them */
+    int64_t retry_at_ms;
+    struct backoff backoff;
+    struct refusals refusals;
     _Atomic uint64_t written;
 };
 
@@ -84,11 +105,14 @@ struct flow {
     struct topic *topics; /* (L) */
     struct positions positions;
     struct sync_queue syncs;
-    size_t n_broken;   /* parts */
+    size_t n_broken;   /* parts that are broken or lost */
     uint64_t inflight; /* records */
     uint64_t notes;    /* other own records that are not answered */
     bool flushing;
-    uint64_t flush_barrier; /* syncs.answered that it waits for */
+    uint64_t flush_barrier; /* it waits until so many syncs are written */
+    int64_t flush_retry_at_ms;
+    bool position_refused; /* the next flush writes all of them */
+    struct refusals refusals[NOTES];
     int64_t next_refresh_ms, next_flush_ms, next_beat_ms, next_retry_ms;
     char complaint[512]; /* last failure of a chore, said once */
 };
@@ -97,6 +121,8 @@ struct flow {
  * the target, starts new parts where they were left. */
 MUST_CHECK int discover(struct flow *f, struct err *err);
 MUST_CHECK int discover_internal(struct flow *f, struct err *err);
+/* Does a partition whose position is not there begin at its end? */
+bool discover_begins_at_end(const struct flow *f);
 struct part *flow_part(struct flow *f, const char *topic, int32_t partition);
 /* Assigns a part to the consumer, at the record behind what is acknowledged. */
 MUST_CHECK int part_run(struct part *p, struct err *err);
@@ -109,16 +135,20 @@ void copy_retry(struct flow *f);
 /* emit.c: what is written beside the records. */
 void emit_sync(struct flow *f, const struct part *p, struct sync_point at);
 void emit_waiting_syncs(struct flow *f);
+/* Do too many of them wait? Then nothing may be copied, which is said. */
+bool emit_syncs_stall(struct flow *f);
 void emit_heartbeats(struct flow *f);
 /* Begins a flush of the positions, or carries on with it. */
 void emit_flush_begin(struct flow *f);
 void emit_flush_step(struct flow *f);
 /* A record of ours to partition `p` of a topic (RD_KAFKA_PARTITION_UA: by
- * key); copied.  False: the producer had no room.  Any thread, but `flow` may
- * be given by the flow's thread only: then the answer is counted in `notes`. */
-bool emit_note(rd_kafka_t *rk, const char *topic, int32_t p, const void *key,
-               size_t key_len, const void *value, size_t value_len,
-               struct flow *flow);
+ * key); copied.  Not 0: it was not taken, which is said if it is more than a
+ * full queue.  Any thread, but positions, which are counted in `notes`, are for
+ * the flow's thread only. */
+rd_kafka_resp_err_t emit_note(struct flow *f, rd_kafka_t *rk, enum note kind,
+                              const char *topic, int32_t p, const void *key,
+                              size_t key_len, const void *value,
+                              size_t value_len);
 /* Serves deliveries of both producers; true: there were any. */
 bool flow_serve(struct flow *f, int timeout_ms);
 

@@ -58,6 +58,21 @@ struct program {
     int status;
 };
 
+/* The program's options, then the keys of FILE. */
+static void
+show_tables(FILE *to)
+{
+    opt_markdown(options, to);
+    (void)fputs("\n### Keys of a flow: `A->B.KEY`, or `KEY` for all flows\n\n",
+                to);
+    opt_markdown(settings_flow_keys, to);
+    (void)fputs("\n### Keys of a cluster: `A.KEY`\n\n"
+                "Besides them `security.*`, `ssl.*`, `sasl.*`, `consumer.*` "
+                "and `producer.*`, which go to librdkafka.\n\n",
+                to);
+    opt_markdown(settings_cluster_keys, to);
+}
+
 static void
 usage(FILE *to)
 {
@@ -183,6 +198,12 @@ get_metrics(struct http_req *req, void *ctx)
         "# HELP shunt_replicator_refused_total Records refused by the "
         "target.\n"
         "# TYPE shunt_replicator_refused_total counter\n"
+        "# HELP shunt_replicator_missed_total Records gone from the source "
+        "before they were copied.\n"
+        "# TYPE shunt_replicator_missed_total counter\n"
+        "# HELP shunt_replicator_notes_refused_total Syncs, positions, "
+        "heartbeats and checkpoints refused.\n"
+        "# TYPE shunt_replicator_notes_refused_total counter\n"
         "# HELP shunt_replicator_lag_records Records not copied yet.\n"
         "# TYPE shunt_replicator_lag_records gauge\n"
         "# HELP shunt_replicator_syncs_total Offset syncs written.\n"
@@ -322,7 +343,7 @@ replicator_run(int argc, char **argv)
     if (rc == 0 && p.conf.help) {
         usage(stdout);
     } else if (rc == 0 && p.conf.help_options) {
-        opt_markdown(options, stdout);
+        show_tables(stdout);
     } else if (rc == 0 && p.conf.version) {
         (void)printf("shunt-replicator %s\n", SHUNT_VERSION);
     } else if (rc == 0) {

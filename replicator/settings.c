@@ -175,6 +175,94 @@ put(struct props *to, const char *key, const char *value)
         abort();
 }
 
+/* The client property behind one of the prefixes, or NULL. */
+static const char *
+behind(const char *key, const char *const *prefixes)
+{
+    for (; *prefixes; prefixes++)
+        if (str_starts_with(key, *prefixes))
+            return key + strlen(*prefixes);
+    return NULL;
+}
+
+static int
+refuse_unknown(struct err *err, const struct property *p, const char *why)
+{
+    return err_field(err, ERR_INVALID, p->key, p->value,
+                     "line %zu: %s = %s: %s", p->line, p->key, p->value, why);
+}
+
+static bool
+goes_to_a_client(const char *key)
+{
+    return str_starts_with(key, "consumer.") ||
+           str_starts_with(key, "producer.");
+}
+
+static bool
+is_ours(const char *key)
+{
+    return opt_find(settings_flow_keys, key) ||
+           opt_find(settings_cluster_keys, key) || is_security(key) ||
+           goes_to_a_client(key);
+}
+
+static bool
+is_known(const char *key)
+{
+    bool tell;
+    return is_ours(key) ||
+           settings_other_key(key, "", &tell, NULL) != ERR_NOTFOUND;
+}
+
+/* "X->Y.KEY" and "X.KEY" of clusters that do not exist are misspellings:
+ * what they ask for would be left out. */
+static int
+check_prefix(const struct property *p, struct err *err)
+{
+    static const char *const roles[] = {"consumer.", "producer.", "source.",
+                                        "target.", NULL};
+    const char *arrow = strstr(p->key, "->");
+    const char *from = arrow ? arrow : p->key;
+    for (size_t i = 0; !arrow && roles[i]; i++)
+        if (str_starts_with(p->key, roles[i]))
+            return 0;
+    for (const char *dot = strchr(from, '.'); dot; dot = strchr(dot + 1, '.')) {
+        if (dot == p->key || !(arrow ? is_known(dot + 1) : is_ours(dot + 1)))
+            continue;
+        char *why =
+            xasprintf("\"%.*s\" is no %s of \"clusters\"", (int)(dot - p->key),
+                      p->key, arrow ? "flow" : "cluster");
+        const int rc = refuse_unknown(err, p, why);
+        free(why);
+        return rc;
+    }
+    return 0;
+}
+
+static void
+warn_unknown(struct settings *s, const struct property *p)
+{
+    char *what = xasprintf("unknown key (= %s), ignored", p->value);
+    warn(s, p, what);
+    free(what);
+}
+
+static int
+apply_unknown(struct settings *s, const struct item *it, struct err *err)
+{
+    static const char *const passed[] = {"source.", "target.", "producer.",
+                                         NULL};
+    int rc = 0;
+    if (it->level == LEVEL_TOP)
+        rc = check_prefix(it->p, err);
+    else if (it->level == LEVEL_FLOW && !behind(it->key, passed))
+        rc = refuse_unknown(err, it->p, "a flow has no such key");
+    if (rc == 0)
+        warn_unknown(s, it->p);
+    return rc;
+}
+
 /* A key without prefix that is MirrorMaker's, but none of our options. */
 static int
 apply_other(struct settings *s, const struct item *it, struct err *err)
@@ -183,10 +271,10 @@ apply_other(struct settings *s, const struct item *it, struct err *err)
     struct err why = {0};
     const int rc = settings_other_key(it->key, it->p->value, &tell, &why);
     if (rc == ERR_NOTFOUND)
-        warn(s, it->p, "unknown key, ignored");
-    else if (rc != 0)
+        return apply_unknown(s, it, err);
+    if (rc != 0)
         return refuse(err, it->p, rc, &why);
-    else if (tell)
+    if (tell)
         warn(s, it->p, "not supported yet, ignored by this version");
     return 0;
 }
@@ -259,16 +347,6 @@ apply_cluster(struct settings *s, const struct item *it, struct err *err)
     else
         return apply_other(s, it, err);
     return 0;
-}
-
-/* The client property behind one of the prefixes, or NULL. */
-static const char *
-behind(const char *key, const char *const *prefixes)
-{
-    for (; *prefixes; prefixes++)
-        if (str_starts_with(key, *prefixes))
-            return key + strlen(*prefixes);
-    return NULL;
 }
 
 static int

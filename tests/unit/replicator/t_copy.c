@@ -431,14 +431,15 @@ START_TEST(a_kill_leaves_nothing_out)
 }
 END_TEST
 
+/* The sum of the metrics whose line has this in it. */
 static int
-refused_records(struct flow *f)
+metric(struct flow *f, const char *name)
 {
     struct buf b;
     int n = 0;
     buf_init(&b, 1 << 20);
     flow_metrics(f, &b);
-    for (const char *p = b.data; (p = strstr(p, "refused_total{")); p++)
+    for (const char *p = b.data; (p = strstr(p, name)); p++)
         n += atoi(strchr(p, ' '));
     buf_fini(&b);
     return n;
@@ -466,7 +467,7 @@ START_TEST(a_refusal_leaves_nothing_out)
     do
         n = numbers_of(&w);
     while ((n.next[0] < 500 || n.next[1] < 500) && clock_mono_ms() < until);
-    ck_assert_int_gt(refused_records(f), 0);
+    ck_assert_int_gt(metric(f, "replicator_refused_total{"), 0);
     flow_free(f);
     ck_assert_int_eq(n.next[0], 500);
     ck_assert_int_eq(n.next[1], 500);
@@ -560,6 +561,121 @@ START_TEST(syncs_at_a_break)
     }
     ck_assert(before);
     ck_assert(after);
+    world_remove(&w);
+}
+END_TEST
+
+static bool
+was_told(const struct world *w, int64_t up, int64_t down)
+{
+    struct syncs s = {0};
+    read_topic(w, 0, "mm2-offset-syncs.b.internal", look_at_sync, &s);
+    for (int i = 0; i < s.n; i++)
+        if (s.at[i].up == up && s.at[i].down == down)
+            return true;
+    return false;
+}
+
+/* A position is written behind its syncs, however often they are refused. */
+START_TEST(refused_syncs_are_told_again)
+{
+    static const rd_kafka_resp_err_t refusals[] = {
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED};
+    struct world w;
+    world_make(&w, "emit.heartbeats.enabled = false\n");
+    put_numbers(&w, 0, 10);
+    rd_kafka_mock_push_request_errors_array(w.mock[0], 0 /* Produce */, 3,
+                                            refusals);
+    struct flow *f = ready_flow(&w);
+    ck_assert(wait_until(has_position, &w, DEADLINE_MS));
+    ck_assert(was_told(&w, 0, 0));
+    ck_assert_int_gt(metric(f, "kind=\"sync\""), 0);
+    flow_free(f);
+    world_remove(&w);
+}
+END_TEST
+
+static bool
+sync_was_refused(void *flow)
+{
+    return metric(flow, "kind=\"sync\"") > 0;
+}
+
+static bool
+all_was_told(void *arg)
+{
+    return was_told(arg, 19, 19);
+}
+
+/* Refused before it is sent: no full queue, so it is said and counted. */
+START_TEST(a_syncs_topic_that_is_closed)
+{
+    static const char topic[] = "mm2-offset-syncs.b.internal";
+    struct world w;
+    world_make(&w, "a.producer.topic.metadata.refresh.interval.ms = 50\n");
+    put_numbers(&w, 0, 10);
+    struct flow *f = ready_flow(&w);
+    ck_assert(wait_until(has_position, &w, DEADLINE_MS));
+    rd_kafka_mock_topic_set_error(w.mock[0], topic,
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    (void)usleep(500000); /* refreshes cannot be seen from here */
+    put_numbers(&w, 10, 20);
+    ck_assert(wait_until(sync_was_refused, f, DEADLINE_MS));
+    rd_kafka_mock_topic_set_error(w.mock[0], topic, 0);
+    ck_assert(wait_until(all_was_told, &w, DEADLINE_MS));
+    flow_free(f);
+    world_remove(&w);
+}
+END_TEST
+
+static atomic_int gone_said;
+
+static void
+look_for_gone(enum log_level level, const char *line)
+{
+    if (level == LOG_WARN && strstr(line, "orders/0: records 10 to ") &&
+        strstr(line, "are gone"))
+        gone_said++;
+    quiet(level, line);
+}
+
+/* The embedded cluster keeps 5 MiB of a partition. */
+static int64_t
+put_until_some_are_gone(const struct world *w)
+{
+    static char value[500001];
+    int64_t low = 0, high = 0;
+    memset(value, 'x', sizeof(value) - 1);
+    for (int i = 0; i < 20; i++) {
+        put(w, 0, value);
+        ck_assert_int_eq(rd_kafka_flush(w->rk[0], DEADLINE_MS), 0);
+    }
+    ck_assert_int_eq(rd_kafka_query_watermark_offsets(w->rk[0], "orders", 0,
+                                                      &low, &high, DEADLINE_MS),
+                     0);
+    ck_assert_int_gt(low, 10);
+    return low;
+}
+
+START_TEST(what_retention_took_is_said)
+{
+    struct world w;
+    world_make(&w, "");
+    put_numbers(&w, 0, 10);
+    struct flow *f = ready_flow(&w);
+    await(&w, "a.orders", PARTITIONS, 10);
+    flow_free(f);
+    const int64_t low = put_until_some_are_gone(&w);
+    log_set_sink(look_for_gone);
+    f = ready_flow(&w);
+    await(&w, "a.orders", 1, 10 + 30 - low);
+    ck_assert_int_eq(gone_said, 1);
+    ck_assert_int_eq(metric(f, "missed_total{"), low - 10);
+    flow_free(f);
+    ck_assert(was_told(&w, 9, 9));
+    ck_assert(was_told(&w, low, 10));
     world_remove(&w);
 }
 END_TEST
@@ -746,6 +862,9 @@ main(void)
     tcase_add_test(t, syncs_on_the_source);
     tcase_add_test(t, syncs_on_the_target);
     tcase_add_test(t, syncs_at_a_break);
+    tcase_add_test(t, refused_syncs_are_told_again);
+    tcase_add_test(t, a_syncs_topic_that_is_closed);
+    tcase_add_test(t, what_retention_took_is_said);
     tcase_add_test(t, checkpoints_follow_commits);
     tcase_add_test(t, heartbeats_beat);
     tcase_add_test(t, starts_before_its_target);

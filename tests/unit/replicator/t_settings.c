@@ -116,15 +116,15 @@ START_TEST(warnings)
                                     "sync.topic.acls.enabled = false\n"
                                     "sync.topic.configs.enabled = true\n"
                                     "what.is.this = 1\n"
-                                    "a->b.tasks.min = 1\n"
+                                    "a->b.source.admin.x = 1\n"
                                     "offset.flush.interval.ms = 5\n"
                                     "b.exactly.once.source.support = disabled\n"
                                     "topics = x\ntopics = y\n");
     ck_assert(warned(&s, "line 5: tasks.max: not supported yet"));
     ck_assert(!warned(&s, "acls"));
     ck_assert(warned(&s, "line 7: sync.topic.configs.enabled: not supported"));
-    ck_assert(warned(&s, "line 8: what.is.this: unknown key"));
-    ck_assert(warned(&s, "line 9: a->b.tasks.min: unknown key"));
+    ck_assert(warned(&s, "line 8: what.is.this: unknown key (= 1)"));
+    ck_assert(warned(&s, "line 9: a->b.source.admin.x: unknown key"));
     ck_assert(warned(&s, "line 10: offset.flush.interval.ms: has no effect"));
     ck_assert(warned(&s, "line 12: topics: is given again"));
     ck_assert_uint_eq(s.warnings.n, 6);
@@ -156,6 +156,33 @@ START_TEST(refusals)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         refused(bad[i][0], ERR_UNSUPPORTED, bad[i][1], bad[i][2]);
+}
+END_TEST
+
+/* What a misspelt prefix or key asks for must not be left out. */
+START_TEST(misspellings)
+{
+    static const char *const bad[][3] = {
+        {HEAD "a->c.topics = x\n", "a->c.topics",
+         "line 5: a->c.topics = x: \"a->c\""},
+        {HEAD "c->b.enabled = true\n", "c->b.enabled", "\"c->b\""},
+        {HEAD "a->a.enabled = true\n", "a->a.enabled", "\"a->a\""},
+        {HEAD "a->c.sync.group.offsets.enabled = true\n",
+         "a->c.sync.group.offsets.enabled", "\"a->c\""},
+        {HEAD "c.bootstrap.servers = x:1\n", "c.bootstrap.servers",
+         "line 5: c.bootstrap.servers = x:1: \"c\""},
+        {HEAD "eu.west.security.protocol = ssl\n", "eu.west.security.protocol",
+         "\"eu.west\""},
+        {HEAD "c.consumer.fetch.max.bytes = 1\n", "c.consumer.fetch.max.bytes",
+         "\"c\""},
+        {HEAD "a->b.topicz = x\n", "a->b.topicz",
+         "line 5: a->b.topicz = x: a flow has no such key"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        refused(bad[i][0], ERR_INVALID, bad[i][1], bad[i][2]);
+    struct settings s = loaded(HEAD "consumer.group.id = 1\nx->y.z = 1\n");
+    ck_assert(warned(&s, "line 6: x->y.z: unknown key (= 1)"));
+    settings_fini(&s);
 }
 END_TEST
 
@@ -283,6 +310,7 @@ main(void)
     tcase_add_test(t, odd_aliases);
     tcase_add_test(t, warnings);
     tcase_add_test(t, refusals);
+    tcase_add_test(t, misspellings);
     tcase_add_test(t, bad_values);
     tcase_add_test(t, topic_filter);
     tcase_add_test(t, group_filter);
