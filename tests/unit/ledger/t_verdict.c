@@ -2,179 +2,7 @@
  * The ledger is fed made-up logs, each with one known fault, and must find
  * exactly that one.
  */
-#include <check.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/base/clock.h"
-#include "common/base/js.h"
-#include "common/base/strs.h"
-#include "tests/support/support.h"
-#include "tests/tools/ledger/book.h"
-#include "tests/tools/ledger/judge.h"
-#include "tests/tools/ledger/report.h"
-
-enum { KEYS = 3, N = 30 };
-
-struct made {
-    struct tmpdir dir;
-    FILE *w, *r1, *r2, *dump;
-    struct book book;
-    struct verdict verdict;
-    struct strlist dead, group;
-    struct err err;
-};
-
-static struct made m;
-
-static FILE *
-new_log(const char *name)
-{
-    FILE *f = fopen(tmpdir_file(&m.dir, name), "w");
-    ck_assert_ptr_nonnull(f);
-    return f;
-}
-
-static void
-set_up(void)
-{
-    m = (struct made){0};
-    tmpdir_make(&m.dir);
-    m.w = new_log("w");
-    m.r1 = new_log("r1");
-    m.r2 = new_log("r2");
-    m.dump = new_log("dump");
-    (void)fputs("B 1 1 writer w1 orders 3\n", m.w);
-    (void)fputs("B 1 1 reader r1 g orders\n", m.r1);
-    (void)fputs("B 1 1 reader r2 g orders\n", m.r2);
-    (void)fputs("B 1 1 dump b\n", m.dump);
-}
-
-static void
-tear_down(void)
-{
-    verdict_fini(&m.verdict);
-    book_fini(&m.book);
-    strlist_fini(&m.dead);
-    strlist_fini(&m.group);
-    tmpdir_remove(&m.dir);
-}
-
-/* Record i has key i % KEYS and stands in partition key of `orders` on a at
- * offset i / KEYS; times are i ms. */
-static void
-put_written(int i)
-{
-    (void)fprintf(m.w, "W %d 0 %d %d %d\n", i * 1000, i % KEYS, i / KEYS, i);
-}
-
-static void
-put_acked(int i, const char *cluster)
-{
-    (void)fprintf(m.w, "A %d 0 %d %d %d %s orders %d %d\n", i * 1000 + 100,
-                  i % KEYS, i / KEYS, i, cluster, i % KEYS, i / KEYS);
-}
-
-static void
-put_read_at(FILE *f, int ms, const char *cluster, const char *topic, int offset,
-            int i)
-{
-    (void)fprintf(f, "R %d 0 %s %s %d %d w1 %d %d %d\n", ms * 1000 + 500,
-                  cluster, topic, i % KEYS, offset, i % KEYS, i / KEYS, i);
-}
-
-static void
-put_read(FILE *f, int ms, int i)
-{
-    put_read_at(f, ms, "a", "orders", i / KEYS, i);
-}
-
-static void
-put_dumped(const char *topic, int offset, int i)
-{
-    (void)fprintf(m.dump, "D 1 1 %s %d %d w1 %d %d %d\n", topic, i % KEYS,
-                  offset, i % KEYS, i / KEYS, i);
-}
-
-static void
-put_ranges(const char *topic, int high)
-{
-    for (int p = 0; p < KEYS; p++)
-        (void)fprintf(m.dump, "P 1 1 %s %d 0 %d\n", topic, p, high);
-}
-
-static void
-write_all(void)
-{
-    for (int i = 0; i < N; i++) {
-        put_written(i);
-        put_acked(i, "a");
-    }
-}
-
-static FILE *
-reader_of(int i)
-{
-    return i % KEYS == 0 ? m.r1 : m.r2;
-}
-
-static void
-read_all_but(int left_out)
-{
-    for (int i = 0; i < N; i++)
-        if (i != left_out)
-            put_read(reader_of(i), i, i);
-}
-
-static void
-close_logs(void)
-{
-    FILE *const all[] = {m.w, m.r1, m.r2, m.dump};
-    for (size_t i = 0; i < 4; i++)
-        (void)fclose(all[i]);
-}
-
-static int
-load(int with_dump)
-{
-    book_init(&m.book);
-    int rc = book_load_writer(&m.book, tmpdir_file(&m.dir, "w"), &m.err);
-    if (rc == 0)
-        rc = book_load_reader(&m.book, tmpdir_file(&m.dir, "r1"), &m.err);
-    if (rc == 0)
-        rc = book_load_reader(&m.book, tmpdir_file(&m.dir, "r2"), &m.err);
-    if (rc == 0 && with_dump)
-        rc = book_load_dump(&m.book, tmpdir_file(&m.dir, "dump"), &m.err);
-    return rc;
-}
-
-static int
-try_judge(void)
-{
-    const struct judge_conf conf = {.dead = &m.dead, .group = &m.group};
-    return judge(&m.book, &conf, &m.verdict, &m.err);
-}
-
-static struct verdict *
-judged(int with_dump)
-{
-    close_logs();
-    const int rc = load(with_dump);
-    ck_assert_msg(rc == 0, "%s", m.err.text);
-    ck_assert_msg(try_judge() == 0, "%s", m.err.text);
-    return &m.verdict;
-}
-
-static void
-expect(const struct verdict *v, int64_t lost, int64_t read_twice,
-       int64_t out_of_order)
-{
-    ck_assert_int_eq(v->lost, lost);
-    ck_assert_int_eq(v->read_twice, read_twice);
-    ck_assert_int_eq(v->out_of_order, out_of_order);
-}
+#include "tests/unit/ledger/made.h"
 
 START_TEST(clean_logs_have_no_fault)
 {
@@ -578,114 +406,6 @@ START_TEST(a_group_that_is_not_there_is_refused)
 }
 END_TEST
 
-/* ---- stalls ---- */
-
-/* A record every 10 ms, i in [from, to). */
-static void
-read_every_10_ms(int from, int to, const char *cluster)
-{
-    for (int i = from; i < to; i++)
-        put_read_at(m.r1, i * 10, cluster, "orders", i, i * KEYS);
-}
-
-static void
-write_for_ms(int ms)
-{
-    for (int i = 0; i < ms; i++)
-        put_written(i);
-}
-
-START_TEST(the_stall_is_the_gap_at_the_switch)
-{
-    write_for_ms(3000);
-    read_every_10_ms(0, 100, "a");
-    (void)fputs("S 1000000 0 SWITCH a b 7 -1 -1\n", m.r1);
-    read_every_10_ms(140, 300, "b");
-    (void)fputs("S 1400000 0 SWITCHED a b 7 390 4\n", m.r1);
-    const struct verdict *v = judged(0);
-    const struct client_stalls *s = &v->clients[1];
-    ck_assert_uint_eq(s->n, 1);
-    ck_assert_int_eq(s->v[0].stall_us, 410000);
-    ck_assert_int_eq(s->v[0].said_stall_ms, 390);
-    ck_assert_int_eq(s->v[0].said_bound, 4);
-    ck_assert_uint_eq(v->clients[2].n, 0);
-}
-END_TEST
-
-START_TEST(partitions_that_move_one_by_one_are_one_switch)
-{
-    write_for_ms(3000);
-    read_every_10_ms(0, 100, "a");
-    read_every_10_ms(100, 101, "b");
-    read_every_10_ms(102, 104, "a");
-    read_every_10_ms(130, 300, "b");
-    const struct client_stalls *s = &judged(0)->clients[1];
-    ck_assert_uint_eq(s->n, 1);
-    ck_assert_int_eq(s->v[0].stall_us, 270000);
-}
-END_TEST
-
-START_TEST(there_and_soon_back_are_two_switches)
-{
-    write_for_ms(3000);
-    read_every_10_ms(0, 100, "a");
-    (void)fputs("S 1000000 0 SWITCH a b 7 -1 -1\n", m.r1);
-    read_every_10_ms(103, 200, "b");
-    (void)fputs("S 1999000 0 SWITCH b a 8 -1 -1\n", m.r1);
-    read_every_10_ms(205, 300, "a");
-    const struct client_stalls *s = &judged(0)->clients[1];
-    ck_assert_uint_eq(s->n, 2);
-    ck_assert_int_eq(s->v[1].stall_us, 60000);
-}
-END_TEST
-
-START_TEST(a_gap_far_from_a_switch_is_no_stall)
-{
-    write_for_ms(9000);
-    read_every_10_ms(0, 100, "a");
-    read_every_10_ms(200, 400, "a");
-    read_every_10_ms(401, 900, "b");
-    const struct client_stalls *s = &judged(0)->clients[1];
-    ck_assert_uint_eq(s->n, 1);
-    ck_assert_int_eq(s->v[0].stall_us, 20000);
-}
-END_TEST
-
-START_TEST(a_gap_without_writing_is_no_stall)
-{
-    write_for_ms(1200);
-    read_every_10_ms(0, 100, "a");
-    read_every_10_ms(300, 310, "b");
-    const struct client_stalls *s = &judged(0)->clients[1];
-    ck_assert_uint_eq(s->n, 1);
-    ck_assert_int_eq(s->v[0].stall_us, 1199000 - 990500);
-}
-END_TEST
-
-START_TEST(a_switch_that_never_came_is_a_stall)
-{
-    write_for_ms(3000);
-    read_every_10_ms(0, 100, "a");
-    (void)fputs("S 1000000 0 SWITCH a b 7 -1 -1\n", m.r1);
-    (void)fputs("E 2800000 0 0\n", m.r1);
-    const struct client_stalls *s = &judged(0)->clients[1];
-    ck_assert_uint_eq(s->n, 1);
-    ck_assert_int_eq(s->v[0].to, NO_NAME);
-    ck_assert_int_eq(s->v[0].stall_us, 2800000 - 990500);
-}
-END_TEST
-
-START_TEST(a_record_that_waited_is_told)
-{
-    write_all();
-    put_read(m.r1, 0, 0);
-    put_read_at(m.r1, 500, "b", "a.orders", 1, 3);
-    const struct client_stalls *s = &judged(0)->clients[1];
-    ck_assert_uint_eq(s->n, 1);
-    ck_assert_int_eq(s->v[0].wait_us, 500500 - 3100);
-}
-END_TEST
-
 /* ---- report ---- */
 
 static int64_t
@@ -761,16 +481,6 @@ START_TEST(a_million_records_are_judged_in_seconds)
 }
 END_TEST
 
-static TCase *
-new_case(Suite *s, const char *name)
-{
-    TCase *tc = tcase_create(name);
-    tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
-    suite_add_tcase(s, tc);
-    return tc;
-}
-
 static void
 add_faults(Suite *s)
 {
@@ -815,16 +525,9 @@ add_logs(Suite *s)
 }
 
 static void
-add_stalls(Suite *s)
+add_reports(Suite *s)
 {
-    TCase *tc = new_case(s, "stalls");
-    tcase_add_test(tc, the_stall_is_the_gap_at_the_switch);
-    tcase_add_test(tc, partitions_that_move_one_by_one_are_one_switch);
-    tcase_add_test(tc, there_and_soon_back_are_two_switches);
-    tcase_add_test(tc, a_gap_far_from_a_switch_is_no_stall);
-    tcase_add_test(tc, a_gap_without_writing_is_no_stall);
-    tcase_add_test(tc, a_switch_that_never_came_is_a_stall);
-    tcase_add_test(tc, a_record_that_waited_is_told);
+    TCase *tc = new_case(s, "report");
     tcase_add_test(tc, the_report_says_it_for_programs);
     tcase_add_test(tc, the_report_says_it_for_people);
 }
@@ -835,7 +538,7 @@ main(void)
     Suite *s = suite_create("ledger verdict");
     add_faults(s);
     add_logs(s);
-    add_stalls(s);
+    add_reports(s);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);
