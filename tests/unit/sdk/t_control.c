@@ -370,7 +370,7 @@ START_TEST(starts_from_disk)
     expect_revision(5);
     control_stop(control);
     stop_serving();
-    start_with(url); /* nobody there */
+    start_with(url);                 /* nobody there */
     ck_assert_int_eq(revision(), 5); /* at once */
     struct route *r = control_route(control);
     ck_assert_int_eq(r->from_disk, 1);
