@@ -5,12 +5,10 @@
 #include <check.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,12 +18,12 @@
 #include "common/mm2/codec.h"
 #include "replicator/flow.h"
 #include "replicator/run.h"
-#include "replicator/syncs.h"
 #include "replicator/topics.h"
 #include "tests/support/support.h"
 
 #define DEADLINE_MS 20000
 #define PARTITIONS  2
+#define SYNCS_TOPIC "mm2-offset-syncs.b.internal"
 
 /* ---- clusters ---------------------------------------------------------- */
 
@@ -48,10 +46,7 @@ quiet(enum log_level level, const char *line)
 static void
 log_nothing(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
-    (void)rk;
-    (void)level;
-    (void)fac;
-    (void)text;
+    (void)rk, (void)level, (void)fac, (void)text;
 }
 
 static rd_kafka_t *
@@ -497,44 +492,49 @@ look_at_sync(const rd_kafka_message_t *m, void *arg)
 }
 
 static void
-expect_first_syncs(const struct world *w, int cluster, const char *topic)
+expect_first_syncs(const char *more, int cluster, const char *topic)
 {
-    struct syncs s = {0};
-    read_topic(w, cluster, topic, look_at_sync, &s);
-    ck_assert_int_eq(s.n, 4);
     static const int64_t want[] = {0, 101, 202, 249};
-    for (int i = 0; i < 4; i++) {
-        ck_assert_int_eq(s.at[i].up, want[i]);
-        ck_assert_int_eq(s.at[i].down, want[i]);
-    }
-}
-
-START_TEST(syncs_on_the_source)
-{
     struct world w;
-    world_make(&w, "b.offset.flush.interval.ms = 600000\n");
+    struct syncs s = {0};
+    world_make(&w, more);
     put_numbers(&w, 0, 250);
     struct flow *f = ready_flow(&w);
     await(&w, "a.orders", PARTITIONS, 250);
     flow_free(f);
-    expect_first_syncs(&w, 0, "mm2-offset-syncs.b.internal");
+    read_topic(&w, cluster, topic, look_at_sync, &s);
+    ck_assert_int_eq(s.n, 4);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(s.at[i].up, want[i]);
+        ck_assert_int_eq(s.at[i].down, want[i]);
+    }
     world_remove(&w);
+}
+
+START_TEST(syncs_on_the_source)
+{
+    expect_first_syncs("b.offset.flush.interval.ms = 600000\n", 0, SYNCS_TOPIC);
 }
 END_TEST
 
 START_TEST(syncs_on_the_target)
 {
-    struct world w;
-    world_make(&w, "b.offset.flush.interval.ms = 600000\n"
-                   "offset-syncs.topic.location = target\n");
-    put_numbers(&w, 0, 250);
-    struct flow *f = ready_flow(&w);
-    await(&w, "a.orders", PARTITIONS, 250);
-    flow_free(f);
-    expect_first_syncs(&w, 1, "mm2-offset-syncs.a.internal");
-    world_remove(&w);
+    expect_first_syncs("b.offset.flush.interval.ms = 600000\n"
+                       "offset-syncs.topic.location = target\n",
+                       1, "mm2-offset-syncs.a.internal");
 }
 END_TEST
+
+static bool
+was_told(const struct world *w, int64_t up, int64_t down)
+{
+    struct syncs s = {0};
+    read_topic(w, 0, SYNCS_TOPIC, look_at_sync, &s);
+    for (int i = 0; i < s.n; i++)
+        if (s.at[i].up == up && s.at[i].down == down)
+            return true;
+    return false;
+}
 
 /* A record of someone else in the copy: the run breaks there. */
 START_TEST(syncs_at_a_break)
@@ -552,29 +552,11 @@ START_TEST(syncs_at_a_break)
     put_numbers(&w, 10, 20);
     await(&w, "a.orders", PARTITIONS, 20);
     flow_free(f);
-    struct syncs s = {0};
-    read_topic(&w, 0, "mm2-offset-syncs.b.internal", look_at_sync, &s);
-    bool before = false, after = false;
-    for (int i = 0; i < s.n; i++) {
-        before = before || (s.at[i].up == 9 && s.at[i].down == 9);
-        after = after || (s.at[i].up == 10 && s.at[i].down == 11);
-    }
-    ck_assert(before);
-    ck_assert(after);
+    ck_assert(was_told(&w, 9, 9));
+    ck_assert(was_told(&w, 10, 11));
     world_remove(&w);
 }
 END_TEST
-
-static bool
-was_told(const struct world *w, int64_t up, int64_t down)
-{
-    struct syncs s = {0};
-    read_topic(w, 0, "mm2-offset-syncs.b.internal", look_at_sync, &s);
-    for (int i = 0; i < s.n; i++)
-        if (s.at[i].up == up && s.at[i].down == down)
-            return true;
-    return false;
-}
 
 /* A position is written behind its syncs, however often they are refused. */
 START_TEST(refused_syncs_are_told_again)
@@ -609,21 +591,20 @@ all_was_told(void *arg)
     return was_told(arg, 19, 19);
 }
 
-/* Refused before it is sent: no full queue, so it is said and counted. */
+/* Refused before it is sent. */
 START_TEST(a_syncs_topic_that_is_closed)
 {
-    static const char topic[] = "mm2-offset-syncs.b.internal";
     struct world w;
     world_make(&w, "a.producer.topic.metadata.refresh.interval.ms = 50\n");
     put_numbers(&w, 0, 10);
     struct flow *f = ready_flow(&w);
     ck_assert(wait_until(has_position, &w, DEADLINE_MS));
-    rd_kafka_mock_topic_set_error(w.mock[0], topic,
+    rd_kafka_mock_topic_set_error(w.mock[0], SYNCS_TOPIC,
                                   RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     (void)usleep(500000); /* refreshes cannot be seen from here */
     put_numbers(&w, 10, 20);
     ck_assert(wait_until(sync_was_refused, f, DEADLINE_MS));
-    rd_kafka_mock_topic_set_error(w.mock[0], topic, 0);
+    rd_kafka_mock_topic_set_error(w.mock[0], SYNCS_TOPIC, 0);
     ck_assert(wait_until(all_was_told, &w, DEADLINE_MS));
     flow_free(f);
     world_remove(&w);
@@ -788,67 +769,6 @@ START_TEST(starts_before_its_target)
 }
 END_TEST
 
-/* ---- the program ------------------------------------------------------- */
-
-static int
-run(const char *one, const char *two)
-{
-    char name[] = "shunt-replicator", a[512] = "", b[512] = "";
-    (void)snprintf(a, sizeof(a), "%s", one);
-    (void)snprintf(b, sizeof(b), "%s", two ? two : "");
-    char *argv[] = {name, a, two ? b : NULL, NULL};
-    log_set_sink(quiet);
-    return replicator_run(two ? 3 : 2, argv);
-}
-
-START_TEST(an_occupied_port)
-{
-    static const char good[] = "clusters = a, b\na->b.enabled = true\n"
-                               "a.bootstrap.servers = 127.0.0.1:1\n"
-                               "b.bootstrap.servers = 127.0.0.1:1\n";
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(at);
-    struct tmpdir dir;
-    char option[64];
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, len), 0);
-    ck_assert_int_eq(listen(fd, 1), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    (void)snprintf(option, sizeof(option), "--listen=127.0.0.1:%d",
-                   ntohs(at.sin_port));
-    tmpdir_make(&dir);
-    const char *path = tmpdir_file(&dir, "mm2.properties");
-    ck_assert_int_eq(file_replace(path, good, strlen(good), NULL), 0);
-    ck_assert_int_eq(run(option, path), 1);
-    close(fd);
-    tmpdir_remove(&dir);
-}
-END_TEST
-
-START_TEST(bad_command_lines)
-{
-    struct tmpdir dir;
-    struct err err = {0};
-    static const char bad[] = "clusters = a\n";
-    tmpdir_make(&dir);
-    const char *path = tmpdir_file(&dir, "bad.properties");
-    ck_assert_int_eq(file_replace(path, bad, strlen(bad), &err), 0);
-    ck_assert_int_eq(run(path, NULL), 1);
-    ck_assert_int_eq(run(path, "--check"), 1);
-    ck_assert_int_eq(run("/does/not/exist", NULL), 1);
-    ck_assert_int_eq(run("--nonsense", path), 1);
-    ck_assert_int_eq(run(path, "another"), 1);
-    ck_assert_int_eq(run("--log.level=loud", path), 1);
-    static const char good[] = "clusters = a, b\na->b.enabled = true\n"
-                               "a.bootstrap.servers = x:1\n"
-                               "b.bootstrap.servers = y:1\n";
-    ck_assert_int_eq(file_replace(path, good, strlen(good), &err), 0);
-    ck_assert_int_eq(run("--check", path), 0);
-    tmpdir_remove(&dir);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -868,8 +788,6 @@ main(void)
     tcase_add_test(t, checkpoints_follow_commits);
     tcase_add_test(t, heartbeats_beat);
     tcase_add_test(t, starts_before_its_target);
-    tcase_add_test(t, bad_command_lines);
-    tcase_add_test(t, an_occupied_port);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
