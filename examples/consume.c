@@ -93,6 +93,7 @@ main(int argc, char **argv)
                       "usage: consume ROUTE-SERVICE CODE GROUP TOPIC\n");
         return 2;
     }
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* whole lines, also in a pipe */
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
     shunt_t *rk = connect_to(argv);
