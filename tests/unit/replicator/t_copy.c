@@ -18,6 +18,7 @@
 #include "common/mm2/codec.h"
 #include "replicator/flow.h"
 #include "replicator/run.h"
+#include "replicator/syncs.h"
 #include "replicator/topics.h"
 #include "tests/support/support.h"
 
