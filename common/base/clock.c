@@ -1,9 +1,6 @@
 #include "common/base/clock.h"
 
-#include <stddef.h>
 #include <time.h>
-
-static int64_t (*mono_for_test)(void);
 
 static int64_t
 read_us(clockid_t id)
@@ -16,7 +13,7 @@ read_us(clockid_t id)
 int64_t
 clock_mono_us(void)
 {
-    return mono_for_test ? mono_for_test() : read_us(CLOCK_MONOTONIC);
+    return read_us(CLOCK_MONOTONIC);
 }
 
 int64_t
@@ -29,10 +26,4 @@ int64_t
 clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;
-}
-
-void
-clock_set_mono_for_test(int64_t (*mono_us)(void))
-{
-    mono_for_test = mono_us;
 }

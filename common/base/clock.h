@@ -1,6 +1,6 @@
 /*
- * Time, behind a seam that tests may replace.  Timers and deadlines use the
- * monotonic clock; the wall clock is only for what people and records see.
+ * Time.  Timers and deadlines use the monotonic clock; the wall clock is only
+ * for what people and records see.
  */
 #ifndef SHUNT_BASE_CLOCK_H
 #define SHUNT_BASE_CLOCK_H
@@ -10,8 +10,5 @@
 int64_t clock_mono_us(void);
 int64_t clock_mono_ms(void);
 int64_t clock_wall_ms(void);
-
-/* Test seam: the monotonic clock in microseconds, or NULL for the real one. */
-void clock_set_mono_for_test(int64_t (*mono_us)(void));
 
 #endif
