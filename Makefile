@@ -12,7 +12,7 @@ comma    := ,
 Q        := $(if $(V),,@)
 say       = @printf '  %-5s %s\n' $(1) $(2)
 B        := build/$(MODE)$(if $(SAN),-$(subst $(comma),+,$(SAN)))
-PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb libpcre2-8
+PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb libpcre2-8 libxxhash
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wmissing-declarations -Wold-style-definition \
@@ -23,7 +23,10 @@ OPT_release := -O2 -g -D_FORTIFY_SOURCE=2
 OPT_debug   := -O1 -g3
 WERROR      := $(if $(CI),-Werror)
 pc_cflags    = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
-pc_libs      = $(shell pkg-config --libs $(1) 2>/dev/null)
+# http_parser and zookeeper_mt come without a .pc file.
+no_pc       := http_parser zookeeper_mt
+pc_libs      = $(shell pkg-config --libs $(filter-out $(no_pc),$(1)) 2>/dev/null) \
+	$(patsubst %,-l%,$(filter $(no_pc),$(1)))
 PC_CFLAGS   := $(call pc_cflags,$(PKGS))
 ALL_CFLAGS   = -std=c11 -D_GNU_SOURCE -DSHUNT_VERSION='"$(VERSION)"' \
 	$(WARN) $(WERROR) $(OPT_$(MODE)) -fvisibility=hidden -fPIC \
@@ -59,11 +62,11 @@ KLIB  := $(call lib,common/kafka)
 
 # What each part may see, in link order (DESIGN section 1; tests/lint/layers).
 deps_route-service := $(NET) $(PROTO) $(MM2) $(BASE)
-libs_route-service := libevent libevent_pthreads jansson lmdb
+libs_route-service := libevent libevent_pthreads http_parser zookeeper_mt libcurl jansson lmdb libxxhash
 deps_offset-mapper := $(NET) $(KLIB) $(PROTO) $(MM2) $(BASE)
-libs_offset-mapper := rdkafka libevent libevent_pthreads jansson lmdb
+libs_offset-mapper := rdkafka libevent libevent_pthreads http_parser jansson lmdb
 deps_replicator    := $(NET) $(KLIB) $(MM2) $(BASE)
-libs_replicator    := rdkafka libevent libevent_pthreads jansson libpcre2-8
+libs_replicator    := rdkafka libevent libevent_pthreads http_parser jansson libpcre2-8
 deps_ctl           := $(NET) $(PROTO) $(BASE)
 libs_ctl           := libcurl jansson
 deps_sdk           := $(NET) $(KLIB) $(PROTO) $(BASE)
@@ -155,7 +158,7 @@ $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(call unit_dep
 	$(call say,LD,$$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(TSAN_THREADS) -o $$@ $(B)/tests/unit/$(1).o \
 		$(call unit_deps,$(firstword $(subst /, ,$(1)))) $(call lib,tests/support) $(BASE) \
-		$$(call pc_libs,$(PKGS) check) -pthread -lm
+		$$(call pc_libs,$(PKGS) $(no_pc) check) -pthread -lm
 endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $(call unit_rule,$(u))))
 
