@@ -394,7 +394,7 @@ api_start(struct loop *loop, const char *listen, const struct config *config,
     api->n_followers = n_followers;
     int rc = http_server_new(loop, &limits, routes, api, &api->server, err);
     if (rc == 0)
-        rc = http_server_listen(api->server, listen, err);
+        rc = http_server_listen(api->server, listen, false, err);
     if (rc) {
         api_free(api);
         return rc;

@@ -241,7 +241,7 @@ serve(struct program *p, struct err *err)
         return 0;
     int rc = http_server_new(p->loop, &limits, routes, p, &p->server, err);
     if (rc == 0)
-        rc = http_server_listen(p->server, p->conf.listen, err);
+        rc = http_server_listen(p->server, p->conf.listen, false, err);
     if (rc == 0)
         log_info("listening: %s", http_server_url(p->server));
     return rc;

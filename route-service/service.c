@@ -72,7 +72,7 @@ open_parts(struct service *s, const struct service_conf *conf, struct err *err)
         (rc = store_each(s->store, load_one, &s->history, err)) ||
         (rc = http_server_new(s->loop, &conf->limits, api_routes, s, &s->server,
                               err)) ||
-        (rc = http_server_listen(s->server, conf->listen, err)))
+        (rc = http_server_listen(s->server, conf->listen, false, err)))
         return rc;
     return committer_start(s->loop, s->store, history_head(&s->history),
                            &s->committer, err);

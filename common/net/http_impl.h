@@ -54,6 +54,7 @@ struct http_server {
     struct http_limits limits;
     const struct http_route *routes;
     void *ctx;
+    struct http_gate *gate;
     struct evhttp *http;
     struct event *adopt; /* runs after evhttp has made its connection */
     struct event *reap;  /* ends doomed streams outside of their callers */

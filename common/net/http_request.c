@@ -5,6 +5,7 @@
  * answered; evhttp owns its own half (`ev`) all the time, except when the peer
  * has gone: then evhttp leaves it to us (http_req_free()).
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,6 +302,16 @@ http_req_body(const struct http_req *req, size_t *len)
     return req->body;
 }
 
+char *
+http_req_body_dup(const struct http_req *req, size_t *len)
+{
+    char *copy = malloc(req->len + 1);
+    if (copy)
+        memcpy(copy, req->body, req->len + 1);
+    *len = req->len;
+    return copy;
+}
+
 const char *
 http_req_param(const struct http_req *req, const char *name)
 {
@@ -355,21 +366,39 @@ http_req_json(struct http_req *req, struct json_t **out)
 /* ---- answering ---- */
 
 void
-http_reply_text(struct http_req *req, int status, const char *type,
-                const char *text)
+http_reply_bytes(struct http_req *req, int status, const char *type,
+                 const void *bytes, size_t len)
 {
     struct evhttp_request *ev = req->ev;
     struct evbuffer *body = evbuffer_new();
     (void)evhttp_add_header(evhttp_request_get_output_headers(ev),
                             "Content-Type", type);
     if (body)
-        (void)evbuffer_add(body, text, strlen(text));
+        (void)evbuffer_add(body, bytes, len);
     http_conn_resume(req->conn);
     req->ev = NULL; /* evhttp's from here on */
     http_req_free(req);
     evhttp_send_reply(ev, status, NULL, body);
     if (body)
         evbuffer_free(body);
+}
+
+void
+http_reply_text(struct http_req *req, int status, const char *type,
+                const char *text)
+{
+    http_reply_bytes(req, status, type, text, strlen(text));
+}
+
+void
+http_reply_err_after(struct http_req *req, const struct err *err,
+                     int64_t seconds)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%" PRId64, seconds);
+    (void)evhttp_add_header(evhttp_request_get_output_headers(req->ev),
+                            "Retry-After", text);
+    http_reply_err(req, err);
 }
 
 void

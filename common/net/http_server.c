@@ -133,7 +133,7 @@ note_url(struct http_server *server, int fd)
 
 int
 http_server_listen(struct http_server *server, const char *addr,
-                   struct err *err)
+                   bool reuse_port, struct err *err)
 {
     struct sockaddr_storage sa = {0};
     int len = 0;
@@ -143,8 +143,9 @@ http_server_listen(struct http_server *server, const char *addr,
     errno = 0;
     struct evconnlistener *listener = evconnlistener_new_bind(
         loop_base(server->loop), NULL, NULL,
-        LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 1024,
-        (struct sockaddr *)&sa, len);
+        LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
+            (reuse_port ? LEV_OPT_REUSEABLE_PORT : 0),
+        1024, (struct sockaddr *)&sa, len);
     if (!listener)
         return cannot_listen(addr, errno, err);
     if (!evhttp_bind_listener(server->http, listener)) {
@@ -165,6 +166,18 @@ size_t
 http_server_connections(const struct http_server *server)
 {
     return server->n_conns;
+}
+
+void
+http_server_counts(const struct http_server *server, struct http_counts *out)
+{
+    *out = (struct http_counts){.connections = server->n_conns};
+}
+
+void
+http_server_share_gate(struct http_server *server, struct http_gate *gate)
+{
+    server->gate = gate;
 }
 
 void

@@ -5,10 +5,20 @@
  * that is too slow is marked `doomed` and ended by http_stream_reap_all() in
  * the same turn of the loop.
  */
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
+#include "common/base/buf.h"
 #include "common/net/http_impl.h"
+
+struct http_event {
+    atomic_size_t refs;
+    size_t len;
+    char bytes[];
+};
 
 struct http_stream *
 http_stream_open(struct http_req *req,
@@ -48,26 +58,70 @@ doom(struct http_stream *stream)
     event_active(stream->conn->server->reap, EV_TIMEOUT, 0);
 }
 
+struct http_event *
+http_event_new(const char *event, const char *id, const char *data)
+{
+    struct buf text;
+    buf_init(&text, SIZE_MAX);
+    if (event)
+        buf_printf(&text, "event: %s\n", event);
+    if (id)
+        buf_printf(&text, "id: %s\n", id);
+    buf_puts(&text, "data: ");
+    buf_puts(&text, data);
+    buf_puts(&text, "\n\n");
+    struct http_event *e =
+        buf_failed(&text) ? NULL : malloc(sizeof(*e) + text.len);
+    if (e) {
+        atomic_init(&e->refs, 1);
+        e->len = text.len;
+        memcpy(e->bytes, text.data, text.len);
+    }
+    buf_fini(&text);
+    return e;
+}
+
+struct http_event *
+http_event_ref(struct http_event *e)
+{
+    (void)atomic_fetch_add(&e->refs, 1);
+    return e;
+}
+
 void
-http_stream_send(struct http_stream *stream, const char *event, const char *id,
-                 const char *data)
+http_event_unref(struct http_event *e)
+{
+    if (e && atomic_fetch_sub(&e->refs, 1) == 1)
+        free(e);
+}
+
+void
+http_stream_send_event(struct http_stream *stream, struct http_event *e)
 {
     if (stream->doomed)
         return;
     struct evbuffer *chunk = evbuffer_new();
-    if (!chunk) {
+    if (!chunk || evbuffer_add(chunk, e->bytes, e->len) != 0) {
         doom(stream);
-        return;
+    } else {
+        evhttp_send_reply_chunk(stream->ev, chunk);
+        if (too_slow(stream))
+            doom(stream);
     }
-    if (event)
-        (void)evbuffer_add_printf(chunk, "event: %s\n", event);
-    if (id)
-        (void)evbuffer_add_printf(chunk, "id: %s\n", id);
-    (void)evbuffer_add_printf(chunk, "data: %s\n\n", data);
-    evhttp_send_reply_chunk(stream->ev, chunk);
-    evbuffer_free(chunk);
-    if (too_slow(stream))
+    if (chunk)
+        evbuffer_free(chunk);
+}
+
+void
+http_stream_send(struct http_stream *stream, const char *event, const char *id,
+                 const char *data)
+{
+    struct http_event *e = http_event_new(event, id, data);
+    if (e)
+        http_stream_send_event(stream, e);
+    else
         doom(stream);
+    http_event_unref(e);
 }
 
 void

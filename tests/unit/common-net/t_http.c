@@ -185,7 +185,7 @@ setup(void)
     ck_assert_int_eq(loop_new(&loop, &err), 0);
     ck_assert_int_eq(
         http_server_new(loop, &limits, routes, NULL, &server, &err), 0);
-    ck_assert_int_eq(http_server_listen(server, "127.0.0.1:0", &err), 0);
+    ck_assert_int_eq(http_server_listen(server, "127.0.0.1:0", false, &err), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, NULL), 0);
     ck_assert_int_eq(http_client_new(&client, &err), 0);
     stream = NULL;

@@ -18,7 +18,7 @@ listen_on(const char *addr, struct err *err)
     struct http_server *s;
     ck_assert_int_eq(loop_new(&l, err), 0);
     ck_assert_int_eq(http_server_new(l, &limits, routes, NULL, &s, err), 0);
-    const int rc = http_server_listen(s, addr, err);
+    const int rc = http_server_listen(s, addr, false, err);
     if (!rc)
         (void)snprintf(url, sizeof(url), "%s", http_server_url(s));
     http_server_free(s);
@@ -34,7 +34,7 @@ START_TEST(says_what_to_do_about_an_occupied_port)
     ck_assert_int_eq(loop_new(&holder, &err), 0);
     ck_assert_int_eq(
         http_server_new(holder, &limits, routes, NULL, &first, &err), 0);
-    ck_assert_int_eq(http_server_listen(first, "127.0.0.1:0", &err), 0);
+    ck_assert_int_eq(http_server_listen(first, "127.0.0.1:0", false, &err), 0);
     ck_assert_int_eq(
         listen_on(http_server_url(first) + strlen("http://"), &err), ERR_BUSY);
     ck_assert_msg(strstr(err.text, "choose another port") != NULL, "%s",

@@ -128,7 +128,8 @@ serve(const char *addr)
     ck_assert_msg(http_server_new(loop, &limits, routes, NULL, &server, &err) ==
                       0,
                   "%s", err.text);
-    ck_assert_msg(http_server_listen(server, addr, &err) == 0, "%s", err.text);
+    ck_assert_msg(http_server_listen(server, addr, false, &err) == 0, "%s",
+                  err.text);
     (void)snprintf(url, sizeof(url), "%s", http_server_url(server));
     ck_assert_int_eq(pthread_create(&loop_thread, NULL, run_loop, NULL), 0);
 }

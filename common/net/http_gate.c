@@ -1,0 +1,121 @@
+/*
+ * The gate: a count of all connections, and one for each address.
+ *
+ * Thread: any.  The total is atomic, so that it can be read without waiting;
+ * the table of addresses is behind a mutex, taken when a connection begins and
+ * ends, never for a request.  Invariant: an address stands in the table while
+ * it has a connection; without a cap per address there is no table.
+ */
+#include "common/net/http_gate.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+struct caller {
+    struct http_addr from;
+    size_t connections;
+    UT_hash_handle hh;
+};
+
+struct http_gate {
+    size_t max, per_address_max;
+    atomic_size_t total;
+    pthread_mutex_t lock;
+    struct caller *callers; /* under lock */
+};
+
+int
+http_gate_new(const struct http_limits *limits, struct http_gate **out,
+              struct err *err)
+{
+    struct http_gate *gate = calloc(1, sizeof(*gate));
+    if (!gate)
+        return err_nomem(err);
+    gate->max = limits->connections_max;
+    gate->per_address_max = limits->connections_per_address_max;
+    (void)pthread_mutex_init(&gate->lock, NULL);
+    *out = gate;
+    return 0;
+}
+
+size_t
+http_gate_connections(const struct http_gate *gate)
+{
+    return atomic_load(&gate->total);
+}
+
+void
+http_gate_free(struct http_gate *gate)
+{
+    if (!gate)
+        return;
+    struct caller *c, *next;
+    HASH_ITER(hh, gate->callers, c, next)
+    {
+        HASH_DEL(gate->callers, c);
+        free(c);
+    }
+    (void)pthread_mutex_destroy(&gate->lock);
+    free(gate);
+}
+
+/* Out of memory counts as full: the connection could not be served either. */
+static bool
+count_in(struct http_gate *gate, const struct http_addr *from)
+{
+    struct caller *c;
+    HASH_FIND(hh, gate->callers, from, sizeof(*from), c);
+    if (!c) {
+        c = calloc(1, sizeof(*c));
+        if (!c)
+            return false;
+        c->from = *from;
+        HASH_ADD(hh, gate->callers, from, sizeof(c->from), c);
+    }
+    if (c->connections >= gate->per_address_max)
+        return false;
+    c->connections++;
+    return true;
+}
+
+static void
+count_out(struct http_gate *gate, const struct http_addr *from)
+{
+    struct caller *c;
+    HASH_FIND(hh, gate->callers, from, sizeof(*from), c);
+    if (c && --c->connections == 0) {
+        HASH_DEL(gate->callers, c);
+        free(c);
+    }
+}
+
+enum http_gate_verdict
+http_gate_enter(struct http_gate *gate, const struct http_addr *from)
+{
+    if (atomic_fetch_add(&gate->total, 1) >= gate->max) {
+        (void)atomic_fetch_sub(&gate->total, 1);
+        return GATE_FULL;
+    }
+    if (gate->per_address_max == 0)
+        return GATE_OPEN;
+    pthread_mutex_lock(&gate->lock);
+    const bool in = count_in(gate, from);
+    pthread_mutex_unlock(&gate->lock);
+    if (in)
+        return GATE_OPEN;
+    (void)atomic_fetch_sub(&gate->total, 1);
+    return GATE_ADDRESS_FULL;
+}
+
+void
+http_gate_leave(struct http_gate *gate, const struct http_addr *from)
+{
+    if (gate->per_address_max > 0) {
+        pthread_mutex_lock(&gate->lock);
+        count_out(gate, from);
+        pthread_mutex_unlock(&gate->lock);
+    }
+    (void)atomic_fetch_sub(&gate->total, 1);
+}
