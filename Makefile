@@ -21,7 +21,12 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wnull-dereference -Wdouble-promotion -Wswitch-enum -Wredundant-decls
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2
 OPT_debug   := -O1 -g3
+OPT_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
 WERROR      := $(if $(CI),-Werror)
+ifeq ($(MODE),fuzz) # clang takes other offences: gcc's build is the strict one
+WARN := -Wall -Wextra
+endif
 pc_cflags    = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
 # http_parser and zookeeper_mt come without a .pc file.
 no_pc       := http_parser zookeeper_mt
@@ -162,6 +167,17 @@ $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(call unit_dep
 endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $(call unit_rule,$(u))))
 
+# ---- fuzz targets ------------------------------------------------------------
+# tests/fuzz/fuzz_NAME.c is one libFuzzer program; built with clang in build/fuzz
+# by `make fuzz`, which starts make again with MODE=fuzz.
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o $(call lib,route-service) $(deps_route-service)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ \
+		$(call pc_libs,$(libs_route-service)) -pthread -lm
+fuzzers: $(FUZZERS)
+
 # ---- what people type --------------------------------------------------------
 # demo and check install what is missing first; then make starts again, so that
 # pkg-config is asked after the packages are there.
@@ -183,6 +199,11 @@ check: deps
 	@$(MAKE) --no-print-directory run-check
 run-check: all unit
 	@python3 tests/check.py --build $(B) --suites $(SUITES)
+
+FUZZ_SECONDS ?= 60
+fuzz: deps
+	@$(MAKE) --no-print-directory CC=clang MODE=fuzz fuzzers
+	@tests/fuzz/run.py --build build/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 lint: deps
 	@$(MAKE) --no-print-directory run-lint
@@ -219,6 +240,7 @@ help:
 	@echo 'make            build everything into build/release (MODE=debug: build/debug)'
 	@echo 'make demo       move an application between two embedded clusters; KAFKA=real: real ones'
 	@echo 'make check      all tests; SUITES=unit,programs,sandbox,real chooses'
+	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; FUZZ="glob http" chooses'
 	@echo 'make lint       format, layers, headers, lengths, options, symbols, shell'
 	@echo 'make bench      every make bench-NAME; figures in build/bench/NAME.json'
 	@echo 'make docs       docs/options.md from the option tables'
@@ -227,7 +249,7 @@ help:
 	@echo 'make clean      remove build/'
 	@echo 'SAN=address,undefined or SAN=thread build with sanitizers in a folder of their own'
 
-.PHONY: all examples unit deps deps-demo demo run-demo check run-check lint \
+.PHONY: all examples unit fuzz fuzzers deps deps-demo demo run-demo check run-check lint \
 	run-lint docs bench install clean help
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,6 +1,6 @@
 /*
  * Patterns of rules: literal text, * (any run of characters) and ? (any one
- * character).  Nothing else is special; [, ] and \ are refused.
+ * character of UTF-8).  Nothing else is special; [, ] and \ are refused.
  */
 #ifndef SHUNT_BASE_GLOB_H
 #define SHUNT_BASE_GLOB_H

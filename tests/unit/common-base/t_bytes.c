@@ -201,9 +201,13 @@ START_TEST(matches_globs)
         {"a*b*c", "a--b--c"},
         {"*", ".hidden"},
         {"{x}!", "{x}!"},
+        {"caf?", "caf\xc3\xa9"},
+        {"?x", "\xe2\x82\xacx"},
+        {"*?", "\xe2\x82\xac"},
     };
     static const char *const no[][2] = {
-        {"a?c", "ac"}, {"a.c", "abc"}, {"a", "A"}, {"a*", "ba"}, {"?", ""},
+        {"a?c", "ac"}, {"a.c", "abc"}, {"a", "A"},
+        {"a*", "ba"},  {"?", ""},      {"??", "\xc3\xa9"},
     };
     for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
         ck_assert_msg(glob_match(yes[i][0], yes[i][1]), "%s", yes[i][0]);
@@ -213,6 +217,17 @@ START_TEST(matches_globs)
     ck_assert(!glob_is_literal("a*") && !glob_is_literal("?"));
     ck_assert(!glob_valid("") && !glob_valid("[a]") && !glob_valid("a]"));
     ck_assert(!glob_valid("a\\b"));
+}
+END_TEST
+
+/* A client's words must not make a pattern expensive: with fnmatch this would
+ * outlive the test's time limit. */
+START_TEST(many_wildcards_are_cheap)
+{
+    char text[2001] = {0};
+    memset(text, 'a', sizeof(text) - 1);
+    ck_assert(!glob_match("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", text));
+    ck_assert(glob_match("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a", text));
 }
 END_TEST
 
@@ -250,6 +265,7 @@ main(void)
     tcase_add_test(tc, replaces_properties);
     tcase_add_test(tc, asks_strings);
     tcase_add_test(tc, matches_globs);
+    tcase_add_test(tc, many_wildcards_are_cheap);
     tcase_add_test(tc, backs_off_within_limits);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
