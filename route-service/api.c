@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/js.h"
 #include "common/base/xmem.h"
@@ -261,10 +262,7 @@ on_outcome(const struct outcome *o, void *arg)
     count_change(&s->metrics, o);
     struct json_t *moves = NULL;
     if (o->rc == 0)
-        moves =
-            watchers_moves(s->watchers, history_head(&s->history), o->table);
-    if (o->committed)
-        service_publish(s, o->table);
+        moves = watchers_moves(s->watchers, o->before, o->table);
     if (!p->req)
         js_free(moves);
     else if (o->rc)
@@ -279,20 +277,14 @@ post_changes(struct http_req *req, void *ctx)
 {
     struct service *s = ctx;
     struct err err;
-    struct change c;
-    struct json_t *j = body_of(s, req, "/v1/changes");
-    if (!j)
-        return;
-    int rc = change_decode(j, &c, &err);
-    js_free(j);
-    if (rc) {
-        s->metrics.changes_refused++;
-        refuse(s, req, "/v1/changes", &err);
-        return;
-    }
+    size_t len;
+    const char *body = http_req_body(req, &len);
+    char *copy = xmalloc(len + 1);
+    memcpy(copy, body, len);
     struct pending *p = xcalloc(1, sizeof(*p));
     *p = (struct pending){s, req};
-    rc = committer_submit_take(s->committer, &c, on_outcome, p, &err);
+    const int rc = committer_submit_take(s->committer, copy, len, s->loop,
+                                         on_outcome, p, &err);
     if (rc == 0) {
         http_req_on_close(req, on_requester_gone, p);
         return;

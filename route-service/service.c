@@ -7,11 +7,15 @@
  */
 #include "route-service/service.h"
 
+#include <stdlib.h>
+
 #include "common/base/clock.h"
 #include "common/base/js.h"
 #include "common/base/log.h"
+#include "common/base/xmem.h"
 #include "route-service/api.h"
 #include "route-service/change.h"
+#include "route-service/must.h"
 
 #define ENDING_STEP_MS 10
 #define ENDING_MAX_MS  250
@@ -64,6 +68,30 @@ on_heartbeat(void *arg)
     watchers_heartbeat(s->watchers);
 }
 
+struct published {
+    struct service *s;
+    struct table *t;
+};
+
+static void
+on_published(void *arg)
+{
+    struct published *p = arg;
+    service_publish(p->s, p->t);
+    table_unref(p->t);
+    free(p);
+}
+
+/* Writer thread. */
+static void
+post_table(struct table *t, const struct touched *touched, void *arg)
+{
+    struct published *p = xcalloc(1, sizeof(*p));
+    *p = (struct published){arg, table_ref(t)};
+    (void)touched;
+    must(loop_post(p->s->loop, on_published, p));
+}
+
 static int
 open_parts(struct service *s, const struct service_conf *conf, struct err *err)
 {
@@ -74,8 +102,11 @@ open_parts(struct service *s, const struct service_conf *conf, struct err *err)
                               err)) ||
         (rc = http_server_listen(s->server, conf->listen, false, err)))
         return rc;
-    return committer_start(s->loop, s->store, history_head(&s->history),
-                           &s->committer, err);
+    const struct committer_conf to = {.store = s->store,
+                                      .head = history_head(&s->history),
+                                      .publish = post_table,
+                                      .arg = s};
+    return committer_start(&to, &s->committer, err);
 }
 
 int
