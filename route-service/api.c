@@ -72,7 +72,7 @@ status_json(const struct service *s)
 {
     struct json_t *j = js_object();
     must(js_put_str(j, "status", "ok"));
-    must(js_put_int(j, "revision", history_head(&s->history)->revision));
+    must(js_put_int(j, "revision", s->table->revision));
     return j;
 }
 
@@ -100,14 +100,14 @@ static void
 get_metrics(struct http_req *req, void *ctx)
 {
     struct service *s = ctx;
-    const struct table *t = history_head(&s->history);
+    const struct table *t = s->table;
     const struct gauges g = {
         .revision = t->revision,
         .watchers = watchers_count(s->watchers),
         .connections = http_server_connections(s->server),
-        .clusters = t->of[KIND_CLUSTER].n,
-        .flows = t->of[KIND_FLOW].n,
-        .rules = t->of[KIND_RULE].n,
+        .clusters = table_count(t, KIND_CLUSTER),
+        .flows = table_count(t, KIND_FLOW),
+        .rules = table_count(t, KIND_RULE),
     };
     metrics_request(&s->metrics, "/metrics", 200);
     char *text = metrics_text(&s->metrics, &g);
@@ -119,7 +119,7 @@ static void
 get_table(struct http_req *req, void *ctx)
 {
     struct service *s = ctx;
-    reply(s, req, "/v1/table", table_encode(history_head(&s->history)));
+    reply(s, req, "/v1/table", table_encode(s->table));
 }
 
 static void
@@ -238,7 +238,7 @@ static struct json_t *
 change_answer(struct service *s, const struct outcome *o, struct json_t *moves)
 {
     struct json_t *j = js_object();
-    const int64_t head = history_head(&s->history)->revision;
+    const int64_t head = s->table->revision;
     must(js_put_int(j, "revision", o->committed ? o->table->revision : head));
     must(js_put_bool(j, "dry_run", o->dry_run));
     must(js_put_strs(j, "warnings", o->warnings));
@@ -346,7 +346,7 @@ post_resolve(struct http_req *req, void *ctx)
     struct pt_answer a;
     if (request_identity(s, req, "/v1/resolve", &id))
         return;
-    resolve(&s->history, &id, &a);
+    resolve(s->table, &id, &a);
     reply(s, req, "/v1/resolve", pt_answer_encode(&a));
     pt_answer_fini(&a);
     pt_identity_fini(&id);
@@ -384,7 +384,7 @@ static void
 post_explain(struct http_req *req, void *ctx)
 {
     struct service *s = ctx;
-    const struct table *t = history_head(&s->history);
+    const struct table *t = s->table;
     struct pt_identity id;
     if (request_identity(s, req, "/v1/explain", &id))
         return;

@@ -33,6 +33,7 @@ struct job {
     struct change change;
     struct err err;
     struct outcome outcome;
+    struct touched touched;
     struct strlist warnings;
     struct job *next, *prev;
 };
@@ -55,6 +56,7 @@ job_free(struct job *job)
 {
     change_fini(&job->change);
     strlist_fini(&job->warnings);
+    touched_fini(&job->touched);
     table_unref(job->outcome.before);
     table_unref(job->outcome.table);
     free(job->body);
@@ -81,7 +83,6 @@ static int
 store_change(struct committer *k, struct job *job)
 {
     job->change.revision = job->outcome.table->revision;
-    job->change.time_ms = clock_wall_ms();
     struct json_t *j = change_encode(&job->change);
     char *text = must_have(js_dump(j));
     const int rc = store_append(k->conf.store, job->change.revision, text,
@@ -114,10 +115,14 @@ judge(struct committer *k, struct job *job)
     o->head = k->head->revision;
     o->dry_run = job->change.dry_run;
     o->before = table_ref(k->head);
-    const int rc = change_apply(&job->change, k->head, &o->table, &job->err);
-    if (rc == 0)
-        change_warnings(&job->change, o->table, &job->warnings);
-    return rc;
+    job->change.time_ms = clock_wall_ms();
+    const int rc = change_apply(&job->change, k->head, &o->table, &job->touched,
+                                &job->err);
+    if (rc)
+        return rc;
+    o->touched = &job->touched;
+    change_warnings(&job->change, o->table, &job->warnings);
+    return 0;
 }
 
 static void
