@@ -383,10 +383,12 @@ open_handle(struct follower *f, int64_t fetch_wait_max_ms, struct err *err)
 {
     const struct pt_cluster *c = f->flow->cluster;
     rd_kafka_conf_t *conf;
-    int rc = kconf_new(c->bootstrap_servers, &c->properties, &conf, err);
+    int rc = kconf_new(c->bootstrap_servers, NULL, &conf, err);
     if (rc)
         return rc;
-    rc = configure(f, conf, fetch_wait_max_ms, err);
+    rc = kconf_set_all_refs(conf, &c->properties, err);
+    if (!rc)
+        rc = configure(f, conf, fetch_wait_max_ms, err);
     if (rc) {
         rd_kafka_conf_destroy(conf);
         return rc;

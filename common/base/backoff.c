@@ -28,6 +28,12 @@ backoff_next_ms(struct backoff *b)
     return wait_ms;
 }
 
+int64_t
+backoff_spread_ms(struct backoff *b, int64_t limit_ms)
+{
+    return limit_ms > 0 ? (int64_t)(draw(b) % (uint64_t)(limit_ms + 1)) : 0;
+}
+
 void
 backoff_reset(struct backoff *b)
 {

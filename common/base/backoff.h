@@ -18,5 +18,7 @@ void backoff_init(struct backoff *b, int64_t min_ms, int64_t max_ms,
 /* How long to wait before the next attempt; at least 1 ms. */
 int64_t backoff_next_ms(struct backoff *b);
 void backoff_reset(struct backoff *b);
+/* Evenly from 0..limit_ms; the backoff stays where it is. */
+int64_t backoff_spread_ms(struct backoff *b, int64_t limit_ms);
 
 #endif

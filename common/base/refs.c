@@ -1,5 +1,6 @@
 /*
- * The form of references.  Pure; any thread.  A path holds no colon and no
+ * The form of references (what they stand for: refs_expand.c).  Pure; any
+ * thread.  A path holds no colon and no
  * closing brace, so that where it ends is never a guess.
  */
 #include "common/base/refs.h"

@@ -34,4 +34,16 @@ MUST_CHECK int refs_check(const char *text, struct err *err);
 /* The whole text is one well-formed reference. */
 bool refs_is_one(const char *text);
 
+/* The text with every reference replaced by what it stands for now; blocking
+ * file calls.  A file's last line end does not count; in a file of key=value
+ * lines, blanks around both are dropped, lines that begin with # or ! are
+ * comments, and the last line of a key counts.  *out is the caller's, for
+ * refs_wipe_take().  ERR_INVALID: malformed; ERR_NOTFOUND: there is no such file, key or
+ * variable; ERR_IO, ERR_LIMIT (a file over REFS_FILE_MAX), ERR_CORRUPT (a NUL
+ * byte), ERR_NOMEM.  The error names the reference, never what it holds. */
+#define REFS_FILE_MAX ((size_t)1 << 20)
+MUST_CHECK int refs_expand(const char *text, char **out, struct err *err);
+/* Overwrites and frees a text that may hold a secret; NULL allowed. */
+void refs_wipe_take(char *secret);
+
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/refs.h"
 
 /* Passwords do not belong into errors, which end in logs and answers. */
 static const char *
@@ -38,6 +39,48 @@ kconf_set(rd_kafka_conf_t *conf, const char *key, const char *value,
     return err_field(err, ERR_INVALID, key, shown,
                      "Kafka property \"%s\" cannot be \"%s\": %s", key, shown,
                      hidden ? "not accepted by librdkafka" : why);
+}
+
+/* librdkafka's words would repeat what the references stand for. */
+static int
+set_resolved(rd_kafka_conf_t *conf, const char *key, const char *value,
+             const char *resolved, struct err *err)
+{
+    const rd_kafka_conf_res_t res =
+        rd_kafka_conf_set(conf, key, resolved, NULL, 0);
+    if (res == RD_KAFKA_CONF_OK)
+        return 0;
+    return err_field(err, ERR_INVALID, key, value,
+                     "Kafka property \"%s\" cannot be what \"%s\" stands for: "
+                     "not accepted by librdkafka",
+                     key, value);
+}
+
+int
+kconf_set_refs(rd_kafka_conf_t *conf, const char *key, const char *value,
+               struct err *err)
+{
+    if (!strstr(value, "${"))
+        return kconf_set(conf, key, value, err);
+    struct err why = {0};
+    char *resolved = NULL;
+    int rc = refs_expand(value, &resolved, &why);
+    if (rc)
+        return err_field(err, rc, key, NULL, "Kafka property \"%s\": %s", key,
+                         why.text);
+    rc = set_resolved(conf, key, value, resolved, err);
+    refs_wipe_take(resolved);
+    return rc;
+}
+
+int
+kconf_set_all_refs(rd_kafka_conf_t *conf, const struct props *p,
+                   struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < p->n && !rc; i++)
+        rc = kconf_set_refs(conf, p->v[i].key, p->v[i].value, err);
+    return rc;
 }
 
 int

@@ -17,6 +17,13 @@ MUST_CHECK int kconf_new(const char *bootstrap_servers,
                          struct err *err);
 MUST_CHECK int kconf_set(rd_kafka_conf_t *conf, const char *key,
                          const char *value, struct err *err);
+/* The same with the references of the value resolved (base/refs.h): blocking
+ * file calls.  The error shows neither what they hold nor, where there are any,
+ * the value. */
+MUST_CHECK int kconf_set_refs(rd_kafka_conf_t *conf, const char *key,
+                              const char *value, struct err *err);
+MUST_CHECK int kconf_set_all_refs(rd_kafka_conf_t *conf, const struct props *p,
+                                  struct err *err);
 /* Takes `conf` whatever happens. */
 MUST_CHECK int kafka_new_take(rd_kafka_type_t type, rd_kafka_conf_t *conf,
                               rd_kafka_t **out, struct err *err);

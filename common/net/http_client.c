@@ -90,17 +90,32 @@ free_call(struct http_call *call)
     free(call);
 }
 
+/* Seconds from now; libcurl reads dates too. */
+static int64_t
+retry_after_ms(const struct http_call *call)
+{
+    curl_off_t seconds = 0;
+    if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds) !=
+            CURLE_OK ||
+        seconds <= 0)
+        return -1;
+    return (int64_t)seconds * 1000;
+}
+
 static void
 tell(struct http_call *call, int error, const char *why)
 {
-    long status = 0;
+    long status = 0, sent_bytes = 0;
     char text[CURL_ERROR_SIZE + 512] = "";
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     if (error)
         (void)snprintf(text, sizeof(text), "%s: %s", call->what, why);
     const struct http_answer a = {
         .error = error,
+        .unsent = error && sent_bytes == 0,
         .status = error ? 0 : (int)status,
+        .retry_after_ms = error ? -1 : retry_after_ms(call),
         .body = call->body.len ? call->body.data : "",
         .len = call->body.len,
         .text = text,
@@ -183,27 +198,34 @@ on_header(char *bytes, size_t size, size_t n, void *arg)
     return size * n;
 }
 
+/* Until NULL. */
 static int
-set_headers(struct http_call *call, const struct http_call_conf *conf)
+add_headers(struct http_call *call, const char *const *lines)
 {
-    static const char *const names[] = {
-        "Content-Type: application/json",
-        "Expect:", /* a round trip that our servers do not need */
-    };
-    for (size_t i = 0; conf->body && i < 2; i++) {
-        struct curl_slist *l = curl_slist_append(call->headers, names[i]);
+    for (; *lines; lines++) {
+        struct curl_slist *l = curl_slist_append(call->headers, *lines);
         if (!l)
             return ERR_NOMEM;
         call->headers = l;
     }
-    if (!conf->on_event)
-        return 0;
-    struct curl_slist *l =
-        curl_slist_append(call->headers, "Accept: text/event-stream");
-    if (!l)
-        return ERR_NOMEM;
-    call->headers = l;
     return 0;
+}
+
+static int
+set_headers(struct http_call *call, const struct http_call_conf *conf)
+{
+    static const char *const of_body[] = {
+        "Content-Type: application/json",
+        "Expect:", /* a round trip that our servers do not need */
+        NULL,
+    };
+    static const char *const of_stream[] = {"Accept: text/event-stream", NULL};
+    int rc = conf->body ? add_headers(call, of_body) : 0;
+    if (!rc && conf->on_event)
+        rc = add_headers(call, of_stream);
+    if (!rc && conf->headers)
+        rc = add_headers(call, conf->headers);
+    return rc;
 }
 
 static int

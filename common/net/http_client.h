@@ -6,6 +6,7 @@
 #ifndef SHUNT_NET_HTTP_CLIENT_H
 #define SHUNT_NET_HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,10 +17,12 @@ struct http_client;
 struct http_call;
 
 struct http_answer {
-    int error;        /* 0, or why there is no answer: ERR_UNAVAILABLE,
+    int error;              /* 0, or why there is no answer: ERR_UNAVAILABLE,
                           ERR_TIMEOUT, ERR_LIMIT, ERR_NOMEM */
-    int status;       /* HTTP status when error is 0 */
-    const char *body; /* NUL-terminated, "" when empty; borrowed */
+    bool unsent;            /* with an error: nothing of the request has left */
+    int status;             /* HTTP status when error is 0 */
+    int64_t retry_after_ms; /* of a Retry-After header; -1: none */
+    const char *body;       /* NUL-terminated, "" when empty; borrowed */
     size_t len;
     const char *text; /* what went wrong, with method and URL; or "" */
 };
@@ -27,10 +30,12 @@ struct http_answer {
 struct http_call_conf {
     const char *method; /* "GET", "POST" */
     const char *url;
-    const char *body;   /* JSON, or NULL; copied */
-    int64_t timeout_ms; /* whole request; for a stream: to connect and
+    const char *body;           /* JSON, or NULL; copied */
+    const char *const *headers; /* "Name: value"..., NULL ends them; copied;
+                                   may be NULL */
+    int64_t timeout_ms;         /* whole request; for a stream: to connect and
                                get its head */
-    int64_t silence_ms; /* stream: drop after so long without a byte */
+    int64_t silence_ms;         /* stream: drop after so long without a byte */
     size_t answer_max_bytes;
     /* Once, at the end (also of a stream).  May start and cancel other calls,
      * as may on_event. */

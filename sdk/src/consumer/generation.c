@@ -321,17 +321,6 @@ never_skip(rd_kafka_conf_t *conf, struct err *err)
 }
 
 static int
-set_all(rd_kafka_conf_t *conf, const struct props *p, struct err *err)
-{
-    for (size_t i = 0; i < p->n; i++) {
-        const int rc = kconf_set(conf, p->v[i].key, p->v[i].value, err);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-static int
 set_ours(rd_kafka_conf_t *conf, struct err *err)
 {
     static const char *const ours[][2] = {
@@ -353,7 +342,7 @@ generation_conf(const struct engine *e, const struct pt_cluster *cluster,
                 bool has_previous, rd_kafka_conf_t **out, struct err *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_dup(e->template);
-    int rc = set_all(conf, &cluster->properties, err);
+    int rc = kconf_set_all_refs(conf, &cluster->properties, err);
     if (rc == 0)
         rc = kconf_set(conf, "bootstrap.servers", cluster->bootstrap_servers,
                        err);

@@ -6,8 +6,9 @@
  * lock is held across network or disk I/O or a callback.  Other threads leave
  * what they want in the struct and wake the thread.
  *
- * Invariant: the revision of `route` never goes down, whoever sends it: a
- * route service that lost its store must not move clients.
+ * Invariant: the revision of `route`, and the newest one that it is known to be
+ * good for (`known`), never go down, whoever sends them: a route service that
+ * lost its store must not move clients.
  */
 #include "sdk/src/control/control.h"
 
@@ -38,6 +39,7 @@ struct control {
     pthread_mutex_t mutex;
     bool stopping;
     struct shared_route *route;
+    int64_t known; /* the route is that of this revision too; -1: no route */
     struct strlist topics; /* wanted by the engine */
     bool topics_changed;
     char *report; /* JSON that waits to be sent */
@@ -108,10 +110,10 @@ say(struct control *c, int level, const char *fmt, ...)
 }
 
 static int64_t
-revision_of(struct control *c)
+known_revision(struct control *c)
 {
     pthread_mutex_lock(&c->mutex);
-    const int64_t revision = c->route ? c->route->route.answer.revision : -1;
+    const int64_t revision = c->known;
     pthread_mutex_unlock(&c->mutex);
     return revision;
 }
@@ -132,6 +134,7 @@ install(struct control *c, struct pt_answer *taken, int from_disk)
     pthread_mutex_lock(&c->mutex);
     struct shared_route *old = c->route;
     c->route = fresh;
+    c->known = fresh->route.answer.revision;
     pthread_mutex_unlock(&c->mutex);
     route_unref(old ? &old->route : NULL);
     c->news = true;
@@ -141,7 +144,7 @@ install(struct control *c, struct pt_answer *taken, int from_disk)
 static bool
 too_old(struct control *c, int64_t revision, const char *source)
 {
-    const int64_t in_use = revision_of(c);
+    const int64_t in_use = known_revision(c);
     if (revision >= in_use) {
         c->refused_old = false;
         return false;
@@ -195,7 +198,7 @@ static bool
 lies(struct control *c, const struct pt_answer *fresh, const char *source)
 {
     struct route *r = control_route(c);
-    const bool yes = r && r->answer.revision == fresh->revision &&
+    const bool yes = r && known_revision(c) == fresh->revision &&
                      contradicts(&r->answer, fresh);
     route_unref(r);
     if (yes && !c->refused_lie)
@@ -217,17 +220,29 @@ keep_on_disk(struct control *c, const struct pt_answer *answer)
         say(c, LOG_WARNING, "the route is not kept on disk: %s", err.text);
 }
 
-static void
+static bool
 on_answer(struct pt_answer *taken, void *arg)
 {
     struct control *c = arg;
     const char *server = watch_server(c->watch);
     if (too_old(c, taken->revision, server) || lies(c, taken, server)) {
         pt_answer_fini(taken);
-        return;
+        return false;
     }
     keep_on_disk(c, taken);
-    (void)install(c, taken, 0); /* no memory: the next answer is tried */
+    return install(c, taken, 0); /* no memory: the next answer is tried */
+}
+
+static bool
+on_resumed(int64_t revision, void *arg)
+{
+    struct control *c = arg;
+    if (too_old(c, revision, watch_server(c->watch)))
+        return false;
+    pthread_mutex_lock(&c->mutex);
+    c->known = revision;
+    pthread_mutex_unlock(&c->mutex);
+    return true;
 }
 
 static void
@@ -366,7 +381,8 @@ on_reported(const struct http_answer *a, void *arg)
     c->report_sent = NULL;
     /* 404: it does not know this client before the watch is open. */
     if (a->error || a->status >= 500 || a->status == 404) {
-        c->report_at_ms = clock_mono_ms() + REPORT_RETRY_MS;
+        c->report_at_ms = clock_mono_ms() + REPORT_RETRY_MS +
+                          (a->retry_after_ms > 0 ? a->retry_after_ms : 0);
         keep_report_take(c, sent);
         return;
     }
@@ -585,6 +601,7 @@ set_up(struct control *c, struct err *err)
         .client = &c->conf.client,
         .request_timeout_ms = c->conf.request_timeout_ms,
         .on_answer = on_answer,
+        .on_resumed = on_resumed,
         .on_open = on_watch_open,
         .on_log = on_watch_log,
         .arg = c,
@@ -610,6 +627,7 @@ control_start(const struct control_conf *conf, struct control **out,
         free(c);
         return err_nomem(err);
     }
+    c->known = -1;
     int rc = copy_conf(c, conf, err);
     if (!rc)
         rc = set_up(c, err);

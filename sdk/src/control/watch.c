@@ -3,6 +3,10 @@
  * to forget what is known: what cannot be read is logged and left alone.  The
  * backoff starts over only after a stream has lived for a while, so that a
  * server that flaps is not stormed.
+ *
+ * Thousands of clients see the same end at the same moment, so every wait is
+ * drawn at random.  A client that waits loses nothing but time: it stays on its
+ * route.
  */
 #include "sdk/src/control/watch.h"
 
@@ -21,18 +25,24 @@
 #define WATCH_MAX_MS     2000
 #define WATCH_SILENCE_MS 30000 /* three heartbeats */
 #define WATCH_STEADY_MS  2000
-#define WATCH_IDLE_MS    1000
-#define WATCH_EVENT_MAX  ((size_t)4 << 20)
+#define WATCH_SPREAD_MS  1000 /* after a "closed" */
+/* No server silences a client for longer, whatever its Retry-After says. */
+#define WATCH_RETRY_AFTER_MAX_MS 60000
+#define WATCH_IDLE_MS            1000
+#define WATCH_EVENT_MAX          ((size_t)4 << 20)
 
 struct watch {
     struct watch_conf conf;
     struct http_client *client;
-    char *body; /* NULL: nothing to watch */
-    size_t turn;
+    char *body;             /* NULL: nothing to watch */
+    size_t turn;            /* the server in use, or the next one */
+    int64_t *shut_until_ms; /* of each server: its Retry-After */
     struct backoff backoff;
     struct http_call *call;
     int64_t next_at_ms, started_ms;
-    bool heard;           /* this stream has sent a route */
+    int64_t held;         /* revision whose answer is in use; -1: none */
+    bool heard;           /* this stream has sent a route, or "resumed" */
+    bool closed;          /* it said that it will end */
     char last_error[512]; /* the same words are logged once */
 };
 
@@ -51,6 +61,16 @@ complain(struct watch *w, const char *text)
     say(w, LOG_WARNING, text);
 }
 
+/* FNV-1a, with its high bits folded in: they are the better ones. */
+static uint64_t
+hash_of(const char *s)
+{
+    uint64_t h = 14695981039346656037U;
+    for (; *s; s++)
+        h = (h ^ (unsigned char)*s) * 1099511628211U;
+    return h ^ h >> 32;
+}
+
 int
 watch_new(const struct watch_conf *conf, struct http_client *client,
           struct watch **out)
@@ -60,8 +80,16 @@ watch_new(const struct watch_conf *conf, struct http_client *client,
         return ERR_NOMEM;
     w->conf = *conf;
     w->client = client;
-    const uint64_t seed = (uint64_t)clock_mono_us() ^ (uint64_t)getpid() << 32;
-    backoff_init(&w->backoff, WATCH_MIN_MS, WATCH_MAX_MS, seed);
+    w->held = -1;
+    w->shut_until_ms = calloc(conf->servers->n, sizeof(*w->shut_until_ms));
+    if (!w->shut_until_ms) {
+        free(w);
+        return ERR_NOMEM;
+    }
+    const uint64_t own = hash_of(conf->client->instance);
+    w->turn = (size_t)(own % conf->servers->n);
+    backoff_init(&w->backoff, WATCH_MIN_MS, WATCH_MAX_MS,
+                 own ^ (uint64_t)clock_mono_us() ^ (uint64_t)getpid() << 32);
     *out = w;
     return 0;
 }
@@ -80,6 +108,7 @@ watch_free(struct watch *w)
     if (!w)
         return;
     hang_up(w);
+    free(w->shut_until_ms);
     free(w->body);
     free(w);
 }
@@ -113,8 +142,29 @@ watch_identity(struct watch *w, const struct pt_identity *identity)
     hang_up(w);
     free(w->body);
     w->body = body;
+    w->held = -1;
     w->next_at_ms = 0;
     return 0;
+}
+
+static void
+hear(struct watch *w)
+{
+    w->last_error[0] = '\0';
+    if (!w->heard)
+        w->conf.on_open(w->conf.arg);
+    w->heard = true;
+}
+
+static void
+complain_of_event(struct watch *w, const char *name, const struct err *why)
+{
+    char text[768];
+    (void)snprintf(text, sizeof(text),
+                   "route service %s sent a %s that cannot be used, it is "
+                   "ignored: %s",
+                   watch_server(w), name, why->text);
+    complain(w, text);
 }
 
 static void
@@ -127,20 +177,37 @@ on_route(struct watch *w, const struct sse_event *e)
     if (!rc)
         rc = pt_answer_decode(j, &answer, &why);
     js_free(j);
-    if (!rc) {
-        w->last_error[0] = '\0';
-        if (!w->heard)
-            w->conf.on_open(w->conf.arg);
-        w->heard = true;
-        w->conf.on_answer(&answer, w->conf.arg);
+    if (rc) {
+        complain_of_event(w, "route", &why);
         return;
     }
-    char text[768];
-    (void)snprintf(text, sizeof(text),
-                   "route service %s sent a route that cannot be used, it is "
-                   "ignored: %s",
-                   watch_server(w), why.text);
-    complain(w, text);
+    hear(w);
+    const int64_t revision = answer.revision;
+    if (w->conf.on_answer(&answer, w->conf.arg))
+        w->held = revision;
+}
+
+/* Nothing was missed since the answer that is held. */
+static void
+on_resumed(struct watch *w, const struct sse_event *e)
+{
+    struct json_t *j = NULL;
+    struct err why = {0};
+    int64_t revision = -1;
+    int rc = js_parse(e->data, strlen(e->data), &j, &why);
+    if (!rc)
+        rc = js_get_int(j, "", "revision", JS_REQUIRED, 0, INT64_MAX, &revision,
+                        &why);
+    if (!rc && w->held < 0)
+        rc = err_set(&why, ERR_INVALID, "there is nothing to resume");
+    js_free(j);
+    if (rc) {
+        complain_of_event(w, "resumed", &why);
+        return;
+    }
+    hear(w);
+    if (w->conf.on_resumed(revision, w->conf.arg))
+        w->held = revision;
 }
 
 static void
@@ -150,6 +217,7 @@ on_closed(struct watch *w, const struct sse_event *e)
     (void)snprintf(text, sizeof(text), "route service %s closes the stream: %s",
                    watch_server(w), e->data);
     say(w, LOG_INFO, text);
+    w->closed = true;
 }
 
 static void
@@ -160,6 +228,8 @@ on_event(const struct sse_event *e, void *arg)
         return; /* hung up */
     if (strcmp(e->event, "route") == 0)
         on_route(w, e);
+    else if (strcmp(e->event, "resumed") == 0)
+        on_resumed(w, e);
     else if (strcmp(e->event, "closed") == 0)
         on_closed(w, e);
 }
@@ -179,6 +249,54 @@ explain_end(struct watch *w, const struct http_answer *a)
     complain(w, text);
 }
 
+static int64_t
+shut_until(const struct watch *w, size_t turn)
+{
+    return w->shut_until_ms[turn % w->conf.servers->n];
+}
+
+/* The server wants to be left alone for a while; by all at different times. */
+static void
+shut(struct watch *w, int64_t retry_after_ms)
+{
+    const int64_t wait_ms = retry_after_ms < WATCH_RETRY_AFTER_MAX_MS
+                                ? retry_after_ms
+                                : WATCH_RETRY_AFTER_MAX_MS;
+    w->shut_until_ms[w->turn % w->conf.servers->n] =
+        clock_mono_ms() + wait_ms + backoff_spread_ms(&w->backoff, wait_ms);
+}
+
+/* The next server that may be asked when the wait is over; none: the one that
+ * may be asked soonest. */
+static void
+choose_next(struct watch *w)
+{
+    size_t best = w->turn + 1;
+    for (size_t i = 1; i <= w->conf.servers->n; i++) {
+        if (shut_until(w, w->turn + i) <= w->next_at_ms) {
+            w->turn += i;
+            return;
+        }
+        if (shut_until(w, w->turn + i) < shut_until(w, best))
+            best = w->turn + i;
+    }
+    w->turn = best;
+    w->next_at_ms = shut_until(w, best);
+}
+
+/* After an attempt or a stream: when, and to whom next. */
+static void
+go_on(struct watch *w)
+{
+    const int64_t now_ms = clock_mono_ms();
+    if (w->heard && now_ms - w->started_ms >= WATCH_STEADY_MS)
+        backoff_reset(&w->backoff);
+    w->next_at_ms =
+        now_ms + (w->closed ? backoff_spread_ms(&w->backoff, WATCH_SPREAD_MS)
+                            : backoff_next_ms(&w->backoff));
+    choose_next(w);
+}
+
 static void
 on_done(const struct http_answer *a, void *arg)
 {
@@ -186,24 +304,27 @@ on_done(const struct http_answer *a, void *arg)
     if (a->error == ERR_CLOSED)
         return; /* hung up by us: `call` may be the next one already */
     w->call = NULL;
-    const int64_t now_ms = clock_mono_ms();
     explain_end(w, a);
-    if (w->heard && now_ms - w->started_ms >= WATCH_STEADY_MS)
-        backoff_reset(&w->backoff);
-    w->turn++;
-    w->next_at_ms = now_ms + backoff_next_ms(&w->backoff);
+    if (a->retry_after_ms > 0 && a->status == 503)
+        shut(w, a->retry_after_ms);
+    go_on(w);
 }
 
 static void
 dial(struct watch *w, int64_t now_ms)
 {
     char url[1024];
+    char held[48];
+    const char *const headers[] = {held, NULL};
     struct err err = {0};
     (void)snprintf(url, sizeof(url), "%s/v1/watch", watch_server(w));
+    (void)snprintf(held, sizeof(held), "Last-Event-ID: %lld",
+                   (long long)w->held);
     const struct http_call_conf conf = {
         .method = "POST",
         .url = url,
         .body = w->body,
+        .headers = w->held >= 0 ? headers : NULL,
         .timeout_ms = w->conf.request_timeout_ms,
         .silence_ms = WATCH_SILENCE_MS,
         .answer_max_bytes = WATCH_EVENT_MAX,
@@ -212,12 +333,11 @@ dial(struct watch *w, int64_t now_ms)
         .arg = w,
     };
     w->started_ms = now_ms;
-    w->heard = false;
+    w->heard = w->closed = false;
     if (http_call_start(w->client, &conf, &w->call, &err) == 0)
         return;
     complain(w, err.text);
-    w->turn++;
-    w->next_at_ms = now_ms + backoff_next_ms(&w->backoff);
+    go_on(w);
 }
 
 void

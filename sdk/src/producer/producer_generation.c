@@ -37,11 +37,9 @@ static int
 set_cluster(rd_kafka_conf_t *c, const struct pt_cluster *cluster,
             struct err *err)
 {
-    int rc = kconf_set(c, "bootstrap.servers", cluster->bootstrap_servers, err);
-    for (size_t i = 0; i < cluster->properties.n && !rc; i++)
-        rc = kconf_set(c, cluster->properties.v[i].key,
-                       cluster->properties.v[i].value, err);
-    return rc;
+    const int rc =
+        kconf_set(c, "bootstrap.servers", cluster->bootstrap_servers, err);
+    return rc ? rc : kconf_set_all_refs(c, &cluster->properties, err);
 }
 
 int

@@ -37,6 +37,34 @@ START_TEST(takes_properties)
 }
 END_TEST
 
+/* A table's values are references; what they stand for is never shown. */
+START_TEST(resolves_references)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    struct err err = {0};
+    ck_assert_int_eq(setenv("SHUNT_T_KCONF", "s3cret", 1), 0);
+    ck_assert_int_eq(
+        kconf_set_refs(conf, "client.id", "c-${env:SHUNT_T_KCONF}", &err), 0);
+    has_value(conf, "client.id", "c-s3cret");
+    ck_assert_int_eq(kconf_set_refs(conf, "client.id", "plain", &err), 0);
+    has_value(conf, "client.id", "plain");
+    ck_assert_int_eq(
+        kconf_set_refs(conf, "fetch.min.bytes", "${env:SHUNT_T_KCONF}", &err),
+        ERR_INVALID);
+    ck_assert_str_eq(err.field, "fetch.min.bytes");
+    ck_assert_ptr_nonnull(strstr(err.text, "${env:SHUNT_T_KCONF}"));
+    ck_assert_ptr_null(strstr(err.text, "s3cret"));
+    ck_assert_int_eq(unsetenv("SHUNT_T_KCONF"), 0);
+    ck_assert_int_eq(
+        kconf_set_refs(conf, "client.id", "s3cret-${env:SHUNT_T_KCONF}", &err),
+        ERR_NOTFOUND);
+    ck_assert_str_eq(err.field, "client.id");
+    ck_assert_ptr_nonnull(strstr(err.text, "SHUNT_T_KCONF"));
+    ck_assert_ptr_null(strstr(err.text, "s3cret"));
+    rd_kafka_conf_destroy(conf);
+}
+END_TEST
+
 START_TEST(names_bad_property_and_value)
 {
     struct props p = {0};
@@ -207,6 +235,7 @@ main(void)
     TCase *tc = tcase_create("kconf");
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, takes_properties);
+    tcase_add_test(tc, resolves_references);
     tcase_add_test(tc, names_bad_property_and_value);
     tcase_add_test(tc, hides_passwords);
     tcase_add_test(tc, refuses_what_librdkafka_refuses);
