@@ -84,8 +84,10 @@ BIN_ctl           := $(B)/bin/shuntctl
 BINS              := $(foreach p,$(PARTS),$(BIN_$(p)))
 SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 
+BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store)
+
 all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
-	$(B)/bin/ktool $(B)/bin/sdk-options examples
+	$(B)/bin/ktool $(B)/bin/sdk-options $(BENCH_TOOLS) examples
 
 define program_rule
 $(BIN_$(1)): $(B)/$(1)/main.o $(call lib,$(1)) $(deps_$(1))
@@ -133,6 +135,16 @@ $(B)/bin/ledger: $(call obj,tests/tools/ledger) $(B)/lib/libshunt.a $(BASE)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,tests/tools/ledger) \
 		$(B)/lib/libshunt.a $(BASE) $(call pc_libs,$(libs_sdk)) -pthread -lm
+# What `make bench-NAME` measures with and against.
+define bench_tool_rule
+$(B)/bin/$(1): $(call obj,tests/tools/$(1)) $(call obj,tests/tools/wire) $(BASE)
+	@mkdir -p $$(@D)
+	$(call say,LD,$$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $$(call pc_libs,jansson $(2)) -pthread
+endef
+$(eval $(call bench_tool_rule,watchers))
+$(eval $(call bench_tool_rule,bare_push))
+$(eval $(call bench_tool_rule,bare_store,lmdb zookeeper_mt))
 
 EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
 examples: $(EXAMPLES)

@@ -1,0 +1,198 @@
+"""What the rows of bench-route share: a folder, processes on cores of their own, and figures of a process."""
+
+import json
+import os
+import shutil
+import statistics
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from tests.lib import procs
+from tests.lib.procs import Proc, free_port
+from tests.lib.rest import call
+from tests.lib.wait import wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+SERVER_CPU, CLIENT_CPU = 0, 1
+START_S = 30.0
+CODE = "orders"
+
+
+def on_cpu(cpu: int | None, argv: list[object]) -> list[object]:
+    return argv if cpu is None else ["taskset", "-c", str(cpu), *argv]
+
+
+def median(values: list[float], digits: int = 1) -> float:
+    return round(statistics.median(values), digits)
+
+
+class Watchers:
+    """The program of tests/tools/watchers: many clients; a command is answered by a line of JSON."""
+
+    def __init__(self, proc: Proc) -> None:
+        self.proc = proc
+        self._answers = proc.log.with_suffix(".out")
+        self._n = 0
+
+    def send(self, *words: object) -> int:
+        self._n += 1
+        self.proc.send(" ".join(str(w) for w in words))
+        return self._n
+
+    def answer(self, number: int, deadline_s: float = 60) -> dict[str, Any]:
+        start = f'{{"id":{number}'
+
+        def look() -> str | None:
+            for line in self._answers.read_text().splitlines(keepends=True):
+                if line.startswith((start + ",", start + "}")) and line.endswith("\n"):
+                    return line
+            if not self.proc.alive:
+                raise procs.ProcError(f"{self.proc.name} ended: {self.proc.tail()}")
+            return None
+        return json.loads(wait_until(look, deadline_s, f"{self.proc.name} answers command {number}"))
+
+    def ask(self, *words: object, deadline_s: float = 60) -> dict[str, Any]:
+        return self.answer(self.send(*words), deadline_s)
+
+
+class Server:
+    """A shunt-route that is running."""
+
+    def __init__(self, proc: Proc, address: str) -> None:
+        self.proc = proc
+        self.address = address
+        self.url = f"http://{address}"
+
+    def change(self, *operations: dict[str, Any], timeout_s: float = 60) -> dict[str, Any]:
+        return call(f"{self.url}/v1/changes", {"author": "bench", "operations": list(operations)}, timeout_s)
+
+    def rss_bytes(self) -> int:
+        return rss_bytes(self.proc.pid)
+
+
+class Env:
+    """Everything of one run; `with` ends and removes it."""
+
+    def __init__(self, build: str, quick: bool) -> None:
+        self.build = (ROOT / build).resolve()
+        self.quick = quick
+        self.folder = ROOT / "build/run" / f"bench-route-{os.getpid()}"
+        self.folder.mkdir(parents=True)
+        self._procs: list[Proc] = []
+
+    def __enter__(self) -> "Env":
+        return self
+
+    def __exit__(self, kind: object, _value: object, _trace: object) -> None:
+        self.end_all()
+        if kind is None:
+            shutil.rmtree(self.folder)
+        else:
+            print(f"kept for you: {self.folder}", flush=True)
+
+    def spawn(self, name: str, argv: list[object], cpu: int | None = None, **more: Any) -> Proc:
+        proc = Proc(name, on_cpu(cpu, argv), self.folder, **more)
+        self._procs.append(proc)
+        return proc
+
+    def end(self, *ended: Proc) -> None:
+        for proc in ended:
+            proc.end()
+            self._procs.remove(proc)
+
+    def end_all(self) -> None:
+        for proc in reversed(self._procs):
+            proc.end()
+        self._procs.clear()
+
+    def server(self, name: str, cpu: int | None = SERVER_CPU, **options: object) -> Server:
+        """`options`: data_dir="..." is --data.dir ..."""
+        address = f"127.0.0.1:{free_port()}"
+        given = {"loops": 1, "connections.max": 20000, "connections.per.address.max": 20000, "watch.rate.max": 1000000,
+                 "body.max.bytes": 64 << 20, **{key.replace("_", "."): value for key, value in options.items()}}
+        known = procs.run([self.build / "bin/shunt-route", "--help"])
+        words = [w for key, value in given.items() if f"{key} " in known for w in (f"--{key}", value)]
+        proc = self.spawn(name, [self.build / "bin/shunt-route", "--listen", address, "--data.dir", self.folder / name, *words], cpu)
+        proc.wait_for(r"ready: \S+", START_S)
+        return Server(proc, address)
+
+    def bare_push(self, name: str, first: Path, event: Path, cpu: int | None = SERVER_CPU) -> str:
+        """The address of a bare_push that sends these files."""
+        port = free_port()
+        self.spawn(name, [self.build / "bin/bare_push", port, first, event], cpu).wait_for("ready", START_S)
+        return f"127.0.0.1:{port}"
+
+    def watchers(self, name: str, to: str, count: int, cpu: int | None = CLIENT_CPU, **options: object) -> Watchers:
+        words = [w for key, value in options.items() for w in (f"--{key}", value)]
+        argv: list[object] = [self.build / "bin/watchers", "--to", to, "--count", count, "--code", CODE, *words]
+        return Watchers(self.spawn(name, argv, cpu, stdout=self.folder / f"{name}.out"))
+
+    def tool(self, name: str, *words: object, deadline_s: float = 120) -> dict[str, Any]:
+        """A tool that ends by itself and prints JSON."""
+        return json.loads(procs.run([self.build / "bin" / name, *words], deadline_s))
+
+
+# ---- tables -----------------------------------------------------------------------
+
+
+def put_cluster(name: str) -> dict[str, Any]:
+    servers = ",".join(f"kafka-{name}{n}.example.com:9092" for n in (1, 2, 3))
+    return {"op": "put", "cluster": {"name": name, "bootstrap.servers": servers,
+                                     "properties": {"security.protocol": "ssl"}}}
+
+
+def put_rule(rule_id: str, cluster: str, priority: int = 100, **match: Any) -> dict[str, Any]:
+    dimensions = {key.replace("_", "."): value for key, value in match.items()}
+    return {"op": "put", "rule": {"id": rule_id, "priority": priority, "cluster": cluster, "match": dimensions}}
+
+
+def flip(to: str) -> dict[str, Any]:
+    """The operation that moves every watcher of the bench."""
+    return put_rule("orders-main", to, cluster_code=CODE)
+
+
+def base_table(server: Server) -> None:
+    """Two clusters, a flow each way, and the rule that all watchers are on."""
+    flows = [{"op": "put", "flow": {"source": s, "target": t, "mappers": ["http://mapper.example.com:7071"]}}
+             for s, t in (("a", "b"), ("b", "a"))]
+    server.change(put_cluster("a"), put_cluster("b"), *flows, flip("a"))
+
+
+def other_rules(first: int, n: int) -> list[dict[str, Any]]:
+    """Rules of other applications: what stands in a large table beside ours."""
+    return [put_rule(f"app-{i}", "ab"[i % 2], cluster_code=f"app-{i // 10}", group=f"team-{i}")
+            for i in range(first, first + n)]
+
+
+def identity(n: int = 1) -> dict[str, Any]:
+    return {"cluster.code": CODE, "role": "consumer", "topics": ["orders"], "group": "billing-1", "client.id": f"billing-{n}",
+            "attributes": {"flink.id": "1234"}}
+
+
+# ---- figures of a process -----------------------------------------------------------
+
+
+def rss_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"no VmRSS of process {pid}")
+
+
+def cpu_s(pid: int) -> float:
+    """What all its threads have used, from the scheduler's own nanoseconds."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def rounds(n: int, *ways: Callable[[int], float]) -> list[list[float]]:
+    """Each way measured in turn, n times: what disturbs the machine for a while disturbs all of them."""
+    return [list(values) for values in zip(*([way(i) for way in ways] for i in range(n)))]
+
+
+def stopwatch() -> Callable[[], float]:
+    start = time.monotonic()
+    return lambda: time.monotonic() - start
