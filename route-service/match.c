@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "common/base/glob.h"
+#include "common/base/xmem.h"
 
 bool
 match_all_literal(const struct strlist *patterns)
@@ -22,24 +25,48 @@ match_all_literal(const struct strlist *patterns)
     return patterns->n > 0;
 }
 
-static void
-rank_dimension(struct rank *rank, const struct strlist *patterns)
+static const struct strlist *
+attr_of(const struct pt_match *m, const char *key)
 {
-    rank->dimensions += patterns->n > 0;
+    for (size_t i = 0; i < m->n_attrs; i++)
+        if (strcmp(m->attrs[i].key, key) == 0)
+            return &m->attrs[i].patterns;
+    return NULL;
+}
+
+static void
+rank_dimension(struct rank *rank, const struct strlist *patterns,
+               const struct strlist *not_patterns)
+{
+    rank->dimensions += patterns->n > 0 || not_patterns->n > 0;
     rank->literal += match_all_literal(patterns);
+}
+
+static void
+rank_attributes(struct rank *rank, const struct pt_rule *r)
+{
+    const struct pt_match *m = &r->match;
+    const struct pt_match *not_m = &r->not_match;
+    rank->dimensions += (int)m->n_attrs;
+    for (size_t i = 0; i < m->n_attrs; i++)
+        rank->literal += match_all_literal(&m->attrs[i].patterns);
+    for (size_t i = 0; i < not_m->n_attrs; i++)
+        rank->dimensions += !attr_of(m, not_m->attrs[i].key);
 }
 
 struct rank
 match_rank(const struct pt_rule *r)
 {
+    const struct pt_match *m = &r->match;
+    const struct pt_match *not_m = &r->not_match;
     struct rank rank = {.priority = r->priority};
-    rank_dimension(&rank, &r->match.cluster_code);
-    rank_dimension(&rank, &r->match.role);
-    rank_dimension(&rank, &r->match.topic);
-    rank_dimension(&rank, &r->match.group);
-    rank_dimension(&rank, &r->match.client_id);
-    for (size_t i = 0; i < r->match.n_attrs; i++)
-        rank_dimension(&rank, &r->match.attrs[i].patterns);
+    rank_dimension(&rank, &m->cluster_code, &not_m->cluster_code);
+    rank_dimension(&rank, &m->role, &not_m->role);
+    rank_dimension(&rank, &m->topic, &not_m->topic);
+    rank_dimension(&rank, &m->group, &not_m->group);
+    rank_dimension(&rank, &m->client_id, &not_m->client_id);
+    rank_attributes(&rank, r);
+    rank.dimensions += r->share_by != NULL;
     return rank;
 }
 
@@ -71,28 +98,105 @@ any_matches(const struct strlist *patterns, const char *value)
     return false;
 }
 
+/* `patterns` are of "not" when `excluding`. */
 static bool
 dimension_matches(const char *name, const struct strlist *patterns,
-                  const char *value, struct miss *why)
+                  const char *value, bool excluding, struct miss *why)
 {
-    if (patterns->n == 0 || any_matches(patterns, value ? value : ""))
+    if (patterns->n == 0 ||
+        any_matches(patterns, value ? value : "") != excluding)
         return true;
-    *why = (struct miss){.dimension = name, .value = value};
+    *why = (struct miss){.dimension = name,
+                         .value = value,
+                         .kind = excluding ? MISS_NOT : MISS_PATTERNS};
     return false;
 }
 
+/* An identity without the attribute is not matched, and not excluded. */
 static bool
 attributes_match(const struct pt_match *m, const struct props *attrs,
-                 struct miss *why)
+                 bool excluding, struct miss *why)
 {
     for (size_t i = 0; i < m->n_attrs; i++) {
         const char *value = props_get(attrs, m->attrs[i].key);
-        if (value && any_matches(&m->attrs[i].patterns, value))
+        if ((value && any_matches(&m->attrs[i].patterns, value)) != excluding)
             continue;
-        *why = (struct miss){"attributes", m->attrs[i].key, value};
+        *why = (struct miss){.dimension = "attributes",
+                             .attribute = m->attrs[i].key,
+                             .value = value,
+                             .kind = excluding ? MISS_NOT : MISS_PATTERNS};
         return false;
     }
     return true;
+}
+
+static bool
+dimensions_match(const struct pt_match *m, const struct pt_identity *id,
+                 const char *topic, bool excluding, struct miss *why)
+{
+    return dimension_matches("cluster.code", &m->cluster_code, id->cluster_code,
+                             excluding, why) &&
+           dimension_matches("role", &m->role, id->role, excluding, why) &&
+           dimension_matches("topic", &m->topic, topic, excluding, why) &&
+           dimension_matches("group", &m->group, id->group, excluding, why) &&
+           dimension_matches("client.id", &m->client_id, id->client_id,
+                             excluding, why) &&
+           attributes_match(m, &id->attrs, excluding, why);
+}
+
+int
+match_bucket(const char *rule_id, const char *value)
+{
+    char small[512];
+    const size_t id_len = strlen(rule_id) + 1;
+    const size_t len = id_len + strlen(value);
+    char *text = len < sizeof(small) ? small : xmalloc(len + 1);
+    memcpy(text, rule_id, id_len);
+    memcpy(text + id_len, value, len - id_len);
+    const uint64_t hash = XXH3_64bits(text, len);
+    if (text != small)
+        free(text);
+    return (int)(hash % 1000);
+}
+
+/* The dimension that the share goes by, and the identity's value of it. */
+static struct miss
+shared_value(const char *by, const struct pt_identity *id, const char *topic)
+{
+    static const char attribute[] = "attributes.";
+    struct miss m = {.dimension = by, .kind = MISS_SHARE};
+    if (str_starts_with(by, attribute)) {
+        m.dimension = "attributes";
+        m.attribute = by + sizeof(attribute) - 1;
+        m.value = props_get(&id->attrs, m.attribute);
+    } else if (strcmp(by, "client.id") == 0) {
+        m.value = id->client_id;
+    } else if (strcmp(by, "group") == 0) {
+        m.value = id->group;
+    } else if (strcmp(by, "topic") == 0) {
+        m.value = topic;
+    } else {
+        m.value = id->cluster_code;
+    }
+    if (m.value && !*m.value)
+        m.value = NULL;
+    return m;
+}
+
+static bool
+share_matches(const struct pt_rule *r, const struct pt_identity *id,
+              const char *topic, struct miss *why)
+{
+    if (!r->share_by)
+        return true;
+    struct miss m = shared_value(r->share_by, id, topic);
+    if (m.value) {
+        m.bucket = match_bucket(r->id, m.value);
+        if (m.bucket < r->share * 10)
+            return true;
+    }
+    *why = m;
+    return false;
 }
 
 bool
@@ -100,16 +204,17 @@ match_rule(const struct pt_rule *r, const struct pt_identity *id,
            const char *topic, struct miss *why)
 {
     struct miss ignored;
-    const struct pt_match *m = &r->match;
     if (!why)
         why = &ignored;
-    return dimension_matches("cluster.code", &m->cluster_code, id->cluster_code,
-                             why) &&
-           dimension_matches("role", &m->role, id->role, why) &&
-           dimension_matches("topic", &m->topic, topic, why) &&
-           dimension_matches("group", &m->group, id->group, why) &&
-           dimension_matches("client.id", &m->client_id, id->client_id, why) &&
-           attributes_match(m, &id->attrs, why);
+    return dimensions_match(&r->match, id, topic, false, why) &&
+           dimensions_match(&r->not_match, id, topic, true, why) &&
+           share_matches(r, id, topic, why);
+}
+
+bool
+match_in_force(const struct pt_rule *r, int64_t time_ms)
+{
+    return r->enabled && r->valid_from <= time_ms && time_ms < r->valid_until;
 }
 
 static const struct item *
@@ -139,16 +244,31 @@ match_winner(const struct table *t, const struct pt_identity *id,
 /* ---- explain ------------------------------------------------------------- */
 
 static void
-explain_miss(const struct miss *why, char *out, size_t size)
+explain_miss(const struct pt_rule *r, const struct miss *why, char *out,
+             size_t size)
 {
-    if (why->value)
-        (void)snprintf(out, size, "%s%s%s does not match \"%.60s\"",
-                       why->dimension, why->attribute ? "." : "",
-                       why->attribute ? why->attribute : "", why->value);
+    char name[80];
+    (void)snprintf(name, sizeof(name), "%s%s%.50s", why->dimension,
+                   why->attribute ? "." : "",
+                   why->attribute ? why->attribute : "");
+    if (why->kind == MISS_SHARE && why->value)
+        (void)snprintf(out, size,
+                       "%s \"%.60s\" is in bucket %d.%d of 100, the share is "
+                       "%lld",
+                       name, why->value, why->bucket / 10, why->bucket % 10,
+                       (long long)r->share);
+    else if (why->kind == MISS_NOT)
+        (void)snprintf(out, size,
+                       "%s \"%.60s\" is among those that \"not\" "
+                       "excludes",
+                       name, why->value ? why->value : "");
+    else if (why->value)
+        (void)snprintf(out, size, "%s does not match \"%.60s\"", name,
+                       why->value);
     else
-        (void)snprintf(out, size, "the client gives no %s%s%s", why->dimension,
-                       why->attribute ? "." : "",
-                       why->attribute ? why->attribute : "");
+        (void)snprintf(out, size, "the client gives no %s%s", name,
+                       why->kind == MISS_SHARE ? ", by which the share goes"
+                                               : "");
 }
 
 static void
@@ -180,7 +300,7 @@ explain_one(struct candidate *c, const struct pt_identity *id,
     const struct pt_rule *r = &c->rule->u.rule;
     struct miss why;
     if (!match_rule(r, id, topic, &why)) {
-        explain_miss(&why, c->reason, sizeof(c->reason));
+        explain_miss(r, &why, c->reason, sizeof(c->reason));
     } else if (!r->enabled) {
         (void)snprintf(c->reason, sizeof(c->reason), "is disabled");
     } else if (*winner) {

@@ -47,9 +47,18 @@ struct pt_rule {
     int64_t priority;
     bool enabled;
     struct pt_match match;
+    struct pt_match not_match; /* "not": no value may match any pattern here */
+    char *share_by;      /* "client.id", "group", "topic", "cluster.code" or
+                       "attributes.NAME"; NULL: no share, all of them */
+    int64_t share;       /* whole percent of the values of share_by, 0..100 */
+    int64_t valid_from;  /* ms since 1970, 0: always was */
+    int64_t valid_until; /* first ms at which it is over; PT_NO_END: never */
+    struct props properties; /* librdkafka's, over those of the cluster */
     char *cluster;
     char *comment; /* "" when absent */
 };
+
+#define PT_NO_END INT64_MAX
 
 struct pt_identity {
     char *cluster_code;
@@ -72,7 +81,8 @@ struct pt_route {
     char *rule;     /* NULL with it */
     int64_t since;  /* revision at which the residency began; 0 without one */
     char *previous; /* cluster before it, NULL: none */
-    struct pt_view *view; /* local topic first */
+    struct props properties; /* the rule's, over those of the cluster */
+    struct pt_view *view;    /* local topic first */
     size_t n_view;
 };
 
@@ -104,6 +114,8 @@ struct pt_report {
     int64_t since;
     int64_t switch_ms;    /* stall of the last switch; -1: none yet */
     int64_t reread_bound; /* records it may read again; -1: unknown */
+    int64_t lag;          /* records not read yet, of all its partitions; -1:
+                             unknown */
 };
 
 MUST_CHECK int pt_cluster_decode(const struct json_t *j, const char *path,
@@ -120,6 +132,7 @@ MUST_CHECK int pt_rule_decode(const struct json_t *j, const char *path,
                               struct pt_rule *out, struct err *err);
 struct json_t *pt_rule_encode(const struct pt_rule *r);
 void pt_rule_fini(struct pt_rule *r);
+bool pt_match_is_empty(const struct pt_match *m);
 
 MUST_CHECK int pt_identity_decode(const struct json_t *j, const char *path,
                                   struct pt_identity *out, struct err *err);

@@ -133,6 +133,7 @@ route_fini(struct pt_route *r)
     free(r->cluster);
     free(r->rule);
     free(r->previous);
+    props_fini(&r->properties);
     for (size_t i = 0; i < r->n_view; i++)
         view_fini(&r->view[i]);
     free(r->view);
@@ -195,8 +196,9 @@ static int
 route_read(const struct json_t *j, const char *path, struct pt_route *r,
            struct err *err)
 {
-    static const char *const keys[] = {"topic",    "cluster", "rule", "since",
-                                       "previous", "view",    NULL};
+    static const char *const keys[] = {"topic", "cluster",  "rule",
+                                       "since", "previous", "properties",
+                                       "view",  NULL};
     int rc;
     if ((rc = js_only_keys(j, path, keys, err)) ||
         (rc = js_get_str_dup(j, path, "topic", JS_REQUIRED, &r->topic, err)) ||
@@ -207,6 +209,7 @@ route_read(const struct json_t *j, const char *path, struct pt_route *r,
                          err)) ||
         (rc = js_get_str_dup(j, path, "previous", JS_OPTIONAL, &r->previous,
                              err)) ||
+        (rc = part_properties_get(j, path, &r->properties, err)) ||
         (rc = views_read(j, path, r, err)))
         return rc;
     return check_route(r, path, err);
@@ -231,6 +234,8 @@ route_encode(const struct pt_route *r)
     rc |= js_put_str(j, "rule", r->rule);
     rc |= js_put_int(j, "since", r->since);
     rc |= js_put_str(j, "previous", r->previous);
+    if (r->properties.n)
+        rc |= js_put_props(j, "properties", &r->properties);
     for (size_t i = 0; i < r->n_view; i++)
         rc |= js_add_take(views, view_encode(&r->view[i]));
     rc |= js_put_take(j, "view", views);
@@ -459,17 +464,19 @@ report_read(const struct json_t *j, struct pt_report *r, struct err *err)
         (rc = js_get_int(j, "", "switch_ms", JS_OPTIONAL, -1, INT64_MAX,
                          &r->switch_ms, err)))
         return rc;
-    return js_get_int(j, "", "reread_bound", JS_OPTIONAL, -1, INT64_MAX,
-                      &r->reread_bound, err);
+    if ((rc = js_get_int(j, "", "reread_bound", JS_OPTIONAL, -1, INT64_MAX,
+                         &r->reread_bound, err)))
+        return rc;
+    return js_get_int(j, "", "lag", JS_OPTIONAL, -1, INT64_MAX, &r->lag, err);
 }
 
 int
 pt_report_decode(const struct json_t *j, struct pt_report *out, struct err *err)
 {
-    static const char *const keys[] = {"instance",  "revision",     "cluster",
-                                       "state",     "detail",       "since",
-                                       "switch_ms", "reread_bound", NULL};
-    struct pt_report r = {.switch_ms = -1, .reread_bound = -1};
+    static const char *const keys[] = {
+        "instance", "revision",  "cluster",      "state", "detail",
+        "since",    "switch_ms", "reread_bound", "lag",   NULL};
+    struct pt_report r = {.switch_ms = -1, .reread_bound = -1, .lag = -1};
     int rc;
     if ((rc = js_only_keys(j, "", keys, err)) ||
         (rc = report_read(j, &r, err))) {
@@ -492,6 +499,7 @@ pt_report_encode(const struct pt_report *r)
     rc |= js_put_int(j, "since", r->since);
     rc |= js_put_int(j, "switch_ms", r->switch_ms);
     rc |= js_put_int(j, "reread_bound", r->reread_bound);
+    rc |= js_put_int(j, "lag", r->lag);
     return part_built(j, rc);
 }
 

@@ -1,6 +1,6 @@
 /*
- * What route.c and route_answer.c share: paths of fields and the checks of
- * names.  Pure.
+ * What the files of route.h share: paths of fields, checks of names and of
+ * properties.  Pure.
  */
 #ifndef SHUNT_PROTO_ROUTE_PARTS_H
 #define SHUNT_PROTO_ROUTE_PARTS_H
@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "common/base/err.h"
+#include "common/base/strs.h"
 
 struct json_t;
 
@@ -21,11 +22,17 @@ struct part_path part_path_of(const char *path, const char *key);
 /* "routes[2]" of "routes" and 2. */
 struct part_path part_path_at(const char *path, size_t i);
 
+/* Letters, digits and the characters of `extra`; at least one. */
+bool part_made_of(const char *s, const char *extra);
 /* Letters, digits, - and _; at least one. */
 bool part_name_valid(const char *name);
 /* ERR_INVALID with the field's path unless it is such a name. */
 MUST_CHECK int part_name_check(const char *name, const char *path,
                                const char *key, struct err *err);
+/* The optional "properties" of j, appended to *out and checked (route_props.c).
+ * No error shows a value: it may be a secret. */
+MUST_CHECK int part_properties_get(const struct json_t *j, const char *path,
+                                   struct props *out, struct err *err);
 /* n zeroed elements, room for one when n is 0; NULL: out of memory. */
 void *part_alloc(size_t n, size_t size);
 /* Sets *s to a copy of `def` unless it has a value. */

@@ -119,6 +119,7 @@ consumer_report(struct consumer *c)
         .since = c->cur ? c->cur->since : 0,
         .switch_ms = c->switch_ms,
         .reread_bound = c->last_bound,
+        .lag = -1,
     };
     c->report_at_ms = clock_mono_ms() + REPORT_MS;
     if (control_report(c->e.control, &r) != 0)
