@@ -200,8 +200,8 @@ static const struct request requests[] = {
     {"/v1/changes", CHANGE("{'op':'delete','rule':'x'}"), 404,
      "'code':'NOTFOUND','field':'operations[0].rule','value':'x'"},
     {"/v1/changes",
-     CHANGE("{'op':'put','rule':{'id':'x','cluster':'a','share':1}}"), 501,
-     "'code':'UNSUPPORTED','field':'operations[0].rule.share'"},
+     CHANGE("{'op':'put','rule':{'id':'x','cluster':'a','fence':1}}"), 501,
+     "'code':'UNSUPPORTED','field':'operations[0].rule.fence'"},
     {"/v1/changes", "{'expect_revision':0,'operations':[]}", 409,
      "'code':'CONFLICT','field':'expect_revision','value':'0'"},
     {"/v1/changes", "{'expect_revision':0,'operations':[]}", 409,
@@ -490,11 +490,11 @@ START_TEST(listed_while_connected)
     expect("/v1/reports",
            "{'instance':'i1','revision':0,'cluster':'a','state':'stuck',"
            "'detail':'no broker','since':0,'switch_ms':41,"
-           "'reread_bound':7}",
+           "'reread_bound':7,'lag':3}",
            200, "{}");
     expect("/v1/clients", NULL, 200,
            "'state':'stuck','detail':'no broker','since':0,'switch_ms':41,"
-           "'reread_bound':7},'report_age_ms':");
+           "'reread_bound':7,'lag':3},'report_age_ms':");
     http_call_cancel(s.call);
     ck_assert(wait_until(nobody_listed, NULL, DEADLINE_MS));
     expect("/v1/reports", "{'instance':'i1','revision':0,'state':'running'}",
