@@ -9,6 +9,7 @@
 #include "route-service/match.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
