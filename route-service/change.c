@@ -1,9 +1,6 @@
 /*
- * Decoding and applying change sets: values in, values out; any thread.
- *
- * A new table is built beside the old one and checked as a whole, so a change
- * set that is refused has touched nothing.  Errors name the operation that is
- * to blame, also where only the whole table shows the fault.
+ * Decoding change sets and writing them down: values in, values out; any thread.
+ * Errors name the operation that is to blame.
  */
 #include "route-service/change.h"
 
@@ -16,12 +13,8 @@
 #include "route-service/limits.h"
 #include "route-service/must.h"
 
-struct place {
-    char s[160];
-};
-
-static struct place
-place_of(size_t operation, const char *rest)
+struct place
+change_place(size_t operation, const char *rest)
 {
     struct place p;
     (void)snprintf(p.s, sizeof(p.s), "operations[%zu]%s%s", operation,
@@ -35,7 +28,7 @@ place_of(size_t operation, const char *rest)
 static int
 decode_kind(const struct json_t *j, size_t i, enum kind *out, struct err *err)
 {
-    const struct place at = place_of(i, "");
+    const struct place at = change_place(i, "");
     size_t n = 0;
     for (int k = 0; k < KIND_COUNT; k++) {
         if (!js_any(j, kind_name((enum kind)k)))
@@ -55,7 +48,7 @@ decode_put(const struct json_t *j, size_t i, struct operation *op,
            struct err *err)
 {
     const char *name = kind_name(op->kind);
-    const struct place at = place_of(i, name);
+    const struct place at = change_place(i, name);
     const int rc = item_decode(op->kind, js_any(j, name), at.s, &op->item, err);
     if (rc == 0)
         op->key = xstrdup(op->item->key);
@@ -67,7 +60,7 @@ decode_operation(const struct json_t *j, size_t i, struct operation *op,
                  struct err *err)
 {
     static const char *const keys[] = {"op", "cluster", "flow", "rule", NULL};
-    const struct place at = place_of(i, "");
+    const struct place at = change_place(i, "");
     const char *verb = NULL;
     int rc;
     if ((rc = js_only_keys(j, at.s, keys, err)) ||
@@ -79,7 +72,7 @@ decode_operation(const struct json_t *j, size_t i, struct operation *op,
     if (strcmp(verb, "delete") == 0)
         return js_get_str_dup(j, at.s, kind_name(op->kind), JS_REQUIRED,
                               &op->key, err);
-    const struct place field = place_of(i, "op");
+    const struct place field = change_place(i, "op");
     return err_field(err, ERR_INVALID, field.s, verb,
                      "%s must be \"put\" or \"delete\", not \"%.60s\"", field.s,
                      verb);
@@ -139,7 +132,7 @@ refuse_duplicates(const struct change *c, struct err *err)
         if (!same_name(v[i - 1].op, v[i].op))
             continue;
         const char *kind = kind_name(v[i].op->kind);
-        const struct place at = place_of(v[i].i, kind);
+        const struct place at = change_place(v[i].i, kind);
         rc = err_field(err, ERR_INVALID, at.s, v[i].op->key,
                        "%s: %s \"%.100s\" is in operations[%zu] already", at.s,
                        kind, v[i].op->key, v[i - 1].i);
@@ -245,120 +238,4 @@ change_fini(struct change *c)
     }
     free(c->operations);
     *c = (struct change){0};
-}
-
-/* ---- applying ------------------------------------------------------------ */
-
-static int
-check_expected(const struct change *c, const struct table *head,
-               struct err *err)
-{
-    if (c->expect_revision < 0 || c->expect_revision == head->revision)
-        return 0;
-    char value[32];
-    (void)snprintf(value, sizeof(value), "%lld", (long long)c->expect_revision);
-    return err_field(err, ERR_CONFLICT, "expect_revision", value,
-                     "made against revision %lld, but %lld is in force: look "
-                     "at the table again",
-                     (long long)c->expect_revision, (long long)head->revision);
-}
-
-static int
-apply_operation(const struct operation *op, size_t i, struct table *t,
-                struct err *err)
-{
-    if (op->item) {
-        table_put_take(t, item_ref(op->item));
-        return 0;
-    }
-    if (table_delete(t, op->kind, op->key))
-        return 0;
-    const char *name = kind_name(op->kind);
-    const struct place at = place_of(i, name);
-    return err_field(err, ERR_NOTFOUND, at.s, op->key,
-                     "%s: there is no %s \"%.100s\"", at.s, name, op->key);
-}
-
-/* The operation that put or deleted this object; c->n: none did. */
-static size_t
-operation_on(const struct change *c, enum kind kind, const char *key)
-{
-    const struct operation wanted = {.kind = kind, .key = xstrdup(key)};
-    size_t i = 0;
-    while (i < c->n && !same_name(&c->operations[i], &wanted))
-        i++;
-    free(wanted.key);
-    return i;
-}
-
-/* `item` names a cluster that is not in the table: either the change set put
- * the item, or it deleted the cluster from below it. */
-static int
-unknown_cluster(const struct change *c, const struct item *item,
-                const char *property, const char *cluster, struct err *err)
-{
-    const char *kind = kind_name(item->kind);
-    size_t i = operation_on(c, item->kind, item->key);
-    if (i < c->n) {
-        char rest[64];
-        (void)snprintf(rest, sizeof(rest), "%s.%s", kind, property);
-        const struct place at = place_of(i, rest);
-        return err_field(err, ERR_INVALID, at.s, cluster,
-                         "%s: there is no cluster \"%.100s\"", at.s, cluster);
-    }
-    i = operation_on(c, KIND_CLUSTER, cluster);
-    const struct place at = place_of(i, "cluster");
-    return err_field(err, ERR_INVALID, at.s, cluster,
-                     "%s: cluster \"%.100s\" is in use by %s \"%.100s\"", at.s,
-                     cluster, kind, item->key);
-}
-
-static int
-check_cluster(const struct change *c, const struct table *t,
-              const struct item *item, const char *property,
-              const char *cluster, struct err *err)
-{
-    if (table_find(t, KIND_CLUSTER, cluster))
-        return 0;
-    return unknown_cluster(c, item, property, cluster, err);
-}
-
-static int
-check_references(const struct change *c, const struct table *t, struct err *err)
-{
-    const struct items *rules = &t->of[KIND_RULE];
-    const struct items *flows = &t->of[KIND_FLOW];
-    int rc = 0;
-    for (size_t i = 0; i < rules->n && rc == 0; i++)
-        rc = check_cluster(c, t, rules->v[i], "cluster",
-                           rules->v[i]->u.rule.cluster, err);
-    for (size_t i = 0; i < flows->n && rc == 0; i++) {
-        const struct pt_flow *f = &flows->v[i]->u.flow;
-        rc = check_cluster(c, t, flows->v[i], "source", f->source, err);
-        if (rc == 0)
-            rc = check_cluster(c, t, flows->v[i], "target", f->target, err);
-    }
-    return rc;
-}
-
-int
-change_apply(const struct change *c, struct table *head, struct table **out,
-             struct err *err)
-{
-    int rc = check_expected(c, head, err);
-    if (rc)
-        return rc;
-    struct table *t = table_new(head, head->revision + 1);
-    for (size_t i = 0; i < c->n && rc == 0; i++)
-        rc = apply_operation(&c->operations[i], i, t, err);
-    if (rc == 0)
-        rc = check_references(c, t, err);
-    if (rc == 0 && table_equal(t, head)) {
-        *out = table_ref(head);
-    } else if (rc == 0) {
-        table_seal(t);
-        *out = table_ref(t);
-    }
-    table_unref(t);
-    return rc;
 }

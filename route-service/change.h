@@ -38,12 +38,32 @@ MUST_CHECK int change_decode_stored(const struct json_t *j, struct change *out,
 struct json_t *change_encode(const struct change *c);
 void change_fini(struct change *c);
 
-/* *out: the table as it would be, with head's revision + 1, sealed; or a new
- * reference of `head` when nothing would change.  ERR_CONFLICT (another
- * revision was expected), ERR_NOTFOUND (deleting what is not there),
- * ERR_INVALID (a cluster that is not there, or one still in use). */
+/* The path of a field in a change set: "operations[3].rule.cluster". */
+struct place {
+    char s[160];
+};
+struct place change_place(size_t operation, const char *rest);
+
+/* What a change may have an effect on: the versions before and after of every
+ * rule that was put or deleted, or whose window began or ended. */
+struct touched {
+    struct item **rules; /* one reference each */
+    size_t n;
+    bool infra; /* a cluster or a flow is another one */
+};
+
+void touched_fini(struct touched *touched);
+
+/* *out: the table as it would be at c->time_ms, at the next revision; or a new
+ * reference of `head` when nothing changes: every operation puts what is there
+ * already, and no rule's window begins or ends.  *touched is filled on success
+ * (touched_fini).  Of the same head and operations, the result is the same on
+ * every server.  ERR_CONFLICT (another revision was expected), ERR_NOTFOUND
+ * (deleting what is not there), ERR_INVALID (a cluster that is not there, or one
+ * still in use). */
 MUST_CHECK int change_apply(const struct change *c, struct table *head,
-                            struct table **out, struct err *err);
+                            struct table **out, struct touched *touched,
+                            struct err *err);
 
 /* What is allowed, but may not be meant: rules of the change set that tie with
  * another on everything but the id, that are never reached, or that keep

@@ -1,10 +1,8 @@
 /*
  * Rule matching: values in, values out; any thread.
  *
- * A table keeps its rules by cluster code and, among the same code, in the order
- * in which they win.  The winner is the better of the first matches among those
- * for the code and those for any: the cost does not depend on the rules of
- * other codes.
+ * Says whether one rule matches and which of two comes first; finding the winner
+ * among many is the table's work.
  */
 #include "route-service/match.h"
 
@@ -218,30 +216,6 @@ match_in_force(const struct pt_rule *r, int64_t time_ms)
     return r->enabled && r->valid_from <= time_ms && time_ms < r->valid_until;
 }
 
-static const struct item *
-first_match(const struct rules rules, const struct pt_identity *id,
-            const char *topic)
-{
-    for (size_t i = 0; i < rules.n; i++) {
-        const struct item *item = rules.v[i].item;
-        if (item->u.rule.enabled && match_rule(&item->u.rule, id, topic, NULL))
-            return item;
-    }
-    return NULL;
-}
-
-const struct item *
-match_winner(const struct table *t, const struct pt_identity *id,
-             const char *topic)
-{
-    const struct item *a =
-        first_match(table_rules_for(t, id->cluster_code), id, topic);
-    const struct item *b = first_match(table_rules_open(t), id, topic);
-    if (!a || !b)
-        return a ? a : b;
-    return match_compare(a, b) < 0 ? a : b;
-}
-
 /* ---- explain ------------------------------------------------------------- */
 
 static void
@@ -314,38 +288,22 @@ explain_one(struct candidate *c, const struct pt_identity *id,
     }
 }
 
-/* The next rule in the order of both lists; NULL: no more. */
-static const struct item *
-next_rule(struct rules *a, struct rules *b)
-{
-    if (a->n == 0 && b->n == 0)
-        return NULL;
-    const bool from_a =
-        b->n == 0 ||
-        (a->n > 0 && match_compare(a->v[0].item, b->v[0].item) < 0);
-    struct rules *from = from_a ? a : b;
-    from->n--;
-    return from->v++->item;
-}
-
 size_t
 match_explain(const struct table *t, const struct pt_identity *id,
               const char *topic, struct candidate *out, size_t max)
 {
-    struct rules named = table_rules_for(t, id->cluster_code);
-    struct rules open = table_rules_open(t);
+    struct items all = table_rules_for(t, id->cluster_code);
     const struct item *winner = NULL;
-    const struct item *rule;
     size_t n = 0;
-    while (n < max && (rule = next_rule(&named, &open))) {
+    for (size_t i = 0; i < all.n && n < max; i++) {
+        const struct item *rule = all.v[i];
         const struct strlist *codes = &rule->u.rule.match.cluster_code;
         if (codes->n > 0 && !any_matches(codes, id->cluster_code))
             continue;
-        if (n > 0 && out[n - 1].rule == rule)
-            continue; /* it names the code twice */
         out[n] = (struct candidate){.rule = rule};
         explain_one(&out[n++], id, topic, &winner);
     }
+    free(all.v);
     const struct item *late = winner ? NULL : match_winner(t, id, topic);
     if (late) {
         out[n - 1] = (struct candidate){.rule = late};

@@ -1,6 +1,6 @@
 /*
- * Puts an answer together from the history, the rules and the flows.  Pure;
- * any thread.  The answer is a copy, so that it outlives the tables.
+ * Puts an answer together from a table.  Pure;
+ * any thread.  The answer is a copy, so that it outlives the table.
  */
 #include "route-service/resolve.h"
 
@@ -9,6 +9,7 @@
 
 #include "common/base/xmem.h"
 #include "route-service/must.h"
+#include "route-service/residency.h"
 #include "route-service/view.h"
 
 size_t
@@ -30,10 +31,9 @@ copy_or_null(const char *s)
 }
 
 static struct pt_route
-route_of(const struct history *h, const struct pt_identity *id,
-         const char *topic)
+route_of(const struct table *t, const struct pt_identity *id, const char *topic)
 {
-    const struct residency r = history_residency(h, id, topic);
+    const struct residency r = table_residency(t, id, topic);
     struct pt_route route = {.topic = xstrdup(topic)};
     if (!r.rule)
         return route;
@@ -42,7 +42,7 @@ route_of(const struct history *h, const struct pt_identity *id,
     route.since = r.since;
     route.previous = copy_or_null(r.previous);
     if (*topic)
-        view_of(history_head(h), r.cluster, topic, &route.view, &route.n_view);
+        view_of(t, r.cluster, topic, &route.view, &route.n_view);
     return route;
 }
 
@@ -83,7 +83,7 @@ add_flow(struct pt_answer *a, const struct pt_flow *f)
 static void
 add_flows(struct pt_answer *a, const struct table *t)
 {
-    const struct items *flows = &t->of[KIND_FLOW];
+    const struct items *flows = table_flows(t);
     for (size_t i = 0; i < flows->n; i++) {
         const struct pt_flow *f = &flows->v[i]->u.flow;
         if (pt_answer_cluster(a, f->source) && pt_answer_cluster(a, f->target))
@@ -92,15 +92,14 @@ add_flows(struct pt_answer *a, const struct table *t)
 }
 
 void
-resolve(const struct history *h, const struct pt_identity *id,
+resolve(const struct table *t, const struct pt_identity *id,
         struct pt_answer *out)
 {
-    const struct table *t = history_head(h);
     struct pt_answer a = {.revision = t->revision};
     a.n_routes = resolve_topics(id);
     a.routes = xcalloc(a.n_routes, sizeof(*a.routes));
     for (size_t i = 0; i < a.n_routes; i++)
-        a.routes[i] = route_of(h, id, resolve_topic(id, i));
+        a.routes[i] = route_of(t, id, resolve_topic(id, i));
     for (size_t i = 0; i < a.n_routes; i++) {
         add_cluster(&a, t, a.routes[i].cluster);
         add_cluster(&a, t, a.routes[i].previous);

@@ -6,10 +6,10 @@
 #define SHUNT_ROUTE_RESOLVE_H
 
 #include "common/proto/route.h"
-#include "route-service/history.h"
+#include "route-service/table.h"
 
-/* Of the newest table in `h`.  pt_answer_fini. */
-void resolve(const struct history *h, const struct pt_identity *id,
+/* pt_answer_fini. */
+void resolve(const struct table *t, const struct pt_identity *id,
              struct pt_answer *out);
 
 /* The topics to ask about: those of the identity, or "" when it has none. */

@@ -2,16 +2,20 @@
  * Owns the parts of a running server and the order in which they come and go.
  * Loop thread.
  *
- * The store is read once, at the start; from then on the history in memory is
- * what is served, and the store is behind the writer.
+ * The store is read once, at the start; from then on the table in memory is what
+ * is served, and the store is behind the writer.
  */
 #include "route-service/service.h"
+
+#include <stdlib.h>
 
 #include "common/base/clock.h"
 #include "common/base/js.h"
 #include "common/base/log.h"
+#include "common/base/xmem.h"
 #include "route-service/api.h"
 #include "route-service/change.h"
+#include "route-service/must.h"
 
 #define ENDING_STEP_MS 10
 #define ENDING_MAX_MS  250
@@ -19,24 +23,25 @@
 /* ---- start --------------------------------------------------------------- */
 
 static int
-replay(struct history *h, int64_t revision, struct json_t *j, struct err *err)
+replay(struct table **head, int64_t revision, struct json_t *j, struct err *err)
 {
     struct change c;
+    struct touched touched;
     struct table *t = NULL;
     int rc = change_decode_stored(j, &c, err);
     if (rc)
         return rc;
-    rc = change_apply(&c, history_head(h), &t, err);
+    rc = change_apply(&c, *head, &t, &touched, err);
     change_fini(&c);
     if (rc)
         return rc;
-    if (t->revision == revision && t != history_head(h)) {
-        history_push_take(h, t);
-        return 0;
-    }
-    table_unref(t);
-    return err_set(err, ERR_CORRUPT, "it follows revision %lld",
-                   (long long)history_head(h)->revision);
+    touched_fini(&touched);
+    const bool next = t->revision == revision && t != *head;
+    table_unref(*head);
+    *head = t;
+    return next ? 0
+                : err_set(err, ERR_CORRUPT, "it follows revision %lld",
+                          (long long)t->revision);
 }
 
 static int
@@ -64,18 +69,44 @@ on_heartbeat(void *arg)
     watchers_heartbeat(s->watchers);
 }
 
+struct published {
+    struct service *s;
+    struct table *t;
+};
+
+static void
+on_published(void *arg)
+{
+    struct published *p = arg;
+    service_publish(p->s, p->t);
+    table_unref(p->t);
+    free(p);
+}
+
+/* Writer thread. */
+static void
+post_table(struct table *t, const struct touched *touched, void *arg)
+{
+    struct published *p = xcalloc(1, sizeof(*p));
+    *p = (struct published){arg, table_ref(t)};
+    (void)touched;
+    must(loop_post(p->s->loop, on_published, p));
+}
+
 static int
 open_parts(struct service *s, const struct service_conf *conf, struct err *err)
 {
     int rc;
     if ((rc = store_open(conf->data_dir, &s->store, err)) ||
-        (rc = store_each(s->store, load_one, &s->history, err)) ||
+        (rc = store_each(s->store, load_one, &s->table, err)) ||
         (rc = http_server_new(s->loop, &conf->limits, api_routes, s, &s->server,
                               err)) ||
         (rc = http_server_listen(s->server, conf->listen, false, err)))
         return rc;
-    return committer_start(s->loop, s->store, history_head(&s->history),
-                           &s->committer, err);
+    watchers_publish(s->watchers, s->table);
+    const struct committer_conf to = {
+        .store = s->store, .head = s->table, .publish = post_table, .arg = s};
+    return committer_start(&to, &s->committer, err);
 }
 
 int
@@ -83,8 +114,8 @@ service_open(struct service *s, struct loop *loop,
              const struct service_conf *conf, struct err *err)
 {
     *s = (struct service){.loop = loop};
-    history_init(&s->history);
-    s->watchers = watchers_new(&s->history, &s->metrics);
+    s->table = table_empty();
+    s->watchers = watchers_new(&s->metrics);
     int rc = open_parts(s, conf, err);
     if (rc == 0) {
         s->heartbeat =
@@ -132,7 +163,7 @@ service_close(struct service *s)
     watchers_free(s->watchers);
     committer_free(s->committer);
     store_close(s->store);
-    history_fini(&s->history);
+    table_unref(s->table);
     metrics_fini(&s->metrics);
     *s = (struct service){0};
 }
@@ -140,9 +171,10 @@ service_close(struct service *s)
 void
 service_publish(struct service *s, struct table *t)
 {
-    history_push_take(&s->history, table_ref(t));
+    table_unref(s->table);
+    s->table = table_ref(t);
     log_info("revision %lld: %zu clusters, %zu flows, %zu rules",
-             (long long)t->revision, t->of[KIND_CLUSTER].n, t->of[KIND_FLOW].n,
-             t->of[KIND_RULE].n);
-    watchers_publish(s->watchers);
+             (long long)t->revision, table_count(t, KIND_CLUSTER),
+             table_count(t, KIND_FLOW), table_count(t, KIND_RULE));
+    watchers_publish(s->watchers, t);
 }

@@ -12,9 +12,9 @@
 #include "common/net/http_server.h"
 #include "common/net/loop.h"
 #include "route-service/committer.h"
-#include "route-service/history.h"
 #include "route-service/metrics.h"
 #include "route-service/store.h"
+#include "route-service/table.h"
 #include "route-service/watch.h"
 
 struct service_conf {
@@ -27,7 +27,7 @@ struct service_conf {
 struct service {
     struct loop *loop; /* borrowed */
     struct store *store;
-    struct history history;
+    struct table *table; /* that is served */
     struct committer *committer;
     struct metrics metrics;
     struct watchers *watchers;

@@ -1,13 +1,10 @@
 /*
- * Owns items and tables.  Built by one thread, then only read; reference
- * counts are atomic, because the loop and the writer hold the same tables.
- *
- * Items are shared between revisions, so that keeping every past table in
- * memory costs a few pointers per item and revision, and a change set never
- * copies what it does not touch.
+ * Owns tables.  Built by the writer thread, then only read; reference counts
+ * are atomic, because the loops and the writer hold the same tables.
  */
 #include "route-service/table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,127 +12,6 @@
 #include "common/base/xmem.h"
 #include "route-service/match.h"
 #include "route-service/must.h"
-
-const char *
-kind_name(enum kind kind)
-{
-    static const char *const names[] = {"cluster", "flow", "rule"};
-    return names[kind];
-}
-
-/* ---- items --------------------------------------------------------------- */
-
-static int
-decode_value(struct item *item, const struct json_t *j, const char *path,
-             struct err *err)
-{
-    switch (item->kind) {
-    case KIND_CLUSTER:
-        return pt_cluster_decode(j, path, &item->u.cluster, err);
-    case KIND_FLOW:
-        return pt_flow_decode(j, path, &item->u.flow, err);
-    case KIND_RULE:
-        return pt_rule_decode(j, path, &item->u.rule, err);
-    case KIND_COUNT:
-    default:
-        return err_set(err, ERR_UNSUPPORTED, "no such kind of object");
-    }
-}
-
-static char *
-key_of(const struct item *item)
-{
-    switch (item->kind) {
-    case KIND_CLUSTER:
-        return xstrdup(item->u.cluster.name);
-    case KIND_FLOW:
-        return xasprintf("%s->%s", item->u.flow.source, item->u.flow.target);
-    case KIND_RULE:
-    case KIND_COUNT:
-    default:
-        return xstrdup(item->u.rule.id);
-    }
-}
-
-struct json_t *
-item_encode(const struct item *item)
-{
-    switch (item->kind) {
-    case KIND_CLUSTER:
-        return must_have(pt_cluster_encode(&item->u.cluster));
-    case KIND_FLOW:
-        return must_have(pt_flow_encode(&item->u.flow));
-    case KIND_RULE:
-    case KIND_COUNT:
-    default:
-        return must_have(pt_rule_encode(&item->u.rule));
-    }
-}
-
-static char *
-text_of(const struct item *item)
-{
-    struct json_t *j = item_encode(item);
-    char *text = must_have(js_dump(j));
-    js_free(j);
-    return text;
-}
-
-int
-item_decode(enum kind kind, const struct json_t *j, const char *path,
-            struct item **out, struct err *err)
-{
-    struct item *item = xcalloc(1, sizeof(*item));
-    item->kind = kind;
-    const int rc = decode_value(item, j, path, err);
-    if (rc) {
-        free(item);
-        return rc;
-    }
-    atomic_init(&item->refs, 1);
-    item->key = key_of(item);
-    item->json = text_of(item);
-    if (kind == KIND_RULE)
-        item->rank = match_rank(&item->u.rule);
-    *out = item;
-    return 0;
-}
-
-struct item *
-item_ref(struct item *item)
-{
-    atomic_fetch_add(&item->refs, 1);
-    return item;
-}
-
-static void
-value_fini(struct item *item)
-{
-    switch (item->kind) {
-    case KIND_CLUSTER:
-        pt_cluster_fini(&item->u.cluster);
-        break;
-    case KIND_FLOW:
-        pt_flow_fini(&item->u.flow);
-        break;
-    case KIND_RULE:
-    case KIND_COUNT:
-    default:
-        pt_rule_fini(&item->u.rule);
-        break;
-    }
-}
-
-void
-item_unref(struct item *item)
-{
-    if (!item || atomic_fetch_sub(&item->refs, 1) > 1)
-        return;
-    value_fini(item);
-    free(item->key);
-    free(item->json);
-    free(item);
-}
 
 /* ---- lists of items ------------------------------------------------------ */
 
@@ -220,13 +96,22 @@ items_encode(const struct items *l)
 /* ---- tables -------------------------------------------------------------- */
 
 struct table *
-table_new(const struct table *from, int64_t revision)
+table_empty(void)
 {
     struct table *t = xcalloc(1, sizeof(*t));
     atomic_init(&t->refs, 1);
-    t->revision = revision;
-    t->rules_since = from ? from->rules_since : revision;
-    for (size_t k = 0; from && k < KIND_COUNT; k++)
+    return t;
+}
+
+struct table *
+table_new(struct table *from, int64_t time_ms)
+{
+    struct table *t = table_empty();
+    t->revision = from->revision + 1;
+    t->time_ms = time_ms > from->time_ms ? time_ms : from->time_ms;
+    t->infra_since = from->infra_since;
+    t->before = table_ref(from);
+    for (size_t k = 0; k < KIND_COUNT; k++)
         items_copy(&t->of[k], &from->of[k]);
     return t;
 }
@@ -234,17 +119,19 @@ table_new(const struct table *from, int64_t revision)
 void
 table_put_take(struct table *t, struct item *item)
 {
-    if (item->kind == KIND_RULE)
-        t->rules_since = t->revision;
+    if (item->kind != KIND_RULE)
+        t->infra_since = t->revision;
     items_put_take(&t->of[item->kind], item);
 }
 
 bool
 table_delete(struct table *t, enum kind kind, const char *key)
 {
-    if (kind == KIND_RULE)
-        t->rules_since = t->revision;
-    return items_delete(&t->of[kind], key);
+    if (!items_delete(&t->of[kind], key))
+        return false;
+    if (kind != KIND_RULE)
+        t->infra_since = t->revision;
+    return true;
 }
 
 /* ---- rules by cluster code ----------------------------------------------- */
@@ -327,16 +214,108 @@ rules_with(const struct table *t, const char *code)
     return (struct rules){&t->rules.v[from], to - from};
 }
 
-struct rules
+struct items
 table_rules_for(const struct table *t, const char *code)
 {
-    return rules_with(t, code);
+    struct rules a = rules_with(t, code);
+    struct rules b = rules_with(t, NULL);
+    struct items out = {
+        .v = xreallocarray(NULL, a.n + b.n + 1, sizeof(struct item *))};
+    while (a.n + b.n > 0) {
+        const bool from_a =
+            b.n == 0 ||
+            (a.n > 0 && match_compare(a.v[0].item, b.v[0].item) < 0);
+        struct rules *from = from_a ? &a : &b;
+        struct item *item = from->v++->item;
+        from->n--;
+        if (out.n == 0 || out.v[out.n - 1] != item)
+            out.v[out.n++] = item;
+    }
+    return out;
 }
 
-struct rules
-table_rules_open(const struct table *t)
+static bool
+each(const struct rules rules, bool (*fn)(struct item *other, void *arg),
+     void *arg)
 {
-    return rules_with(t, NULL);
+    for (size_t i = 0; i < rules.n; i++)
+        if (!fn(rules.v[i].item, arg))
+            return false;
+    return true;
+}
+
+void
+table_rivals(const struct table *t, const struct item *rule,
+             bool (*fn)(struct item *other, void *arg), void *arg)
+{
+    const struct strlist *codes = &rule->u.rule.match.cluster_code;
+    if (!match_all_literal(codes)) {
+        (void)each(t->rules, fn, arg); /* whoever stopped it knows */
+        return;
+    }
+    bool on = each(rules_with(t, NULL), fn, arg);
+    for (size_t i = 0; i < codes->n && on; i++)
+        on = each(rules_with(t, codes->v[i]), fn, arg);
+}
+
+int64_t
+table_next_edge(const struct table *t)
+{
+    (void)t; /* no rule has a window yet */
+    return INT64_MAX;
+}
+
+/* ---- winners ------------------------------------------------------------- */
+
+static const struct item *
+first_match(const struct rules rules, const struct pt_identity *id,
+            const char *topic)
+{
+    for (size_t i = 0; i < rules.n; i++) {
+        const struct item *item = rules.v[i].item;
+        if (item->u.rule.enabled && match_rule(&item->u.rule, id, topic, NULL))
+            return item;
+    }
+    return NULL;
+}
+
+const struct item *
+match_winner(const struct table *t, const struct pt_identity *id,
+             const char *topic)
+{
+    const struct item *a =
+        first_match(rules_with(t, id->cluster_code), id, topic);
+    const struct item *b = first_match(rules_with(t, NULL), id, topic);
+    if (!a || !b)
+        return a ? a : b;
+    return match_compare(a, b) < 0 ? a : b;
+}
+
+/* ---- asking -------------------------------------------------------------- */
+
+size_t
+table_count(const struct table *t, enum kind kind)
+{
+    return t->of[kind].n;
+}
+
+struct items
+table_items(const struct table *t, enum kind kind)
+{
+    const struct items *all = &t->of[kind];
+    struct items copy = {
+        .v = xreallocarray(NULL, all->n + 1, sizeof(struct item *)),
+        .n = all->n,
+    };
+    for (size_t i = 0; i < all->n; i++)
+        copy.v[i] = all->v[i];
+    return copy;
+}
+
+const struct items *
+table_flows(const struct table *t)
+{
+    return &t->of[KIND_FLOW];
 }
 
 struct table *
@@ -357,6 +336,7 @@ table_unref(struct table *t)
         free(t->of[k].v);
     }
     free(t->rules.v);
+    table_unref(t->before);
     free(t);
 }
 

@@ -1,7 +1,9 @@
 /*
- * The route table at one revision: clusters, flows, rules.  Immutable once
- * sealed, counted by reference, shared by the loop and the writer thread.
- * Tables of neighbouring revisions share their items.  Out of memory aborts.
+ * The route table at one revision: clusters, flows, rules, and what the
+ * revisions before it leave behind (residency.h).  Immutable once built,
+ * counted by reference, read by any thread; tables of neighbouring revisions
+ * share what they have in common.  Only the writer thread builds tables.
+ * Out of memory aborts.
  */
 #ifndef SHUNT_ROUTE_TABLE_H
 #define SHUNT_ROUTE_TABLE_H
@@ -11,45 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/err.h"
-#include "common/proto/route.h"
+#include "route-service/item.h"
 
 struct json_t;
 
-enum kind { KIND_CLUSTER, KIND_FLOW, KIND_RULE, KIND_COUNT };
-
-/* "cluster", "flow", "rule": also the property's name in change sets. */
-const char *kind_name(enum kind kind);
-
-/* What decides between rules that match, besides the id (DESIGN section 3). */
-struct rank {
-    int64_t priority;
-    int literal;    /* dimensions named without a wildcard */
-    int dimensions; /* dimensions named at all */
-};
-
-struct item {
-    atomic_int refs;
-    enum kind kind;
-    char *key;  /* cluster's name, "a->b", rule's id */
-    char *json; /* as the protocol writes it; equal text is equal meaning */
-    struct rank rank; /* of a rule */
-    union {
-        struct pt_cluster cluster;
-        struct pt_flow flow;
-        struct pt_rule rule;
-    } u;
-};
-
-MUST_CHECK int item_decode(enum kind kind, const struct json_t *j,
-                           const char *path, struct item **out,
-                           struct err *err);
-struct item *item_ref(struct item *item);
-void item_unref(struct item *item); /* NULL allowed */
-struct json_t *item_encode(const struct item *item);
-
 struct items {
-    struct item **v; /* one reference each */
+    struct item **v;
     size_t n;
 };
 
@@ -67,29 +36,48 @@ struct rules {
 struct table {
     atomic_int refs;
     int64_t revision;
-    int64_t rules_since;         /* revision that last touched a rule */
-    struct items of[KIND_COUNT]; /* each ordered by key */
-    struct rules rules; /* by code, those without one first; among the same
-                           code in the order in which they win */
+    int64_t time_ms;     /* of the change set that made it; never lower than the
+                            one before */
+    int64_t infra_since; /* revision that last touched a cluster or a flow */
+    /* What follows is for table.c and its neighbours: use the functions. */
+    struct table *before; /* NULL: this is revision 0 */
+    struct items of[KIND_COUNT];
+    struct rules rules;
 };
 
-/* A table to be filled and sealed: empty, or with the items of `from`. */
-struct table *table_new(const struct table *from, int64_t revision);
-void table_put_take(struct table *t, struct item *item);
-bool table_delete(struct table *t, enum kind kind, const char *key);
-/* Puts the rules in order; nothing is changed afterwards. */
-void table_seal(struct table *t);
-
+/* The empty table of revision 0. */
+struct table *table_empty(void);
 struct table *table_ref(struct table *t);
 void table_unref(struct table *t); /* NULL allowed */
+
+size_t table_count(const struct table *t, enum kind kind);
 /* Borrowed; NULL: not there. */
 struct item *table_find(const struct table *t, enum kind kind, const char *key);
-/* The rules that name this cluster code without a wildcard; and those that
- * name none or one with a wildcard.  Each in the order in which they win;
- * borrowed.  No other rule can match the code. */
-struct rules table_rules_for(const struct table *t, const char *code);
-struct rules table_rules_open(const struct table *t);
+/* All of a kind, ordered by key.  The caller frees v; the items are
+ * borrowed. */
+struct items table_items(const struct table *t, enum kind kind);
+/* The same of the flows, borrowed: costs nothing. */
+const struct items *table_flows(const struct table *t);
+/* All rules that may match this cluster code, in force or not, in the order in
+ * which they are tried.  The caller frees v; the items are borrowed. */
+struct items table_rules_for(const struct table *t, const char *code);
+/* Calls fn until it returns false for the rules that may match an identity that
+ * `rule` matches too, as far as their literals say; for some more than once;
+ * in any order. */
+void table_rivals(const struct table *t, const struct item *rule,
+                  bool (*fn)(struct item *other, void *arg), void *arg);
+/* The first moment after t->time_ms at which a rule begins or ends to be in
+ * force; INT64_MAX: there is none. */
+int64_t table_next_edge(const struct table *t);
+
 bool table_equal(const struct table *a, const struct table *b);
 struct json_t *table_encode(const struct table *t);
+
+/* Building (apply.c): a table like `from` at the next revision, to be changed
+ * and then sealed. */
+struct table *table_new(struct table *from, int64_t time_ms);
+void table_put_take(struct table *t, struct item *item);
+bool table_delete(struct table *t, enum kind kind, const char *key);
+void table_seal(struct table *t);
 
 #endif

@@ -85,7 +85,7 @@ follow(struct views *views, const struct path *p)
         !name_at_end(p, views->topic, name))
         return;
     add(views, name, p->cluster);
-    const struct items *flows = &views->table->of[KIND_FLOW];
+    const struct items *flows = table_flows(views->table);
     for (size_t i = 0; i < flows->n && p->hops < LIMIT_HOPS; i++) {
         const struct pt_flow *f = &flows->v[i]->u.flow;
         if (strcmp(f->target, p->cluster) != 0 || visited(p, f->source))

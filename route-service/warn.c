@@ -190,52 +190,42 @@ compare(const struct item *first, const struct item *second,
                             first->key, second->key, first->key));
 }
 
-/* Returns how many pairs it looked at. */
-static size_t
-compare_with(const struct item *rule, const struct rules others,
-             struct strlist *out)
-{
-    for (size_t i = 0; i < others.n; i++) {
-        const struct item *other = others.v[i].item;
-        if (other == rule || !other->u.rule.enabled)
-            continue;
-        if (match_compare(other, rule) < 0)
-            compare(other, rule, out);
-        else
-            compare(rule, other, out);
-    }
-    return others.n;
-}
+struct comparing {
+    const struct item *rule;
+    struct strlist *out;
+    size_t pairs; /* looked at */
+};
 
-/* With those that can match the same cluster code. */
-static size_t
-compare_with_all(const struct item *rule, const struct table *t,
-                 struct strlist *out)
+static bool
+compare_with(struct item *other, void *arg)
 {
-    const struct strlist *codes = &rule->u.rule.match.cluster_code;
-    if (!match_all_literal(codes))
-        return compare_with(rule, t->rules, out);
-    size_t pairs = compare_with(rule, table_rules_open(t), out);
-    for (size_t i = 0; i < codes->n; i++)
-        pairs += compare_with(rule, table_rules_for(t, codes->v[i]), out);
-    return pairs;
+    struct comparing *with = arg;
+    with->pairs++;
+    if (other == with->rule || !other->u.rule.enabled)
+        return true;
+    if (match_compare(other, with->rule) < 0)
+        compare(other, with->rule, with->out);
+    else
+        compare(with->rule, other, with->out);
+    return with->out->n < LIMIT_WARNINGS && with->pairs < LIMIT_COMPARISONS;
 }
 
 void
 change_warnings(const struct change *c, const struct table *after,
                 struct strlist *out)
 {
-    size_t pairs = 0;
+    struct comparing with = {.out = out};
     for (size_t i = 0; i < c->n; i++) {
         const struct item *rule = c->operations[i].item;
         if (!rule || rule->kind != KIND_RULE || !rule->u.rule.enabled)
             continue;
-        if (pairs > LIMIT_COMPARISONS) {
+        if (with.pairs >= LIMIT_COMPARISONS) {
             warn(out, xasprintf("rules from %s on were not compared with the "
                                 "others: too many at once",
                                 rule->key));
             return;
         }
-        pairs += compare_with_all(rule, after, out);
+        with.rule = rule;
+        table_rivals(after, rule, compare_with, &with);
     }
 }

@@ -42,17 +42,16 @@ struct watcher {
 };
 
 struct watchers {
-    const struct history *history;
+    struct table *table; /* that is served */
     struct metrics *metrics;
     struct watcher *list;        /* in the order of arrival */
     struct watcher *by_instance; /* the same */
 };
 
 struct watchers *
-watchers_new(const struct history *history, struct metrics *metrics)
+watchers_new(struct metrics *metrics)
 {
     struct watchers *w = xcalloc(1, sizeof(*w));
-    w->history = history;
     w->metrics = metrics;
     return w;
 }
@@ -85,6 +84,7 @@ watchers_free(struct watchers *w)
         return;
     DL_FOREACH_SAFE(w->list, one, next)
     leave(one);
+    table_unref(w->table);
     free(w);
 }
 
@@ -114,7 +114,7 @@ static void
 tell(struct watcher *one)
 {
     struct pt_answer a;
-    resolve(one->all->history, &one->id, &a);
+    resolve(one->all->table, &one->id, &a);
     const int64_t revision = a.revision;
     char *bare = answer_text(&a, 0);
     if (one->told && strcmp(bare, one->told) == 0) {
@@ -132,9 +132,11 @@ tell(struct watcher *one)
 }
 
 void
-watchers_publish(struct watchers *w)
+watchers_publish(struct watchers *w, struct table *t)
 {
     struct watcher *one;
+    table_unref(w->table);
+    w->table = table_ref(t);
     DL_FOREACH(w->list, one)
     tell(one);
 }
@@ -142,7 +144,7 @@ watchers_publish(struct watchers *w)
 void
 watchers_heartbeat(struct watchers *w)
 {
-    const int64_t revision = history_head(w->history)->revision;
+    const int64_t revision = w->table->revision;
     char data[48];
     (void)snprintf(data, sizeof(data), "{\"revision\":%" PRId64 "}", revision);
     struct watcher *one;

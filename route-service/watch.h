@@ -10,14 +10,13 @@
 #include "common/base/err.h"
 #include "common/net/http_server.h"
 #include "common/proto/route.h"
-#include "route-service/history.h"
 #include "route-service/metrics.h"
+#include "route-service/table.h"
 
 struct watchers;
 
-/* Both are borrowed for the life of the result. */
-struct watchers *watchers_new(const struct history *history,
-                              struct metrics *metrics);
+/* Borrowed for the life of the result. */
+struct watchers *watchers_new(struct metrics *metrics);
 /* After the server, whose closing streams report here. */
 void watchers_free(struct watchers *w);
 
@@ -25,8 +24,9 @@ void watchers_free(struct watchers *w);
  * the same instance still has is closed.  Takes the contents of both. */
 void watchers_add_take(struct watchers *w, struct http_req *req,
                        struct pt_client *client, struct pt_identity *id);
-/* The history has a new head: tells those whose answer is another now. */
-void watchers_publish(struct watchers *w);
+/* Serves `t` from now on: tells those whose answer is another now.  Once before
+ * the first watcher comes. */
+void watchers_publish(struct watchers *w, struct table *t);
 void watchers_heartbeat(struct watchers *w);
 void watchers_close_all(struct watchers *w, const char *reason);
 /* Takes the content. ERR_NOTFOUND: the instance has no stream. */

@@ -12,7 +12,7 @@
 
 #include "common/base/js.h"
 #include "route-service/change.h"
-#include "route-service/history.h"
+#include "route-service/table.h"
 
 /* Owned by the caller, js_free. */
 static inline struct json_t *
@@ -58,17 +58,28 @@ made_change(const char *operations)
     return c;
 }
 
-/* Applies the operations to the head; the new table is the head then. */
-static inline void
-made_push(struct history *h, const char *operations)
+/* table_unref. */
+static inline struct table *
+made_applied(const struct change *c, struct table *head)
 {
-    struct change c = made_change(operations);
+    struct touched touched;
     struct table *t = NULL;
     struct err err;
-    ck_assert_msg(change_apply(&c, history_head(h), &t, &err) == 0, "%s",
+    ck_assert_msg(change_apply(c, head, &t, &touched, &err) == 0, "%s",
                   err.text);
-    ck_assert_ptr_ne(t, history_head(h));
-    history_push_take(h, t);
+    touched_fini(&touched);
+    return t;
+}
+
+/* Applies the operations to the head; the new table is the head then. */
+static inline void
+made_push(struct table **head, const char *operations)
+{
+    struct change c = made_change(operations);
+    struct table *t = made_applied(&c, *head);
+    ck_assert_ptr_ne(t, *head);
+    table_unref(*head);
+    *head = t;
     change_fini(&c);
 }
 

@@ -3,21 +3,20 @@
 
 #include "tests/unit/route-service/made.h"
 
-static struct history history;
+static struct table *head;
 
 static void
 setup(void)
 {
-    history_init(&history);
-    made_push(&history,
-              MADE_CLUSTER("a") "," MADE_CLUSTER("b") "," MADE_FLOW(
-                  "a", "b") "," MADE_RULE("r", "0", "'topic':'t'", "a"));
+    head = table_empty();
+    made_push(&head, MADE_CLUSTER("a") "," MADE_CLUSTER("b") "," MADE_FLOW(
+                         "a", "b") "," MADE_RULE("r", "0", "'topic':'t'", "a"));
 }
 
 static void
 teardown(void)
 {
-    history_fini(&history);
+    table_unref(head);
 }
 
 /* ---- refusals ------------------------------------------------------------ */
@@ -100,15 +99,15 @@ START_TEST(not_applied)
 {
     const struct refusal *r = &bad_operations[_i];
     struct change c = made_change(r->json);
-    struct json_t *before = table_encode(history_head(&history));
+    struct json_t *before = table_encode(head);
     struct table *t = NULL;
+    struct touched touched;
     struct err err;
-    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, &err),
-                     r->code);
+    ck_assert_int_eq(change_apply(&c, head, &t, &touched, &err), r->code);
     ck_assert_str_eq(err.field, r->field);
     ck_assert_str_eq(err.value, r->value);
     ck_assert_ptr_null(t);
-    struct json_t *after = table_encode(history_head(&history));
+    struct json_t *after = table_encode(head);
     char *x = js_dump(before);
     char *y = js_dump(after);
     ck_assert_str_eq(x, y);
@@ -126,14 +125,16 @@ START_TEST(stale)
                                  "[{'op':'delete','rule':'r'}]}");
     struct change c;
     struct table *t = NULL;
+    struct touched touched;
     struct err err;
     ck_assert_int_eq(change_decode(j, &c, &err), 0);
-    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, &err),
-                     ERR_CONFLICT);
+    ck_assert_int_eq(change_apply(&c, head, &t, &touched, &err), ERR_CONFLICT);
     ck_assert_str_eq(err.field, "expect_revision");
     c.expect_revision = 1;
-    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, &err), 0);
+    ck_assert_int_eq(change_apply(&c, head, &t, &touched, &err), 0);
     ck_assert_int_eq(t->revision, 2);
+    ck_assert_uint_eq(touched.n, 1);
+    touched_fini(&touched);
     table_unref(t);
     change_fini(&c);
     js_free(j);
@@ -144,15 +145,15 @@ END_TEST
 
 START_TEST(replaces_and_deletes)
 {
-    made_push(&history, "{'op':'delete','rule':'r'},"
-                        "{'op':'delete','flow':'a->b'},"
-                        "{'op':'delete','cluster':'a'},"
-                        "{'op':'put','cluster':{'name':'b',"
-                        "'bootstrap.servers':'new:1'}}");
-    const struct table *t = history_head(&history);
-    ck_assert_uint_eq(t->of[KIND_CLUSTER].n, 1);
-    ck_assert_uint_eq(t->of[KIND_FLOW].n, 0);
-    ck_assert_uint_eq(t->of[KIND_RULE].n, 0);
+    made_push(&head, "{'op':'delete','rule':'r'},"
+                     "{'op':'delete','flow':'a->b'},"
+                     "{'op':'delete','cluster':'a'},"
+                     "{'op':'put','cluster':{'name':'b',"
+                     "'bootstrap.servers':'new:1'}}");
+    const struct table *t = head;
+    ck_assert_uint_eq(table_count(t, KIND_CLUSTER), 1);
+    ck_assert_uint_eq(table_count(t, KIND_FLOW), 0);
+    ck_assert_uint_eq(table_count(t, KIND_RULE), 0);
     ck_assert_str_eq(
         table_find(t, KIND_CLUSTER, "b")->u.cluster.bootstrap_servers, "new:1");
     ck_assert_ptr_null(table_find(t, KIND_CLUSTER, "a"));
@@ -162,17 +163,16 @@ END_TEST
 /* The cluster may stand behind the rule that needs it. */
 START_TEST(order_in_the_set_is_free)
 {
-    made_push(&history, MADE_RULE("n", "0", "", "c") "," MADE_CLUSTER("c"));
-    ck_assert_ptr_nonnull(table_find(history_head(&history), KIND_RULE, "n"));
+    made_push(&head, MADE_RULE("n", "0", "", "c") "," MADE_CLUSTER("c"));
+    ck_assert_ptr_nonnull(table_find(head, KIND_RULE, "n"));
 }
 END_TEST
 
 START_TEST(nothing_changes)
 {
     struct change c = made_change(MADE_RULE("r", "0", "'topic':['t']", "a"));
-    struct table *t = NULL;
-    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, NULL), 0);
-    ck_assert_ptr_eq(t, history_head(&history));
+    struct table *t = made_applied(&c, head);
+    ck_assert_ptr_eq(t, head);
     table_unref(t);
     change_fini(&c);
 }
@@ -249,8 +249,7 @@ START_TEST(warned)
                    *w->second ? "," : "");
     struct change c = made_change(put);
     struct strlist out = {0};
-    struct table *t = NULL;
-    ck_assert_int_eq(change_apply(&c, history_head(&history), &t, NULL), 0);
+    struct table *t = made_applied(&c, head);
     change_warnings(&c, t, &out);
     ck_assert_msg(out.n == (w->words ? 1 : 0), "%zu: %s", out.n,
                   out.n ? out.v[0] : "");

@@ -7,26 +7,26 @@
     "{'cluster.code':'orders','role':'consumer','group':'billing',"            \
     "'client.id':'c1','topics':['orders'],'attributes':{'zone':'z1'}}"
 
-static struct history history;
+static struct table *head;
 
 static void
 setup(void)
 {
-    history_init(&history);
-    made_push(&history, MADE_CLUSTER("a") "," MADE_CLUSTER("b"));
+    head = table_empty();
+    made_push(&head, MADE_CLUSTER("a") "," MADE_CLUSTER("b"));
 }
 
 static void
 teardown(void)
 {
-    history_fini(&history);
+    table_unref(head);
 }
 
 static void
 assert_winner(const char *identity, const char *topic, const char *rule)
 {
     struct pt_identity id = made_identity(identity);
-    const struct item *won = match_winner(history_head(&history), &id, topic);
+    const struct item *won = match_winner(head, &id, topic);
     if (rule) {
         ck_assert_ptr_nonnull(won);
         ck_assert_str_eq(won->key, rule);
@@ -77,7 +77,7 @@ START_TEST(one_rule)
                    "{'op':'put','rule':{'id':'r','match':{%s},"
                    "'cluster':'a'}}",
                    ones[_i].match);
-    made_push(&history, put);
+    made_push(&head, put);
     assert_winner(ID, ones[_i].topic, ones[_i].wins ? "r" : NULL);
 }
 END_TEST
@@ -86,49 +86,49 @@ END_TEST
 START_TEST(left_out)
 {
     static const char id[] = "{'cluster.code':'orders','role':'consumer'}";
-    made_push(&history, MADE_RULE("g", "1", "'group':'?*'", "a"));
-    made_push(&history, MADE_RULE("c", "1", "'client.id':'x'", "a"));
+    made_push(&head, MADE_RULE("g", "1", "'group':'?*'", "a"));
+    made_push(&head, MADE_RULE("c", "1", "'client.id':'x'", "a"));
     assert_winner(id, "orders", NULL);
-    made_push(&history, MADE_RULE("s", "0", "'group':'*'", "a"));
+    made_push(&head, MADE_RULE("s", "0", "'group':'*'", "a"));
     assert_winner(id, "orders", "s");
 }
 END_TEST
 
 START_TEST(priority_first)
 {
-    made_push(&history,
+    made_push(&head,
               MADE_RULE("low", "1", "'cluster.code':'orders','topic':'orders'",
                         "a") "," MADE_RULE("high", "2", "", "b"));
     assert_winner(ID, "orders", "high");
-    made_push(&history, MADE_RULE("high", "-5", "", "b"));
+    made_push(&head, MADE_RULE("high", "-5", "", "b"));
     assert_winner(ID, "orders", "low");
 }
 END_TEST
 
 START_TEST(literal_dimensions_then_dimensions_then_id)
 {
-    made_push(&history, MADE_RULE("e", "0", "", "a"));
+    made_push(&head, MADE_RULE("e", "0", "", "a"));
     assert_winner(ID, "orders", "e");
-    made_push(&history, MADE_RULE("d", "0", "'topic':'o*'", "a"));
+    made_push(&head, MADE_RULE("d", "0", "'topic':'o*'", "a"));
     assert_winner(ID, "orders", "d");
-    made_push(&history,
+    made_push(&head,
               MADE_RULE("c", "0", "'topic':'o*','group':'b*','role':'*'", "a"));
     assert_winner(ID, "orders", "c");
-    made_push(&history, MADE_RULE("z", "0", "'topic':'orders'", "a"));
+    made_push(&head, MADE_RULE("z", "0", "'topic':'orders'", "a"));
     assert_winner(ID, "orders", "z");
-    made_push(&history, MADE_RULE("y", "0", "'group':'billing'", "b"));
+    made_push(&head, MADE_RULE("y", "0", "'group':'billing'", "b"));
     assert_winner(ID, "orders", "y");
-    made_push(&history, MADE_RULE("x", "0",
-                                  "'group':['billing','bil*'],"
-                                  "'topic':'orders'",
-                                  "b"));
+    made_push(&head, MADE_RULE("x", "0",
+                               "'group':['billing','bil*'],"
+                               "'topic':'orders'",
+                               "b"));
     assert_winner(ID, "orders", "x");
 }
 END_TEST
 
 START_TEST(attributes_are_dimensions)
 {
-    made_push(&history,
+    made_push(&head,
               MADE_RULE("a1", "0", "'topic':'orders'",
                         "a") "," MADE_RULE("z1", "0",
                                            "'topic':'orders','attributes':"
@@ -140,10 +140,10 @@ END_TEST
 
 START_TEST(disabled_never_wins)
 {
-    made_push(&history, "{'op':'put','rule':{'id':'r','enabled':false,"
-                        "'priority':9,'cluster':'a'}}");
+    made_push(&head, "{'op':'put','rule':{'id':'r','enabled':false,"
+                     "'priority':9,'cluster':'a'}}");
     assert_winner(ID, "orders", NULL);
-    made_push(&history, MADE_RULE("s", "0", "", "b"));
+    made_push(&head, MADE_RULE("s", "0", "", "b"));
     assert_winner(ID, "orders", "s");
 }
 END_TEST
@@ -157,7 +157,7 @@ START_TEST(deterministic)
         MADE_RULE("r3", "0", "'client.id':'c*'", "a"),
     };
     for (int i = 0; i < 3; i++)
-        made_push(&history, rules[(_i + i) % 3]);
+        made_push(&head, rules[(_i + i) % 3]);
     assert_winner(ID, "orders", "r1");
 }
 END_TEST
@@ -185,22 +185,23 @@ put_random_rule(int i)
                    i, rand() % 3, rand() % 8 ? "true" : "false",
                    any_of(codes, sizeof(codes) / sizeof(codes[0])),
                    any_of(topics, 4));
-    made_push(&history, put);
+    made_push(&head, put);
 }
 
 /* Looks at every rule, in any order. */
 static const struct item *
 naive_winner(const struct pt_identity *id, const char *topic)
 {
-    const struct items *rules = &history_head(&history)->of[KIND_RULE];
+    const struct items rules = table_items(head, KIND_RULE);
     const struct item *won = NULL;
-    for (size_t i = 0; i < rules->n; i++) {
-        const struct item *rule = rules->v[i];
+    for (size_t i = 0; i < rules.n; i++) {
+        const struct item *rule = rules.v[i];
         if (rule->u.rule.enabled &&
             match_rule(&rule->u.rule, id, topic, NULL) &&
             (!won || match_compare(rule, won) < 0))
             won = rule;
     }
+    free(rules.v);
     return won;
 }
 
@@ -221,10 +222,8 @@ START_TEST(same_as_looking_at_all)
             const struct item *wanted = naive_winner(&id, topic);
             struct candidate v[64];
             size_t won = 0;
-            ck_assert_ptr_eq(match_winner(history_head(&history), &id, topic),
-                             wanted);
-            const size_t found =
-                match_explain(history_head(&history), &id, topic, v, 64);
+            ck_assert_ptr_eq(match_winner(head, &id, topic), wanted);
+            const size_t found = match_explain(head, &id, topic, v, 64);
             for (size_t i = 0; i < found; i++) {
                 won += v[i].won;
                 ck_assert(!v[i].won || v[i].rule == wanted);
@@ -258,7 +257,7 @@ assert_reason(const struct candidate *v, size_t n, const char *rule,
 START_TEST(explained)
 {
     made_push(
-        &history,
+        &head,
         MADE_RULE("won", "5", "'cluster.code':'orders'", "a") "," MADE_RULE("lower", "4", "", "b") "," MADE_RULE(
             "glob", "5", "'cluster.code':'o*'",
             "b") "," MADE_RULE("xtie", "5", "'group':'billing'",
@@ -271,12 +270,11 @@ START_TEST(explained)
                                                                                         "9",
                                                                                         "'attributes':{'rack':'r1'}",
                                                                                         "b"));
-    made_push(&history, "{'op':'put','rule':{'id':'off','priority':9,"
-                        "'enabled':false,'cluster':'a'}}");
+    made_push(&head, "{'op':'put','rule':{'id':'off','priority':9,"
+                     "'enabled':false,'cluster':'a'}}");
     struct pt_identity id = made_identity(ID);
     struct candidate v[20];
-    const size_t n =
-        match_explain(history_head(&history), &id, "orders", v, 20);
+    const size_t n = match_explain(head, &id, "orders", v, 20);
     ck_assert_uint_eq(n, 7); /* all but the one for payments */
     ck_assert(candidate(v, n, "won")->won);
     assert_reason(v, n, "lower", "priority 4 is below 5 of won");
@@ -285,8 +283,7 @@ START_TEST(explained)
     assert_reason(v, n, "group", "group does not match \"billing\"");
     assert_reason(v, n, "attr", "gives no attributes.rack");
     assert_reason(v, n, "off", "disabled");
-    ck_assert_uint_eq(
-        match_explain(history_head(&history), &id, "orders", v, 2), 2);
+    ck_assert_uint_eq(match_explain(head, &id, "orders", v, 2), 2);
     pt_identity_fini(&id);
 }
 END_TEST
@@ -294,15 +291,14 @@ END_TEST
 /* However few are listed, the one that decides is among them. */
 START_TEST(explained_with_the_winner)
 {
-    made_push(&history,
+    made_push(&head,
               MADE_RULE("r1", "9", "'group':'audit'", "b") "," MADE_RULE(
                   "r2", "8", "'group':'audit'",
                   "b") "," MADE_RULE("r3", "7", "'group':'audit'",
                                      "b") "," MADE_RULE("r4", "1", "", "a"));
     struct pt_identity id = made_identity(ID);
     struct candidate v[2];
-    ck_assert_uint_eq(
-        match_explain(history_head(&history), &id, "orders", v, 2), 2);
+    ck_assert_uint_eq(match_explain(head, &id, "orders", v, 2), 2);
     ck_assert(!candidate(v, 2, "r1")->won);
     ck_assert(candidate(v, 2, "r4")->won);
     pt_identity_fini(&id);

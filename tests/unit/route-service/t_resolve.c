@@ -9,20 +9,20 @@
     "'topics':['orders']}"
 #define TO(cluster) MADE_RULE("r", "0", "'cluster.code':'c'", cluster)
 
-static struct history history;
+static struct table *head;
 
 static void
 setup(void)
 {
-    history_init(&history);
-    made_push(&history, MADE_CLUSTER("a") "," MADE_CLUSTER(
-                            "b") "," MADE_CLUSTER("c")); /* revision 1 */
+    head = table_empty();
+    made_push(&head, MADE_CLUSTER("a") "," MADE_CLUSTER("b") "," MADE_CLUSTER(
+                         "c")); /* revision 1 */
 }
 
 static void
 teardown(void)
 {
-    history_fini(&history);
+    table_unref(head);
 }
 
 static struct pt_answer
@@ -30,7 +30,7 @@ answer_to(const char *identity)
 {
     struct pt_identity id = made_identity(identity);
     struct pt_answer a;
-    resolve(&history, &id, &a);
+    resolve(head, &id, &a);
     pt_identity_fini(&id);
     return a;
 }
@@ -63,19 +63,19 @@ END_TEST
 
 START_TEST(flips_and_unrelated_changes)
 {
-    made_push(&history, TO("a")); /* 2 */
+    made_push(&head, TO("a")); /* 2 */
     assert_residency("a", 2, NULL);
-    made_push(&history, MADE_RULE("x", "9", "'cluster.code':'y'", "b"));
-    made_push(&history, MADE_FLOW("a", "b"));
+    made_push(&head, MADE_RULE("x", "9", "'cluster.code':'y'", "b"));
+    made_push(&head, MADE_FLOW("a", "b"));
     assert_residency("a", 2, NULL);
-    made_push(&history, TO("b")); /* 5 */
+    made_push(&head, TO("b")); /* 5 */
     assert_residency("b", 5, "a");
-    made_push(&history, MADE_RULE("x", "9", "'cluster.code':'y'", "a"));
-    made_push(&history, MADE_FLOW("b", "a"));
+    made_push(&head, MADE_RULE("x", "9", "'cluster.code':'y'", "a"));
+    made_push(&head, MADE_FLOW("b", "a"));
     assert_residency("b", 5, "a");
-    made_push(&history, TO("a")); /* 8 */
+    made_push(&head, TO("a")); /* 8 */
     assert_residency("a", 8, "b");
-    made_push(&history, TO("c")); /* 9 */
+    made_push(&head, TO("c")); /* 9 */
     assert_residency("c", 9, "a");
 }
 END_TEST
@@ -83,10 +83,10 @@ END_TEST
 /* Another rule that leads to the same cluster is the same stay. */
 START_TEST(winner_changes_cluster_stays)
 {
-    made_push(&history, TO("a"));
-    made_push(&history, TO("b")); /* 3 */
-    made_push(&history, MADE_RULE("s", "5", "'group':'g'", "b"));
-    made_push(&history, "{'op':'delete','rule':'r'}");
+    made_push(&head, TO("a"));
+    made_push(&head, TO("b")); /* 3 */
+    made_push(&head, MADE_RULE("s", "5", "'group':'g'", "b"));
+    made_push(&head, "{'op':'delete','rule':'r'}");
     struct pt_answer a = answer_to(ID);
     ck_assert_str_eq(a.routes[0].rule, "s");
     pt_answer_fini(&a);
@@ -96,23 +96,23 @@ END_TEST
 
 START_TEST(time_without_route)
 {
-    made_push(&history, TO("a"));                      /* 2 */
-    made_push(&history, "{'op':'delete','rule':'r'}"); /* 3 */
+    made_push(&head, TO("a"));                      /* 2 */
+    made_push(&head, "{'op':'delete','rule':'r'}"); /* 3 */
     assert_residency(NULL, 0, NULL);
-    made_push(&history, MADE_RULE("x", "0", "'role':'producer'", "c"));
-    made_push(&history, TO("b")); /* 5 */
+    made_push(&head, MADE_RULE("x", "0", "'role':'producer'", "c"));
+    made_push(&head, TO("b")); /* 5 */
     assert_residency("b", 5, "a");
-    made_push(&history, "{'op':'delete','rule':'r'}");
-    made_push(&history, TO("b")); /* 7: a stay of its own, on no other place */
+    made_push(&head, "{'op':'delete','rule':'r'}");
+    made_push(&head, TO("b")); /* 7: a stay of its own, on no other place */
     assert_residency("b", 7, NULL);
 }
 END_TEST
 
 START_TEST(previous_cluster_is_deleted)
 {
-    made_push(&history, TO("a"));
-    made_push(&history, TO("b")); /* 3 */
-    made_push(&history, "{'op':'delete','cluster':'a'}");
+    made_push(&head, TO("a"));
+    made_push(&head, TO("b")); /* 3 */
+    made_push(&head, "{'op':'delete','cluster':'a'}");
     assert_residency("b", 3, "a");
     struct pt_answer a = answer_to(ID);
     ck_assert_uint_eq(a.n_clusters, 1);
@@ -122,10 +122,9 @@ END_TEST
 
 START_TEST(topics_apart)
 {
-    made_push(&history,
-              MADE_FLOW("a", "b") "," MADE_FLOW("b", "c") "," MADE_RULE(
-                  "t", "0", "'topic':'t'",
-                  "a") "," MADE_RULE("u", "0", "'topic':'u*'", "b"));
+    made_push(&head, MADE_FLOW("a", "b") "," MADE_FLOW("b", "c") "," MADE_RULE(
+                         "t", "0", "'topic':'t'",
+                         "a") "," MADE_RULE("u", "0", "'topic':'u*'", "b"));
     struct pt_answer a = answer_to("{'cluster.code':'c','role':'producer',"
                                    "'topics':['u1','t','none']}");
     ck_assert_uint_eq(a.n_routes, 3);
@@ -148,9 +147,8 @@ END_TEST
 /* What the service sends, the SDK's decoder takes. */
 START_TEST(answer_can_be_decoded)
 {
-    made_push(&history,
-              MADE_FLOW("a", "b") "," MADE_FLOW("b", "a") "," TO("a"));
-    made_push(&history, TO("b"));
+    made_push(&head, MADE_FLOW("a", "b") "," MADE_FLOW("b", "a") "," TO("a"));
+    made_push(&head, TO("b"));
     struct pt_answer a = answer_to(ID);
     struct json_t *j = pt_answer_encode(&a);
     struct pt_answer b;
@@ -173,7 +171,7 @@ assert_view(const char *cluster, const char *wanted)
     char got[4096] = "";
     struct pt_view *v;
     size_t n;
-    view_of(history_head(&history), cluster, "orders", &v, &n);
+    view_of(head, cluster, "orders", &v, &n);
     for (size_t i = 0; i < n; i++) {
         (void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s/%s",
                        i ? " " : "", v[i].topic, v[i].origin);
@@ -192,7 +190,7 @@ END_TEST
 
 START_TEST(view_both_ways)
 {
-    made_push(&history, MADE_FLOW("a", "b") "," MADE_FLOW("b", "a"));
+    made_push(&head, MADE_FLOW("a", "b") "," MADE_FLOW("b", "a"));
     assert_view("a", "orders/a b.orders/b");
     assert_view("b", "orders/b a.orders/a");
     assert_view("c", "orders/c");
@@ -201,7 +199,7 @@ END_TEST
 
 START_TEST(view_of_a_chain)
 {
-    made_push(&history, MADE_FLOW("a", "b") "," MADE_FLOW("b", "c"));
+    made_push(&head, MADE_FLOW("a", "b") "," MADE_FLOW("b", "c"));
     assert_view("c", "orders/c b.orders/b b.a.orders/a");
     assert_view("b", "orders/b a.orders/a");
 }
@@ -209,24 +207,24 @@ END_TEST
 
 START_TEST(view_of_a_circle)
 {
-    made_push(&history, MADE_FLOW("a", "b") "," MADE_FLOW(
-                            "b", "c") "," MADE_FLOW("c", "a"));
+    made_push(&head, MADE_FLOW("a", "b") "," MADE_FLOW("b", "c") "," MADE_FLOW(
+                         "c", "a"));
     assert_view("a", "orders/a c.orders/c c.b.orders/b");
 }
 END_TEST
 
 START_TEST(view_with_other_separator)
 {
-    made_push(&history, "{'op':'put','flow':{'source':'a','target':'b',"
-                        "'separator':'_'}}");
+    made_push(&head, "{'op':'put','flow':{'source':'a','target':'b',"
+                     "'separator':'_'}}");
     assert_view("b", "orders/b a_orders/a");
 }
 END_TEST
 
 START_TEST(view_with_identity)
 {
-    made_push(&history, "{'op':'put','flow':{'source':'a','target':'b',"
-                        "'policy':'identity'}}," MADE_FLOW("b", "c"));
+    made_push(&head, "{'op':'put','flow':{'source':'a','target':'b',"
+                     "'policy':'identity'}}," MADE_FLOW("b", "c"));
     assert_view("b", "orders/b");
     assert_view("c", "orders/c b.orders/b");
 }
@@ -234,7 +232,7 @@ END_TEST
 
 START_TEST(view_is_capped)
 {
-    made_push(&history,
+    made_push(&head,
               MADE_CLUSTER("d") "," MADE_CLUSTER("e") "," MADE_CLUSTER("f"));
     static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
     for (int i = 0; i < 36; i++) {
@@ -244,11 +242,11 @@ START_TEST(view_is_capped)
         (void)snprintf(put, sizeof(put),
                        "{'op':'put','flow':{'source':'%s','target':'%s'}}",
                        names[i / 6], names[i % 6]);
-        made_push(&history, put);
+        made_push(&head, put);
     }
     struct pt_view *v;
     size_t n;
-    view_of(history_head(&history), "a", "orders", &v, &n);
+    view_of(head, "a", "orders", &v, &n);
     ck_assert_uint_eq(n, 64);
     for (size_t i = 0; i < n; i++) {
         free(v[i].topic);
