@@ -3,6 +3,7 @@
  * only its start: the status, "event: route", and the blank line that ends an
  * event.  The lines that chunks put between are of no interest.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define AT_ONCE      256 /* streams without their first answer */
 #define PREFIX_BYTES 12
 #define READ_BYTES   65536
+#define PER_ADDRESS  8192 /* streams from one source address */
 
 static const char route_line[PREFIX_BYTES + 1] = "event: route";
 
@@ -129,7 +131,12 @@ begin_one(size_t i)
         label);
     buf_init(&b, 2048);
     put_request(&b, "/v1/watch", body);
-    streams[i].source.fd = connect_to(&conf.to, &conf.from);
+    /* The kernel's search for a free port gets slow when many are taken. */
+    const struct in_addr from = {
+        conf.from.s_addr
+            ? htonl(ntohl(conf.from.s_addr) + (uint32_t)i / PER_ADDRESS)
+            : INADDR_ANY};
+    streams[i].source.fd = connect_to(&conf.to, &from);
     set_nonblocking(streams[i].source.fd);
     source_add(&streams[i].source);
     send_all(streams[i].source.fd, b.data, b.len);
