@@ -57,15 +57,16 @@ changes_nothing(const struct operation *op, const struct item *old)
 }
 
 static int
-apply_operation(const struct operation *op, size_t i, struct table *t,
+apply_operation(const struct change *c, size_t i, struct table *t,
                 struct touched *touched, struct err *err)
 {
+    const struct operation *op = &c->operations[i];
     struct item *old = table_find(t, op->kind, op->key);
     if (changes_nothing(op, old))
         return 0;
     if (!op->item && !old) {
         const char *name = kind_name(op->kind);
-        const struct place at = change_place(i, name);
+        const struct place at = change_place(c, i, name);
         return err_field(err, ERR_NOTFOUND, at.s, op->key,
                          "%s: there is no %s \"%.100s\"", at.s, name, op->key);
     }
@@ -105,12 +106,12 @@ unknown_cluster(const struct change *c, const struct item *item,
     if (i < c->n) {
         char rest[64];
         (void)snprintf(rest, sizeof(rest), "%s.%s", kind, property);
-        const struct place at = change_place(i, rest);
+        const struct place at = change_place(c, i, rest);
         return err_field(err, ERR_INVALID, at.s, cluster,
                          "%s: there is no cluster \"%.100s\"", at.s, cluster);
     }
     i = operation_on(c, KIND_CLUSTER, cluster);
-    const struct place at = change_place(i, "cluster");
+    const struct place at = change_place(c, i, "cluster");
     return err_field(err, ERR_INVALID, at.s, cluster,
                      "%s: cluster \"%.100s\" is in use by %s \"%.100s\"", at.s,
                      cluster, kind, item->key);
@@ -184,7 +185,7 @@ change_apply(const struct change *c, struct table *head, struct table **out,
         return rc;
     struct table *t = table_new(head, c->time_ms);
     for (size_t i = 0; i < c->n && rc == 0; i++)
-        rc = apply_operation(&c->operations[i], i, t, touched, err);
+        rc = apply_operation(c, i, t, touched, err);
     if (rc == 0)
         rc = check_references(c, t, err);
     if (rc) {

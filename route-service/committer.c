@@ -116,8 +116,10 @@ judge(struct committer *k, struct job *job)
     o->dry_run = job->change.dry_run;
     o->before = table_ref(k->head);
     job->change.time_ms = clock_wall_ms();
-    const int rc = change_apply(&job->change, k->head, &o->table, &job->touched,
-                                &job->err);
+    int rc = change_resolve(&job->change, k->head, NULL, &job->err);
+    if (rc == 0)
+        rc = change_apply(&job->change, k->head, &o->table, &job->touched,
+                          &job->err);
     if (rc)
         return rc;
     o->touched = &job->touched;

@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "common/base/glob.h"
+#include "common/base/utc.h"
 #include "common/base/xmem.h"
 
 bool
@@ -268,16 +269,30 @@ explain_loss(const struct item *loser, const struct item *winner, char *out,
                        winner->key);
 }
 
+/* It matches, but not now. */
+static void
+explain_rest(const struct pt_rule *r, int64_t now_ms, char *out, size_t size)
+{
+    if (!r->enabled)
+        (void)snprintf(out, size, "is disabled");
+    else if (now_ms < r->valid_from)
+        (void)snprintf(out, size, "is not in force before %s",
+                       utc_format(r->valid_from).s);
+    else
+        (void)snprintf(out, size, "is not in force since %s",
+                       utc_format(r->valid_until).s);
+}
+
 static void
 explain_one(struct candidate *c, const struct pt_identity *id,
-            const char *topic, const struct item **winner)
+            const char *topic, int64_t now_ms, const struct item **winner)
 {
     const struct pt_rule *r = &c->rule->u.rule;
     struct miss why;
     if (!match_rule(r, id, topic, &why)) {
         explain_miss(r, &why, c->reason, sizeof(c->reason));
-    } else if (!r->enabled) {
-        (void)snprintf(c->reason, sizeof(c->reason), "is disabled");
+    } else if (!match_in_force(r, now_ms)) {
+        explain_rest(r, now_ms, c->reason, sizeof(c->reason));
     } else if (*winner) {
         explain_loss(c->rule, *winner, c->reason, sizeof(c->reason));
     } else {
@@ -301,13 +316,13 @@ match_explain(const struct table *t, const struct pt_identity *id,
         if (codes->n > 0 && !any_matches(codes, id->cluster_code))
             continue;
         out[n] = (struct candidate){.rule = rule};
-        explain_one(&out[n++], id, topic, &winner);
+        explain_one(&out[n++], id, topic, t->time_ms, &winner);
     }
     free(all.v);
     const struct item *late = winner ? NULL : match_winner(t, id, topic);
     if (late) {
         out[n - 1] = (struct candidate){.rule = late};
-        explain_one(&out[n - 1], id, topic, &winner);
+        explain_one(&out[n - 1], id, topic, t->time_ms, &winner);
     }
     return n;
 }

@@ -41,6 +41,7 @@ route_of(const struct table *t, const struct pt_identity *id, const char *topic)
     route.rule = xstrdup(r.rule->key);
     route.since = r.since;
     route.previous = copy_or_null(r.previous);
+    must(props_copy(&route.properties, &r.rule->u.rule.properties));
     if (*topic)
         view_of(t, r.cluster, topic, &route.view, &route.n_view);
     return route;

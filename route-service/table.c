@@ -268,12 +268,13 @@ table_next_edge(const struct table *t)
 /* ---- winners ------------------------------------------------------------- */
 
 static const struct item *
-first_match(const struct rules rules, const struct pt_identity *id,
-            const char *topic)
+first_match(const struct rules rules, int64_t now_ms,
+            const struct pt_identity *id, const char *topic)
 {
     for (size_t i = 0; i < rules.n; i++) {
         const struct item *item = rules.v[i].item;
-        if (item->u.rule.enabled && match_rule(&item->u.rule, id, topic, NULL))
+        if (match_in_force(&item->u.rule, now_ms) &&
+            match_rule(&item->u.rule, id, topic, NULL))
             return item;
     }
     return NULL;
@@ -284,8 +285,9 @@ match_winner(const struct table *t, const struct pt_identity *id,
              const char *topic)
 {
     const struct item *a =
-        first_match(rules_with(t, id->cluster_code), id, topic);
-    const struct item *b = first_match(rules_with(t, NULL), id, topic);
+        first_match(rules_with(t, id->cluster_code), t->time_ms, id, topic);
+    const struct item *b =
+        first_match(rules_with(t, NULL), t->time_ms, id, topic);
     if (!a || !b)
         return a ? a : b;
     return match_compare(a, b) < 0 ? a : b;
