@@ -87,7 +87,7 @@ SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store)
 
 all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
-	$(B)/bin/ktool $(B)/bin/sdk-options $(BENCH_TOOLS) examples
+	$(B)/bin/ktool $(B)/bin/sdk-options $(B)/lib/shift_clock.so $(BENCH_TOOLS) examples
 
 define program_rule
 $(BIN_$(1)): $(B)/$(1)/main.o $(call lib,$(1)) $(deps_$(1))
@@ -145,6 +145,12 @@ endef
 $(eval $(call bench_tool_rule,watchers))
 $(eval $(call bench_tool_rule,bare_push))
 $(eval $(call bench_tool_rule,bare_store,lmdb zookeeper_mt))
+
+# Preloaded by tests of clock jumps; without sanitizers, which want to be first.
+$(B)/lib/shift_clock.so: tests/tools/shift_clock/shift_clock.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(ALL_CFLAGS)) -U_FORTIFY_SOURCE -MF $(@:.so=.d) -shared -o $@ $<
 
 EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
 examples: $(EXAMPLES)
