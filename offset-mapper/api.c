@@ -24,9 +24,12 @@
 static const struct http_limits limits = {
     .body_max_bytes = (size_t)4 << 20,
     .header_max_bytes = (size_t)16 << 10,
+    .line_max_bytes = (size_t)8 << 10,
     .connections_max = 1000,
     .stream_backlog_max_bytes = (size_t)1 << 20,
     .idle_timeout_ms = 60000,
+    .head_timeout_ms = 10000,
+    .body_timeout_ms = 30000,
 };
 
 struct api {

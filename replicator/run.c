@@ -236,6 +236,8 @@ serve(struct program *p, struct err *err)
         .connections_max = 64,
         .stream_backlog_max_bytes = 1024,
         .idle_timeout_ms = 60000,
+        .head_timeout_ms = 10000,
+        .body_timeout_ms = 10000,
     };
     if (!p->conf.listen)
         return 0;

@@ -1,238 +1,260 @@
 /*
- * Connections: how many there are, how much they may send, when they end.
+ * Connections: their states, how long each may last, how they end.
  *
- * Thread: the loop's.  evhttp tells of a connection only when its first
- * request is complete, and answers a body that is too large in HTML.  So each
- * connection gets our own bufferevent, whose callback argument is evhttp's
- * connection as soon as evhttp has made it (http_conn_adopt_all(), before the
- * loop waits again), and a watch on the bytes that arrive.
+ * Thread: the loop's.  Every connection stands in the list of its state, the
+ * one that entered it first in front: so a timeout costs a look at the front of
+ * a list, not a timer per connection, and a request costs no system call but
+ * its read and its write.
+ *
+ * Invariants: http_conn_move() alone changes a state, and aborts on a move that
+ * is none.  Nothing is freed below its own callback: http_conn_end() unhooks
+ * the connection, http_conn_reap_all() tells its request and stream and frees
+ * it later in the same turn of the loop.
  */
-#include "common/net/http_impl.h"
-
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <utlist.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/log.h"
+#include "common/net/http_impl.h"
 
-/* What a refused peer may still send while it is not reading our answer. */
-#define LINGER_MAX_BYTES ((size_t)64 << 20)
-#define REFUSAL_LOG_MS   1000
+#define TO(state) (1U << (state))
 
-/* The answer has left: no more from our side; the peer's end closes. */
-static void
-on_refusal_sent(struct bufferevent *bev, void *arg)
-{
-    (void)arg;
-    (void)shutdown((int)bufferevent_getfd(bev), SHUT_WR);
-}
+static const unsigned may_go[CONN_STATES] = {
+    [CONN_IDLE] = TO(CONN_HEAD) | TO(CONN_ENDING),
+    [CONN_HEAD] = TO(CONN_BODY) | TO(CONN_ANSWER) | TO(CONN_ENDING),
+    [CONN_BODY] = TO(CONN_ANSWER) | TO(CONN_ENDING),
+    [CONN_ANSWER] = TO(CONN_IDLE) | TO(CONN_FLUSH) | TO(CONN_STREAM) |
+                    TO(CONN_LINGER) | TO(CONN_ENDING),
+    [CONN_FLUSH] =
+        TO(CONN_IDLE) | TO(CONN_FLUSH) | TO(CONN_LINGER) | TO(CONN_ENDING),
+    [CONN_STREAM] =
+        TO(CONN_IDLE) | TO(CONN_BLOCKED) | TO(CONN_FLUSH) | TO(CONN_ENDING),
+    [CONN_BLOCKED] = TO(CONN_IDLE) | TO(CONN_STREAM) | TO(CONN_BLOCKED) |
+                     TO(CONN_FLUSH) | TO(CONN_ENDING),
+    [CONN_LINGER] = TO(CONN_ENDING),
+    [CONN_ENDING] = 0,
+};
 
-static void
-send_refusal(struct http_conn *conn)
-{
-    struct err err;
-    (void)err_set(&err, ERR_LIMIT, "the request is larger than %zu bytes",
-                  conn->server->limits.body_max_bytes);
-    char *body = http_error_body(&err);
-    struct evbuffer *out = bufferevent_get_output(conn->bev);
-    (void)evbuffer_add_printf(
-        out,
-        "HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: "
-        "application/json\r\nContent-Length: %zu\r\nConnection: "
-        "close\r\n\r\n%s",
-        body ? strlen(body) : 0, body ? body : "");
-    free(body);
-}
-
-/* evhttp waits for the rest of the body and gets nothing any more. */
-static void
-refuse(struct http_conn *conn)
-{
-    bufferevent_event_cb on_event;
-    void *arg;
-    conn->refused = true;
-    bufferevent_getcb(conn->bev, NULL, NULL, &on_event, &arg);
-    bufferevent_setcb(conn->bev, NULL, on_refusal_sent, on_event, arg);
-    send_refusal(conn);
-    (void)bufferevent_enable(conn->bev, EV_WRITE);
-}
-
-static void
-on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
-{
-    struct http_conn *conn = arg;
-    const struct http_limits *max = &conn->server->limits;
-    if (info->n_added == 0)
-        return;
-    conn->received += info->n_added;
-    if (!conn->refused &&
-        conn->received > max->body_max_bytes + max->header_max_bytes)
-        refuse(conn);
-    if (!conn->refused)
-        return;
-    (void)evbuffer_drain(input, evbuffer_get_length(input));
-    if (conn->received > LINGER_MAX_BYTES)
-        (void)shutdown((int)bufferevent_getfd(conn->bev), SHUT_RDWR);
-}
-
-struct bufferevent *
-http_conn_new(struct event_base *base, void *arg)
-{
-    struct http_server *server = arg;
-    struct bufferevent *bev =
-        bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    struct http_conn *conn = bev ? calloc(1, sizeof(*conn)) : NULL;
-    if (!conn)
-        return bev; /* a connection that is not watched */
-    conn->server = server;
-    conn->bev = bev;
-    DL_PREPEND(server->conns, conn);
-    server->n_conns++;
-    (void)evbuffer_add_cb(bufferevent_get_input(bev), on_input, conn);
-    event_active(server->adopt, EV_TIMEOUT, 0);
-    return bev;
-}
-
-static void
-forget(struct http_conn *conn)
-{
-    struct http_server *server = conn->server;
-    const size_t fd = (size_t)bufferevent_getfd(conn->bev);
-    DL_DELETE(server->conns, conn);
-    server->n_conns--;
-    if (fd < server->n_fds && server->by_fd[fd] == conn)
-        server->by_fd[fd] = NULL;
-    free(conn);
-}
-
-/* evhttp's connection ends now, whoever ended it. */
-static void
-on_evcon_close(struct evhttp_connection *evcon, void *arg)
-{
-    (void)evcon;
-    struct http_conn *conn = arg;
-    struct http_req *req = conn->req;
-    struct http_stream *stream = conn->stream;
-    conn->req = NULL;
-    conn->stream = NULL;
-    (void)evbuffer_remove_cb(bufferevent_get_input(conn->bev), on_input, conn);
-    if (req) {
-        if (req->on_close)
-            req->on_close(req->arg);
-        http_req_free(req);
-    }
-    if (stream)
-        http_stream_gone(stream, "peer closed the connection");
-    forget(conn);
-}
-
-static int
-index_by_fd(struct http_conn *conn)
-{
-    struct http_server *server = conn->server;
-    const size_t fd = (size_t)bufferevent_getfd(conn->bev);
-    if (fd >= server->n_fds) {
-        const size_t n = fd + 64 + fd / 2;
-        struct http_conn **v = reallocarray(server->by_fd, n, sizeof(*v));
-        if (!v)
-            return ERR_NOMEM;
-        memset(v + server->n_fds, 0, (n - server->n_fds) * sizeof(*v));
-        server->by_fd = v;
-        server->n_fds = n;
-    }
-    server->by_fd[fd] = conn;
-    return 0;
-}
-
-/* A peer may try as often as it likes; the log is not its to fill. */
-static void
-log_refusal(struct http_server *server)
-{
-    const int64_t now_ms = clock_mono_ms();
-    server->refused++;
-    if (server->refusal_logged_ms &&
-        now_ms - server->refusal_logged_ms < REFUSAL_LOG_MS)
-        return;
-    log_warn("%zu connections refused: %zu are open already", server->refused,
-             server->n_conns - 1);
-    server->refused = 0;
-    server->refusal_logged_ms = now_ms;
-}
-
-static void
-adopt(struct http_conn *conn)
-{
-    struct http_server *server = conn->server;
-    void *evcon = NULL;
-    bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evcon);
-    conn->evcon = evcon;
-    evhttp_connection_set_closecb(conn->evcon, on_evcon_close, conn);
-    if (server->n_conns > server->limits.connections_max) {
-        log_refusal(server);
-        evhttp_connection_free(conn->evcon);
-    } else if (index_by_fd(conn) != 0) {
-        evhttp_connection_free(conn->evcon);
-    }
-}
-
-/* New ones stand in front, the newest first: it is the one over the limit. */
 void
-http_conn_adopt_all(evutil_socket_t fd, short what, void *arg)
+http_conn_move(struct http_conn *conn, enum conn_state to)
+{
+    struct http_server *server = conn->server;
+    if (!(may_go[conn->state] & TO(to)))
+        abort();
+    TAILQ_REMOVE(&server->in_state[conn->state], conn, link);
+    TAILQ_INSERT_TAIL(&server->in_state[to], conn, link);
+    conn->state = to;
+    conn->since_ms = server->now_ms;
+}
+
+/* ---- events ---- */
+
+static void
+on_writable(struct http_conn *conn)
+{
+    const bool moved = http_out_flush(conn);
+    if (conn->state == CONN_FLUSH && (moved || !conn->out))
+        http_conn_settle(conn);
+    else if (conn->state == CONN_BLOCKED && moved)
+        http_stream_check(conn);
+}
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    struct http_conn *conn = arg;
+    conn->server->now_ms = clock_mono_ms();
+    if (what & EV_WRITE)
+        on_writable(conn);
+    if (what & EV_READ && conn->state != CONN_ENDING)
+        http_read_ready(conn);
+    if (what & EV_TIMEOUT && conn->state == CONN_IDLE)
+        http_read_serve_kept(conn);
+}
+
+void
+http_conn_want(struct http_conn *conn, short what)
+{
+    if (conn->wants == what || conn->state == CONN_ENDING)
+        return;
+    (void)event_del(&conn->event);
+    conn->wants = what;
+    (void)event_assign(&conn->event, loop_base(conn->server->loop), conn->fd,
+                       (short)(what | EV_PERSIST), on_event, conn);
+    if (event_add(&conn->event, NULL) != 0)
+        http_conn_end(conn, "out of memory");
+}
+
+void
+http_conn_start_take(struct http_server *server, int fd,
+                     const struct in6_addr *peer)
+{
+    struct http_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        http_gate_leave(server->gate, peer);
+        (void)close(fd);
+        return;
+    }
+    conn->server = server;
+    conn->fd = fd;
+    conn->peer = *peer;
+    conn->out_end = &conn->out;
+    conn->since_ms = server->now_ms;
+    TAILQ_INSERT_TAIL(&server->in_state[CONN_IDLE], conn, link);
+    http_count(server, accepted);
+    http_count(server, connections);
+    (void)event_assign(&conn->event, loop_base(server->loop), fd, 0, on_event,
+                       conn);
+    http_conn_want(conn, EV_READ);
+}
+
+static void
+part(struct http_conn *conn)
+{
+    if (!conn->linger) {
+        http_conn_end(conn, "closed after the answer");
+        return;
+    }
+    /* Closing with input unread would take the answer away from the peer. */
+    (void)shutdown(conn->fd, SHUT_WR);
+    http_conn_move(conn, CONN_LINGER);
+    http_conn_want(conn, EV_READ);
+}
+
+void
+http_conn_settle(struct http_conn *conn)
+{
+    if (conn->state == CONN_ENDING)
+        return;
+    if (conn->out) {
+        http_conn_move(conn, CONN_FLUSH);
+        http_conn_want(conn, EV_WRITE);
+        return;
+    }
+    if (conn->close_after) {
+        part(conn);
+        return;
+    }
+    http_conn_move(conn, CONN_IDLE);
+    http_conn_want(conn, EV_READ);
+    if (conn->in.len > 0 && !conn->serving)
+        event_active(&conn->event, EV_TIMEOUT, 0);
+}
+
+/* ---- timeouts ---- */
+
+static void
+expire(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    switch (conn->state) {
+    case CONN_HEAD:
+        http_count(server, timeouts_head);
+        http_read_refuse(conn, REFUSED_HEAD_SLOW);
+        break;
+    case CONN_BODY:
+        http_count(server, timeouts_body);
+        http_read_refuse(conn, REFUSED_BODY_SLOW);
+        break;
+    case CONN_BLOCKED:
+        http_count(server, slow_readers);
+        http_conn_end(conn, "slow reader");
+        break;
+    case CONN_FLUSH:
+        http_count(server, timeouts_write);
+        http_conn_end(conn, "the answer is not read");
+        break;
+    case CONN_IDLE:
+        http_count(server, timeouts_idle);
+        http_conn_end(conn, "idle");
+        break;
+    case CONN_LINGER:
+    case CONN_ANSWER:
+    case CONN_STREAM:
+    case CONN_ENDING:
+    case CONN_STATES:
+        http_conn_end(conn, "timed out");
+        break;
+    }
+}
+
+static void
+expire_all(struct http_server *server, enum conn_state state)
+{
+    const int64_t max_ms = server->timeout_ms[state];
+    struct http_conn *conn;
+    while (max_ms > 0 && (conn = TAILQ_FIRST(&server->in_state[state])) &&
+           server->now_ms - conn->since_ms >= max_ms)
+        expire(conn); /* leaves this list */
+}
+
+void
+http_conn_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    const struct http_server *server = arg;
-    struct http_conn *conn = server->conns, *next;
-    for (; conn && !conn->evcon; conn = next) {
-        next = conn->next;
-        adopt(conn);
-    }
+    struct http_server *server = arg;
+    server->now_ms = clock_mono_ms();
+    http_server_note_date(server);
+    for (enum conn_state s = 0; s < CONN_ENDING; s++)
+        expire_all(server, s);
 }
 
-struct http_conn *
-http_conn_of(const struct http_server *server, struct evhttp_request *ev)
-{
-    struct bufferevent *bev =
-        evhttp_connection_get_bufferevent(evhttp_request_get_connection(ev));
-    const size_t fd = (size_t)bufferevent_getfd(bev);
-    return fd < server->n_fds ? server->by_fd[fd] : NULL;
-}
+/* ---- the end ---- */
 
 void
-http_conn_drop(struct http_conn *conn, const char *why)
+http_conn_end(struct http_conn *conn, const char *why)
 {
+    if (conn->state == CONN_ENDING)
+        return;
+    conn->why = why;
+    (void)event_del(&conn->event);
+    http_conn_move(conn, CONN_ENDING);
+    event_active(conn->server->reap, EV_TIMEOUT, 0);
+}
+
+static void
+tell(struct http_conn *conn)
+{
+    struct http_req *req = conn->req;
     struct http_stream *stream = conn->stream;
+    if (req && req->on_close)
+        req->on_close(req->arg);
+    http_req_free(req);
     conn->stream = NULL;
-    if (stream)
-        http_stream_gone(stream, why);
-    evhttp_connection_free(conn->evcon);
+    if (!stream)
+        return;
+    http_count_by(conn->server, streams, -1);
+    if (stream->on_close)
+        stream->on_close(stream->arg, conn->why);
+    free(stream);
+}
+
+static void
+bury(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    tell(conn);
+    TAILQ_REMOVE(&server->in_state[CONN_ENDING], conn, link);
+    (void)close(conn->fd);
+    http_out_drop(conn);
+    http_gate_leave(server->gate, &conn->peer);
+    http_count_by(server, connections, -1);
+    free(conn->in.data);
+    free(conn);
 }
 
 void
-http_conn_wait(struct http_conn *conn)
+http_conn_reap_all(evutil_socket_t fd, short what, void *arg)
 {
-    bufferevent_data_cb on_write;
-    bufferevent_event_cb on_event;
-    void *arg;
-    /* No read callback: evhttp does not expect bytes now. */
-    bufferevent_getcb(conn->bev, NULL, &on_write, &on_event, &arg);
-    bufferevent_setcb(conn->bev, NULL, on_write, on_event, arg);
-    bufferevent_setwatermark(conn->bev, EV_READ, 0,
-                             conn->server->limits.header_max_bytes);
-    (void)bufferevent_set_timeouts(conn->bev, NULL, NULL);
-    (void)bufferevent_enable(conn->bev, EV_READ);
-}
-
-void
-http_conn_resume(struct http_conn *conn)
-{
-    const int64_t idle_ms = conn->server->limits.idle_timeout_ms;
-    const struct timeval idle = {.tv_sec = idle_ms / 1000,
-                                 .tv_usec = idle_ms % 1000 * 1000};
-    bufferevent_setwatermark(conn->bev, EV_READ, 0, 0);
-    if (idle_ms > 0)
-        (void)bufferevent_set_timeouts(conn->bev, &idle, &idle);
+    (void)fd;
+    (void)what;
+    struct http_server *server = arg;
+    struct http_conn *conn;
+    while ((conn = TAILQ_FIRST(&server->in_state[CONN_ENDING])))
+        bury(conn);
+    http_listen_resume(server);
 }

@@ -11,10 +11,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
+/* An IPv4 address as itself, an IPv6 address as its first 64 bits: what one
+ * household, or one attacker, has. */
+struct key {
+    unsigned char bytes[8];
+};
+
 struct caller {
-    struct http_addr from;
+    struct key from;
     size_t connections;
     UT_hash_handle hh;
 };
@@ -61,9 +68,18 @@ http_gate_free(struct http_gate *gate)
     free(gate);
 }
 
+static struct key
+key_of(const struct in6_addr *from)
+{
+    struct key key;
+    const bool v4 = IN6_IS_ADDR_V4MAPPED(from);
+    memcpy(key.bytes, from->s6_addr + (v4 ? 8 : 0), sizeof(key.bytes));
+    return key;
+}
+
 /* Out of memory counts as full: the connection could not be served either. */
 static bool
-count_in(struct http_gate *gate, const struct http_addr *from)
+count_in(struct http_gate *gate, const struct key *from)
 {
     struct caller *c;
     HASH_FIND(hh, gate->callers, from, sizeof(*from), c);
@@ -81,7 +97,7 @@ count_in(struct http_gate *gate, const struct http_addr *from)
 }
 
 static void
-count_out(struct http_gate *gate, const struct http_addr *from)
+count_out(struct http_gate *gate, const struct key *from)
 {
     struct caller *c;
     HASH_FIND(hh, gate->callers, from, sizeof(*from), c);
@@ -92,7 +108,7 @@ count_out(struct http_gate *gate, const struct http_addr *from)
 }
 
 enum http_gate_verdict
-http_gate_enter(struct http_gate *gate, const struct http_addr *from)
+http_gate_enter(struct http_gate *gate, const struct in6_addr *from)
 {
     if (atomic_fetch_add(&gate->total, 1) >= gate->max) {
         (void)atomic_fetch_sub(&gate->total, 1);
@@ -100,8 +116,9 @@ http_gate_enter(struct http_gate *gate, const struct http_addr *from)
     }
     if (gate->per_address_max == 0)
         return GATE_OPEN;
+    const struct key key = key_of(from);
     pthread_mutex_lock(&gate->lock);
-    const bool in = count_in(gate, from);
+    const bool in = count_in(gate, &key);
     pthread_mutex_unlock(&gate->lock);
     if (in)
         return GATE_OPEN;
@@ -110,11 +127,12 @@ http_gate_enter(struct http_gate *gate, const struct http_addr *from)
 }
 
 void
-http_gate_leave(struct http_gate *gate, const struct http_addr *from)
+http_gate_leave(struct http_gate *gate, const struct in6_addr *from)
 {
     if (gate->per_address_max > 0) {
+        const struct key key = key_of(from);
         pthread_mutex_lock(&gate->lock);
-        count_out(gate, from);
+        count_out(gate, &key);
         pthread_mutex_unlock(&gate->lock);
     }
     (void)atomic_fetch_sub(&gate->total, 1);

@@ -1,295 +1,283 @@
 /*
- * Requests: finding the route, reading the request, answering it.
+ * Requests: finding the route, and what a handler asks about one.
  *
  * Thread: the loop's.  A request belongs to its connection until it is
- * answered; evhttp owns its own half (`ev`) all the time, except when the peer
- * has gone: then evhttp leaves it to us (http_req_free()).
+ * answered.  Its texts stand in its data, which is the connection's buffer
+ * while the handler runs, and its own copy from then on if it was not answered
+ * (http_req_detach()): so they are noted as places, not pointers.
  */
-#include <inttypes.h>
-#include <stdio.h>
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "common/base/js.h"
-#include "common/base/log.h"
 #include "common/net/http_impl.h"
-
-/* ---- errors ---- */
-
-int
-http_status_of(int err_code)
-{
-    switch (err_code) {
-    case ERR_INVALID:
-    case ERR_PARSE:
-        return 400;
-    case ERR_DENIED:
-        return 403;
-    case ERR_NOTFOUND:
-        return 404;
-    case ERR_CONFLICT:
-        return 409;
-    case ERR_LIMIT:
-        return 413;
-    case ERR_UNSUPPORTED:
-        return 501;
-    case ERR_BUSY:
-    case ERR_UNAVAILABLE:
-        return 503;
-    case ERR_TIMEOUT:
-        return 504;
-    default:
-        return 500;
-    }
-}
-
-static struct json_t *
-error_json(const char *code, const struct err *err)
-{
-    struct json_t *detail = js_object(), *v = js_object();
-    int rc = js_put_str(detail, "code", code);
-    if (*err->field) {
-        rc |= js_put_words(detail, "field", err->field);
-        rc |= js_put_words(detail, "value", err->value);
-    }
-    rc |= js_put_words(detail, "message", err->text);
-    rc |= js_put_take(v, "error", detail);
-    if (rc) {
-        js_free(v);
-        return NULL;
-    }
-    return v;
-}
-
-char *
-http_error_body(const struct err *err)
-{
-    struct json_t *v = error_json(err_name(err->code), err);
-    char *body = v ? js_dump(v) : NULL;
-    js_free(v);
-    return body;
-}
+#include "common/net/http_url.h"
 
 /* ---- life ---- */
+
+struct http_req *
+http_req_new(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    struct http_req *req = server->spare ? server->spare : malloc(sizeof(*req));
+    server->spare = NULL;
+    if (!req)
+        return NULL;
+    /* The arrays begin empty by their counts. */
+    req->conn = conn;
+    req->data = req->own = NULL;
+    req->parsed = req->n_headers = req->n_params = 0;
+    req->url = req->body = (struct slice){0};
+    req->in_value = req->head_done = req->complete = req->keep_alive = false;
+    req->refusal = REFUSED_NOT;
+    req->on_close = NULL;
+    http_parser_init(&req->parser, HTTP_REQUEST);
+    req->parser.data = req;
+    return req;
+}
 
 void
 http_req_free(struct http_req *req)
 {
     if (!req)
         return;
-    /* evhttp parts with a request whose peer has gone. */
-    if (req->ev && !evhttp_request_get_connection(req->ev))
-        evhttp_request_free(req->ev);
-    if (req->conn && req->conn->req == req)
-        req->conn->req = NULL;
-    props_fini(&req->params);
-    evhttp_clear_headers(&req->query);
-    free(req->body);
-    free(req);
+    struct http_server *server = req->conn->server;
+    req->conn->req = NULL;
+    free(req->own);
+    if (server->spare)
+        free(req);
+    else
+        server->spare = req;
 }
 
-static int
-copy_body(struct http_req *req)
+int
+http_req_detach(struct http_req *req)
 {
-    struct evbuffer *input = evhttp_request_get_input_buffer(req->ev);
-    req->len = evbuffer_get_length(input);
-    req->body = malloc(req->len + 1);
-    if (!req->body)
+    const size_t body_end = req->body.at + req->body.len;
+    const size_t len = req->body.len > 0 ? body_end : req->parsed;
+    req->own = malloc(len + 1);
+    if (!req->own)
         return ERR_NOMEM;
-    (void)evbuffer_remove(input, req->body, req->len);
-    req->body[req->len] = '\0';
+    memcpy(req->own, req->data, len);
+    req->own[len] = '\0';
+    req->data = req->own;
     return 0;
-}
-
-static struct http_req *
-new_request(struct http_conn *conn, struct evhttp_request *ev)
-{
-    struct http_req *req = calloc(1, sizeof(*req));
-    if (!req)
-        return NULL;
-    req->conn = conn;
-    req->ev = ev;
-    TAILQ_INIT(&req->query);
-    conn->req = req;
-    conn->received = evbuffer_get_length(bufferevent_get_input(conn->bev));
-    return req;
 }
 
 /* ---- routes ---- */
 
-static int
-take_param(struct http_req *req, const char *name, size_t name_len,
-           const char *value, size_t value_len)
+static struct param *
+add_param(struct http_req *req, const char *name, size_t name_len,
+          const char *value)
 {
-    char *raw = strndup(value, value_len);
-    char *key = strndup(name, name_len);
-    char *text = raw ? evhttp_uridecode(raw, 0, NULL) : NULL;
-    const int rc = key && text ? props_set(&req->params, key, text) : ERR_NOMEM;
-    free(raw);
-    free(key);
-    free(text);
-    return rc;
+    if (req->n_params == HTTP_PARAMS_MAX)
+        return NULL;
+    struct param *p = &req->params[req->n_params++];
+    *p = (struct param){.name = name,
+                        .name_len = name_len,
+                        .value = (size_t)(value - req->data)};
+    return p;
 }
 
-/* "/v1/clients/{id}" against "/v1/clients/x"; fills the parameters. */
+/* Does "/v1/clients/x" match "/v1/clients/{id}"? */
 static bool
-path_matches(struct http_req *req, const char *pattern, const char *path)
+path_matches(const char *pattern, const char *path, const char *end)
 {
-    while (*pattern && *pattern != '?' && *path) {
+    while (*pattern && *pattern != '?' && path < end) {
         if (*pattern != '{') {
             if (*pattern++ != *path++)
                 return false;
             continue;
         }
-        const size_t name_len = strcspn(pattern + 1, "}");
-        const size_t value_len = strcspn(path, "/");
-        if (value_len == 0 ||
-            take_param(req, pattern + 1, name_len, path, value_len) != 0)
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        const char *value_end = slash ? slash : end;
+        if (value_end == path)
             return false;
-        pattern += name_len + 1;
+        pattern += strcspn(pattern, "}");
         pattern += *pattern == '}';
-        path += value_len;
+        path = value_end;
     }
-    return (!*pattern || *pattern == '?') && !*path;
+    return (!*pattern || *pattern == '?') && path == end;
 }
 
-/* Is `name` among the words behind the pattern's "?", with "&" between? */
-static bool
-names_query(const char *pattern, const char *name)
+static int
+not_decodable(const char *where, const char *text, struct err *err)
+{
+    return err_field(err, ERR_INVALID, where, text,
+                     "the %s has a %% that does not begin the escape of a "
+                     "byte",
+                     where);
+}
+
+/* Takes the {names} out of a path that matches; the path is not whole any
+ * more afterwards. */
+static int
+take_path(struct http_req *req, const char *pattern, char *path, char *end,
+          struct err *err)
+{
+    const char *brace;
+    while ((brace = strchr(pattern, '{'))) {
+        path += brace - pattern;
+        const size_t name_len = strcspn(brace + 1, "}");
+        char *slash = memchr(path, '/', (size_t)(end - path));
+        char *value_end = slash ? slash : end;
+        (void)add_param(req, brace + 1, name_len, path);
+        if (!http_url_decode(path, (size_t)(value_end - path), false))
+            return not_decodable("path", path, err);
+        pattern = brace + 1 + name_len + 1;
+        path = value_end; /* its first byte may be a NUL now */
+    }
+    return 0;
+}
+
+/* The word behind the pattern's "?", with "&" between, that is `name`. */
+static const char *
+query_name(const char *pattern, const char *name)
 {
     const size_t len = strlen(name);
     const char *at = strchr(pattern, '?');
     while (at) {
         at++;
         if (strncmp(at, name, len) == 0 && (!at[len] || at[len] == '&'))
-            return true;
+            return at;
         at = strchr(at, '&');
     }
-    return false;
+    return NULL;
 }
 
 static int
-check_query(const struct http_req *req, const char *pattern, struct err *err)
+take_pair(struct http_req *req, const char *pattern, char *pair, char *end,
+          struct err *err)
 {
-    for (const struct evkeyval *q = req->query.tqh_first; q;
-         q = q->next.tqe_next)
-        if (!names_query(pattern, q->key))
-            return err_field(err, ERR_INVALID, q->key, q->value,
-                             "there is no query parameter \"%.60s\" here",
-                             q->key);
+    *end = '\0';
+    char *equals = memchr(pair, '=', (size_t)(end - pair));
+    if (!equals)
+        return err_field(err, ERR_INVALID, "query", pair,
+                         "the query is not KEY=VALUE&...");
+    char *value = equals + 1;
+    if (!http_url_decode(pair, (size_t)(equals - pair), true) ||
+        !http_url_decode(value, (size_t)(end - value), true))
+        return not_decodable("query", pair, err);
+    const char *name = query_name(pattern, pair);
+    if (!name)
+        return err_field(err, ERR_INVALID, pair, value,
+                         "there is no query parameter \"%.60s\" here", pair);
+    struct param *p = add_param(req, name, strlen(pair), value);
+    if (!p)
+        return err_field(err, ERR_LIMIT, pair, value,
+                         "there are more than %d parameters", HTTP_PARAMS_MAX);
+    p->in_query = true;
     return 0;
 }
 
-static const char *
-method_of(const struct evhttp_request *ev)
+/* `query` ends where the target does. */
+static int
+take_query(struct http_req *req, const char *pattern, char *query, char *end,
+           struct err *err)
 {
-    switch ((int)evhttp_request_get_command(ev)) {
-    case EVHTTP_REQ_GET:
-        return "GET";
-    case EVHTTP_REQ_POST:
-        return "POST";
-    case EVHTTP_REQ_PUT:
-        return "PUT";
-    case EVHTTP_REQ_DELETE:
-        return "DELETE";
-    case EVHTTP_REQ_HEAD:
-        return "HEAD";
-    case EVHTTP_REQ_PATCH:
-        return "PATCH";
-    case EVHTTP_REQ_OPTIONS:
-        return "OPTIONS";
-    default:
-        return "OTHER";
+    int rc = 0;
+    while (rc == 0 && query < end) {
+        char *and = memchr(query, '&', (size_t)(end - query));
+        char *pair_end = and? and : end;
+        rc = take_pair(req, pattern, query, pair_end, err);
+        query = pair_end + 1;
     }
+    return rc;
 }
 
-static void
-reply_status(struct http_req *req, int status, const struct err *err)
+static const char *
+method_of(const struct http_req *req)
 {
-    http_reply_json_take(req, status, error_json(err_name(err->code), err));
+    return http_method_str((enum http_method)req->parser.method);
+}
+
+/* "Allow: GET, POST\r\n" */
+static void
+list_methods(const struct http_req *req, const char *path, const char *end,
+             char *to, size_t size)
+{
+    const char *before = "Allow: ";
+    size_t len = 0;
+    for (const struct http_route *r = req->conn->server->routes; r->path; r++) {
+        const size_t need = strlen(before) + strlen(r->method) + 3;
+        if (!path_matches(r->path, path, end) || len + need > size)
+            continue;
+        len = (size_t)(stpcpy(stpcpy(to + len, before), r->method) - to);
+        before = ", ";
+    }
+    (void)stpcpy(to + len, "\r\n");
 }
 
 static void
-reply_no_route(struct http_req *req, const char *path, bool known)
+reply_no_route(struct http_req *req, const char *path, size_t len, bool known)
 {
     struct err err;
-    const char *method = method_of(req->ev);
-    if (known) {
-        (void)err_field(&err, ERR_UNSUPPORTED, "method", method,
-                        "%s does not answer to %s", path, method);
-        reply_status(req, 405, &err);
+    char allow[128] = "";
+    char shown[100];
+    const size_t n = len < sizeof(shown) ? len : sizeof(shown) - 1;
+    memcpy(shown, path, n);
+    shown[n] = '\0';
+    if (!known) {
+        (void)err_field(&err, ERR_NOTFOUND, "path", shown,
+                        "there is nothing at %s", shown);
+        http_reply_err(req, &err);
         return;
     }
-    (void)err_field(&err, ERR_NOTFOUND, "path", path, "there is nothing at %s",
-                    path);
-    http_reply_err(req, &err);
+    list_methods(req, path, path + len, allow, sizeof(allow));
+    (void)err_field(&err, ERR_UNSUPPORTED, "method", method_of(req),
+                    "%s does not answer to %s", shown, method_of(req));
+    http_reply_status(req, 405, allow, &err);
 }
 
 static void
-run_route(struct http_server *server, struct http_req *req, const char *path)
+run(struct http_req *req, const struct http_route *r, char *path, size_t len)
 {
-    bool known = false;
-    for (const struct http_route *r = server->routes; r->path; r++) {
-        props_fini(&req->params);
-        if (!path_matches(req, r->path, path))
-            continue;
-        known = true;
-        if (strcmp(r->method, method_of(req->ev)) != 0)
-            continue;
-        struct err err;
-        if (check_query(req, r->path, &err) != 0)
-            http_reply_err(req, &err);
-        else
-            r->handler(req, server->ctx);
-        return;
-    }
-    reply_no_route(req, path, known);
+    struct err err;
+    char *target = req->data + req->url.at;
+    char *end = target + req->url.len;
+    char *query = memchr(target, '?', req->url.len);
+    int rc = take_query(req, r->path, query ? query + 1 : end, end, &err);
+    if (rc == 0)
+        rc = take_path(req, r->path, path, path + len, &err);
+    if (rc)
+        http_reply_err(req, &err);
+    else
+        r->handler(req, req->conn->server->ctx);
 }
 
-static const char *
-path_of(const struct evhttp_request *ev)
+/* Without the fragment, which is for the client alone. */
+static void
+cut_fragment(struct http_req *req)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(ev);
-    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-    return path && *path ? path : "/";
-}
-
-static int
-parse_query(struct http_req *req, struct err *err)
-{
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req->ev);
-    const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
-    if (!query || evhttp_parse_query_str(query, &req->query) == 0)
-        return 0;
-    return err_field(err, ERR_INVALID, "query", query,
-                     "the query is not KEY=VALUE&...");
+    const char *target = req->data + req->url.at;
+    const char *fragment = memchr(target, '#', req->url.len);
+    if (fragment)
+        req->url.len = (size_t)(fragment - target);
 }
 
 void
-http_req_dispatch(struct evhttp_request *ev, void *arg)
+http_req_dispatch(struct http_req *req)
 {
-    struct http_server *server = arg;
-    struct http_conn *conn = http_conn_of(server, ev);
-    struct http_req *req = conn ? new_request(conn, ev) : NULL;
-    if (!req || copy_body(req) != 0) {
-        http_req_free(req);
-        evhttp_send_error(ev, 503, NULL);
-        return;
+    static char root[] = "/";
+    cut_fragment(req);
+    char *target = req->data + req->url.at;
+    size_t at;
+    size_t len = http_url_path(target, req->url.len, &at);
+    char *path = len > 0 ? target + at : root;
+    const char *method = method_of(req);
+    bool known = false;
+    len = len > 0 ? len : 1;
+    for (const struct http_route *r = req->conn->server->routes; r->path; r++) {
+        if (!path_matches(r->path, path, path + len))
+            continue;
+        known = true;
+        if (strcmp(r->method, method) == 0) {
+            run(req, r, path, len);
+            return;
+        }
     }
-    struct err err;
-    if (parse_query(req, &err) != 0) {
-        http_reply_err(req, &err);
-        return;
-    }
-    if (req->len > server->limits.body_max_bytes) {
-        (void)err_set(&err, ERR_LIMIT, "the body is larger than %zu bytes",
-                      server->limits.body_max_bytes);
-        http_reply_err(req, &err);
-        return;
-    }
-    http_conn_wait(conn); /* the answer may come later */
-    run_route(server, req, path_of(ev));
+    reply_no_route(req, path, len, known);
 }
 
 /* ---- reading ---- */
@@ -298,46 +286,73 @@ const char *
 http_req_body(const struct http_req *req, size_t *len)
 {
     if (len)
-        *len = req->len;
-    return req->body;
+        *len = req->body.len;
+    return req->body.len > 0 ? req->data + req->body.at : "";
 }
 
 char *
 http_req_body_dup(const struct http_req *req, size_t *len)
 {
-    char *copy = malloc(req->len + 1);
+    const char *body = http_req_body(req, len);
+    char *copy = malloc(*len + 1);
     if (copy)
-        memcpy(copy, req->body, req->len + 1);
-    *len = req->len;
+        memcpy(copy, body, *len + 1);
     return copy;
+}
+
+static const char *
+find_param(const struct http_req *req, const char *name, bool in_query)
+{
+    const size_t len = strlen(name);
+    for (size_t i = 0; i < req->n_params; i++) {
+        const struct param *p = &req->params[i];
+        if (p->in_query == in_query && p->name_len == len &&
+            memcmp(p->name, name, len) == 0)
+            return req->data + p->value;
+    }
+    return NULL;
 }
 
 const char *
 http_req_param(const struct http_req *req, const char *name)
 {
-    const char *value = props_get(&req->params, name);
+    const char *value = find_param(req, name, false);
     return value ? value : http_req_query(req, name);
 }
 
 const char *
 http_req_query(const struct http_req *req, const char *name)
 {
-    return evhttp_find_header(&req->query, name);
+    return find_param(req, name, true);
 }
 
+/* Ends the value where it stands: behind it was its blank or its CR. */
 const char *
 http_req_header(const struct http_req *req, const char *name)
 {
-    return evhttp_find_header(evhttp_request_get_input_headers(req->ev), name);
+    const struct header *h = http_parse_find(req, name);
+    if (!h)
+        return NULL;
+    size_t len = h->value.len;
+    char *value = req->data + h->value.at;
+    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+        len--;
+    if (len == 0)
+        return "";
+    value[len] = '\0';
+    return value;
 }
 
 const char *
 http_req_peer(const struct http_req *req)
 {
-    char *address = NULL;
-    ev_uint16_t port;
-    evhttp_connection_get_peer(req->conn->evcon, &address, &port);
-    return address ? address : "";
+    char *to = ((struct http_req *)(uintptr_t)req)->peer;
+    const struct in6_addr *peer = &req->conn->peer;
+    const bool v4 = IN6_IS_ADDR_V4MAPPED(peer);
+    const char *text =
+        inet_ntop(v4 ? AF_INET : AF_INET6, peer->s6_addr + (v4 ? 12 : 0), to,
+                  sizeof(req->peer));
+    return text ? text : "";
 }
 
 void
@@ -351,8 +366,10 @@ int
 http_req_json(struct http_req *req, struct json_t **out)
 {
     struct err err;
+    size_t len;
+    const char *body = http_req_body(req, &len);
     *out = NULL;
-    int rc = js_parse(req->body, req->len, out, &err);
+    int rc = js_parse(body, len, out, &err);
     if (!rc)
         rc = js_expect_object(*out, "", &err);
     if (rc) {
@@ -361,62 +378,4 @@ http_req_json(struct http_req *req, struct json_t **out)
         http_reply_err(req, &err);
     }
     return rc;
-}
-
-/* ---- answering ---- */
-
-void
-http_reply_bytes(struct http_req *req, int status, const char *type,
-                 const void *bytes, size_t len)
-{
-    struct evhttp_request *ev = req->ev;
-    struct evbuffer *body = evbuffer_new();
-    (void)evhttp_add_header(evhttp_request_get_output_headers(ev),
-                            "Content-Type", type);
-    if (body)
-        (void)evbuffer_add(body, bytes, len);
-    http_conn_resume(req->conn);
-    req->ev = NULL; /* evhttp's from here on */
-    http_req_free(req);
-    evhttp_send_reply(ev, status, NULL, body);
-    if (body)
-        evbuffer_free(body);
-}
-
-void
-http_reply_text(struct http_req *req, int status, const char *type,
-                const char *text)
-{
-    http_reply_bytes(req, status, type, text, strlen(text));
-}
-
-void
-http_reply_err_after(struct http_req *req, const struct err *err,
-                     int64_t seconds)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%" PRId64, seconds);
-    (void)evhttp_add_header(evhttp_request_get_output_headers(req->ev),
-                            "Retry-After", text);
-    http_reply_err(req, err);
-}
-
-void
-http_reply_json_take(struct http_req *req, int status, struct json_t *v)
-{
-    char *text = v ? js_dump(v) : NULL;
-    js_free(v);
-    if (text)
-        http_reply_text(req, status, "application/json", text);
-    else
-        http_reply_text(req, 500, "application/json",
-                        "{\"error\":{\"code\":\"NOMEM\","
-                        "\"message\":\"out of memory\"}}");
-    free(text);
-}
-
-void
-http_reply_err(struct http_req *req, const struct err *err)
-{
-    reply_status(req, http_status_of(err->code), err);
 }

@@ -1,41 +1,66 @@
 /*
- * The server itself: its listener, its limits, its end.
+ * The server itself: its limits, its clock, its end.
  *
- * Thread: the loop's.  Invariant: every connection stands in server->conns
- * from accept until evhttp closes it.
+ * Thread: the loop's, but for http_server_counts().  Invariant: every
+ * connection stands in one list of server->in_state, and has a place in the
+ * gate, from http_conn_start_take() until it is buried.
  */
 #include "common/net/http_server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <event2/listener.h>
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <utlist.h>
+#include <time.h>
 
+#include "common/base/clock.h"
 #include "common/net/http_impl.h"
 
-static void
-set_limits(struct http_server *server)
+void
+http_server_note_date(struct http_server *server)
 {
-    struct evhttp *http = server->http;
-    const int64_t idle_ms = server->limits.idle_timeout_ms;
-    const struct timeval idle = {.tv_sec = idle_ms / 1000,
-                                 .tv_usec = idle_ms % 1000 * 1000};
-    if (idle_ms > 0)
-        evhttp_set_timeout_tv(http, &idle);
-    evhttp_set_max_headers_size(http,
-                                (ev_ssize_t)server->limits.header_max_bytes);
-    /* Bodies are limited by http_conn.c: evhttp would answer in HTML. */
-    evhttp_set_allowed_methods(
-        http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                  EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
-                  EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
-    evhttp_set_bevcb(http, http_conn_new, server);
-    evhttp_set_gencb(http, http_req_dispatch, server);
+    struct tm tm;
+    const time_t now = time(NULL);
+    if (gmtime_r(&now, &tm))
+        (void)strftime(server->date, sizeof(server->date),
+                       "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+static void
+set_timeouts(struct http_server *server)
+{
+    const struct http_limits *max = &server->limits;
+    int64_t *of = server->timeout_ms;
+    of[CONN_IDLE] = max->idle_timeout_ms;
+    of[CONN_HEAD] =
+        max->head_timeout_ms ? max->head_timeout_ms : max->idle_timeout_ms;
+    of[CONN_BODY] =
+        max->body_timeout_ms ? max->body_timeout_ms : max->idle_timeout_ms;
+    of[CONN_FLUSH] = HTTP_WRITE_STALL_MS;
+    of[CONN_BLOCKED] = HTTP_WRITE_STALL_MS;
+    of[CONN_LINGER] = HTTP_LINGER_MS;
+}
+
+/* No timeout is later than by an eighth of it. */
+static struct timeval
+tick_of(const struct http_server *server)
+{
+    int64_t ms = HTTP_TICK_MAX_MS;
+    for (size_t i = 0; i < CONN_STATES; i++)
+        if (server->timeout_ms[i] > 0 && server->timeout_ms[i] / 8 < ms)
+            ms = server->timeout_ms[i] / 8;
+    ms = ms > 0 ? ms : 1;
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+static int
+make_events(struct http_server *server)
+{
+    struct event_base *base = loop_base(server->loop);
+    const struct timeval tick = tick_of(server);
+    server->tick = event_new(base, -1, EV_PERSIST, http_conn_on_tick, server);
+    server->reap = event_new(base, -1, 0, http_conn_reap_all, server);
+    server->unpause = event_new(base, -1, 0, http_listen_on_unpause, server);
+    if (!server->tick || !server->reap || !server->unpause)
+        return ERR_NOMEM;
+    return event_add(server->tick, &tick) == 0 ? 0 : ERR_NOMEM;
 }
 
 int
@@ -46,114 +71,36 @@ http_server_new(struct loop *loop, const struct http_limits *limits,
     struct http_server *server = calloc(1, sizeof(*server));
     if (!server)
         return err_nomem(err);
-    struct event_base *base = loop_base(loop);
     server->loop = loop;
     server->limits = *limits;
     server->routes = routes;
     server->ctx = ctx;
-    server->http = evhttp_new(base);
-    server->adopt = event_new(base, -1, 0, http_conn_adopt_all, server);
-    server->reap = event_new(base, -1, 0, http_stream_reap_all, server);
-    if (!server->http || !server->adopt || !server->reap) {
-        http_server_free(server);
-        return err_nomem(err);
-    }
-    set_limits(server);
-    *out = server;
-    return 0;
-}
-
-static int
-bad_address(const char *addr, struct err *err)
-{
-    return err_field(err, ERR_INVALID, "listen", addr,
-                     "cannot listen on \"%s\": expected ADDRESS:PORT such as "
-                     "127.0.0.1:7070 or [::1]:0",
-                     addr);
-}
-
-/* A name is looked up here, before anything runs. */
-static int
-parse_address(const char *addr, struct sockaddr_storage *sa, int *len,
-              struct err *err)
-{
-    static const struct addrinfo hints = {
-        .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    char host[256];
-    struct addrinfo *found;
-    int64_t port;
-    const char *colon = strrchr(addr, ':');
-    if (!colon || colon == addr || !str_to_i64(colon + 1, 0, 65535, &port))
-        return bad_address(addr, err);
-    const bool v6 = *addr == '[';
-    if (v6 ? colon[-1] != ']' : strchr(addr, ':') != colon)
-        return bad_address(addr, err);
-    (void)snprintf(host, sizeof(host), "%.*s", (int)(colon - addr) - 2 * v6,
-                   addr + v6);
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        return bad_address(addr, err);
-    memcpy(sa, found->ai_addr, found->ai_addrlen);
-    *len = (int)found->ai_addrlen;
-    freeaddrinfo(found);
-    return 0;
-}
-
-static int
-cannot_listen(const char *addr, int errno_value, struct err *err)
-{
-    if (errno_value == EADDRINUSE)
-        return err_field(err, ERR_BUSY, "listen", addr,
-                         "cannot listen on %s: the port is in use; stop the "
-                         "program that holds it or choose another port",
-                         addr);
-    return err_errno(err, errno_value == EACCES ? ERR_DENIED : ERR_IO,
-                     errno_value, "cannot listen on %s", addr);
-}
-
-static void
-note_url(struct http_server *server, int fd)
-{
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof(sa);
-    char host[INET6_ADDRSTRLEN] = "";
-    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
-        return;
-    if (sa.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const void *)&sa;
-        (void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-        (void)snprintf(server->url, sizeof(server->url), "http://[%s]:%d", host,
-                       ntohs(in6->sin6_port));
-    } else {
-        const struct sockaddr_in *in = (const void *)&sa;
-        (void)inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-        (void)snprintf(server->url, sizeof(server->url), "http://%s:%d", host,
-                       ntohs(in->sin_port));
-    }
-}
-
-int
-http_server_listen(struct http_server *server, const char *addr,
-                   bool reuse_port, struct err *err)
-{
-    struct sockaddr_storage sa = {0};
-    int len = 0;
-    const int rc = parse_address(addr, &sa, &len, err);
+    server->now_ms = clock_mono_ms();
+    for (size_t i = 0; i < CONN_STATES; i++)
+        TAILQ_INIT(&server->in_state[i]);
+    set_timeouts(server);
+    http_server_note_date(server);
+    http_reply_at_the_door(server->door_full,
+                           "this server has all the connections it takes; try "
+                           "again, or another server");
+    http_reply_at_the_door(server->door_address,
+                           "your address has all the connections that one "
+                           "address gets");
+    int rc = http_gate_new(limits, &server->own_gate, err);
+    server->gate = server->own_gate;
+    if (rc == 0 && make_events(server) != 0)
+        rc = err_nomem(err);
     if (rc)
-        return rc;
-    errno = 0;
-    struct evconnlistener *listener = evconnlistener_new_bind(
-        loop_base(server->loop), NULL, NULL,
-        LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
-            (reuse_port ? LEV_OPT_REUSEABLE_PORT : 0),
-        1024, (struct sockaddr *)&sa, len);
-    if (!listener)
-        return cannot_listen(addr, errno, err);
-    if (!evhttp_bind_listener(server->http, listener)) {
-        evconnlistener_free(listener);
-        return err_nomem(err);
-    }
-    note_url(server, (int)evconnlistener_get_fd(listener));
-    return 0;
+        http_server_free(server);
+    else
+        *out = server;
+    return rc;
+}
+
+void
+http_server_share_gate(struct http_server *server, struct http_gate *gate)
+{
+    server->gate = gate;
 }
 
 const char *
@@ -165,19 +112,35 @@ http_server_url(const struct http_server *server)
 size_t
 http_server_connections(const struct http_server *server)
 {
-    return server->n_conns;
+    return atomic_load_explicit(&server->tally.connections,
+                                memory_order_relaxed);
 }
 
 void
 http_server_counts(const struct http_server *server, struct http_counts *out)
 {
-    *out = (struct http_counts){.connections = server->n_conns};
+#define X(name, text)                                                          \
+    out->name = atomic_load_explicit(&server->tally.name, memory_order_relaxed);
+    HTTP_COUNT_MAP(X)
+#undef X
 }
 
-void
-http_server_share_gate(struct http_server *server, struct http_gate *gate)
+static void
+end_all(struct http_server *server)
 {
-    server->gate = gate;
+    for (enum conn_state s = 0; s < CONN_ENDING; s++) {
+        struct http_conn *conn;
+        while ((conn = TAILQ_FIRST(&server->in_state[s])))
+            http_conn_end(conn, "server stops");
+    }
+    http_conn_reap_all(-1, 0, server);
+}
+
+static void
+free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
 }
 
 void
@@ -185,15 +148,13 @@ http_server_free(struct http_server *server)
 {
     if (!server)
         return;
-    http_conn_adopt_all(-1, 0, server);
-    while (server->conns)
-        http_conn_drop(server->conns, "server stops");
-    if (server->http)
-        evhttp_free(server->http);
-    if (server->adopt)
-        event_free(server->adopt);
+    http_listen_close_all(server);
     if (server->reap)
-        event_free(server->reap);
-    free(server->by_fd);
+        end_all(server);
+    free_event(server->tick);
+    free_event(server->reap);
+    free_event(server->unpause);
+    http_gate_free(server->own_gate);
+    free(server->spare);
     free(server);
 }

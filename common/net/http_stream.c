@@ -1,61 +1,38 @@
 /*
- * Event streams: a request that is answered with an endless chunked body.
+ * Event streams: a request that is answered with an endless body.
  *
- * Thread: the loop's.  A stream is never freed below http_stream_send(): one
- * that is too slow is marked `doomed` and ended by http_stream_reap_all() in
- * the same turn of the loop.
+ * Thread: the loop's, but for events, which any thread makes and lets go.  An
+ * event is framed once, as a chunk of HTTP/1.1; streams of HTTP/1.0 get what
+ * is inside the frame.  A stream is never freed below a call that sends: one
+ * that is too slow ends with its connection, later in the same turn.
  */
-#include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "common/base/buf.h"
 #include "common/net/http_impl.h"
 
-struct http_event {
-    atomic_size_t refs;
-    size_t len;
-    char bytes[];
-};
+#define FRAME_TAIL 2 /* CRLF */
 
-struct http_stream *
-http_stream_open(struct http_req *req,
-                 void (*on_close)(void *arg, const char *why), void *arg)
+/* ---- events ---- */
+
+static struct http_event *
+frame(const char *text, size_t len)
 {
-    struct http_stream *stream = calloc(1, sizeof(*stream));
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(req->ev);
-    if (!stream) {
-        struct err err;
-        (void)err_nomem(&err);
-        http_reply_err(req, &err);
+    char lead[24];
+    const int lead_len = snprintf(lead, sizeof(lead), "%zx\r\n", len);
+    const size_t n = (size_t)lead_len + len + FRAME_TAIL;
+    struct http_event *e = malloc(sizeof(*e) + n + 1);
+    if (!e)
         return NULL;
-    }
-    *stream = (struct http_stream){
-        .conn = req->conn, .ev = req->ev, .on_close = on_close, .arg = arg};
-    (void)evhttp_add_header(headers, "Content-Type", "text/event-stream");
-    (void)evhttp_add_header(headers, "Cache-Control", "no-store");
-    stream->conn->stream = stream;
-    req->ev = NULL; /* the stream's from here on */
-    http_req_free(req);
-    evhttp_send_reply_start(stream->ev, 200, NULL);
-    return stream;
-}
-
-static bool
-too_slow(const struct http_stream *stream)
-{
-    const struct evbuffer *out = bufferevent_get_output(stream->conn->bev);
-    return evbuffer_get_length(out) >
-           stream->conn->server->limits.stream_backlog_max_bytes;
-}
-
-static void
-doom(struct http_stream *stream)
-{
-    stream->doomed = true;
-    event_active(stream->conn->server->reap, EV_TIMEOUT, 0);
+    *e = (struct http_event){.refs = 1, .len = n, .lead = (size_t)lead_len};
+    memcpy(e->bytes, lead, e->lead);
+    if (len > 0)
+        memcpy(e->bytes + e->lead, text, len);
+    memcpy(e->bytes + e->lead + len, "\r\n", FRAME_TAIL);
+    return e;
 }
 
 struct http_event *
@@ -71,12 +48,7 @@ http_event_new(const char *event, const char *id, const char *data)
     buf_puts(&text, data);
     buf_puts(&text, "\n\n");
     struct http_event *e =
-        buf_failed(&text) ? NULL : malloc(sizeof(*e) + text.len);
-    if (e) {
-        atomic_init(&e->refs, 1);
-        e->len = text.len;
-        memcpy(e->bytes, text.data, text.len);
-    }
+        buf_failed(&text) ? NULL : frame(text.data, text.len);
     buf_fini(&text);
     return e;
 }
@@ -84,7 +56,7 @@ http_event_new(const char *event, const char *id, const char *data)
 struct http_event *
 http_event_ref(struct http_event *e)
 {
-    (void)atomic_fetch_add(&e->refs, 1);
+    (void)atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
     return e;
 }
 
@@ -95,21 +67,91 @@ http_event_unref(struct http_event *e)
         free(e);
 }
 
+/* ---- streams ---- */
+
+static void
+send_head(struct http_conn *conn, bool framed)
+{
+    char head[256];
+    const int n = snprintf(head, sizeof(head),
+                           "HTTP/1.1 200 OK\r\nDate: %s\r\n"
+                           "Content-Type: text/event-stream\r\n"
+                           "Cache-Control: no-store\r\n%s%s\r\n",
+                           conn->server->date,
+                           framed ? "Transfer-Encoding: chunked\r\n" : "",
+                           conn->close_after ? "Connection: close\r\n" : "");
+    struct http_event *e = frame(head, (size_t)n);
+    if (e)
+        http_out_event(conn, e, e->lead, e->len - FRAME_TAIL);
+    else
+        http_conn_end(conn, "out of memory");
+    http_event_unref(e);
+}
+
+struct http_stream *
+http_stream_open(struct http_req *req,
+                 void (*on_close)(void *arg, const char *why), void *arg)
+{
+    struct http_conn *conn = req->conn;
+    struct http_stream *stream = malloc(sizeof(*stream));
+    if (!stream) {
+        struct err err;
+        (void)err_nomem(&err);
+        http_reply_err(req, &err);
+        return NULL;
+    }
+    *stream = (struct http_stream){.conn = conn,
+                                   .on_close = on_close,
+                                   .arg = arg,
+                                   .framed = req->parser.http_minor > 0};
+    conn->close_after = conn->close_after || !stream->framed;
+    conn->stream = stream;
+    http_count(conn->server, streams);
+    http_req_free(req);
+    if (conn->state == CONN_ENDING)
+        return stream; /* which the reaper tells */
+    http_conn_move(conn, CONN_STREAM);
+    http_conn_want(conn, EV_READ);
+    send_head(conn, stream->framed);
+    if (!conn->serving)
+        http_stream_check(conn);
+    return stream;
+}
+
+void
+http_stream_check(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    if (conn->state == CONN_ENDING)
+        return;
+    if (conn->out_bytes > server->limits.stream_backlog_max_bytes) {
+        http_count(server, slow_readers);
+        http_conn_end(conn, "slow reader");
+    } else if (!conn->out) {
+        if (conn->state == CONN_BLOCKED)
+            http_conn_move(conn, CONN_STREAM);
+        http_conn_want(conn, EV_READ);
+    } else {
+        http_conn_move(conn, CONN_BLOCKED);
+        http_conn_want(conn, EV_READ | EV_WRITE);
+    }
+}
+
 void
 http_stream_send_event(struct http_stream *stream, struct http_event *e)
 {
-    if (stream->doomed)
-        return;
-    struct evbuffer *chunk = evbuffer_new();
-    if (!chunk || evbuffer_add(chunk, e->bytes, e->len) != 0) {
-        doom(stream);
-    } else {
-        evhttp_send_reply_chunk(stream->ev, chunk);
-        if (too_slow(stream))
-            doom(stream);
+    struct http_conn *conn = stream->conn;
+    const struct http_server *server = conn->server;
+    const bool waiting = conn->out != NULL;
+    http_count(conn->server, events);
+    http_out_event(conn, e, stream->framed ? 0 : e->lead,
+                   stream->framed ? e->len : e->len - FRAME_TAIL);
+    if (conn->out_bytes > server->limits.stream_backlog_max_bytes) {
+        (void)http_out_flush(conn);
+        http_stream_check(conn);
+    } else if (!waiting && conn->out && !conn->serving) {
+        http_stream_check(conn);
     }
-    if (chunk)
-        evbuffer_free(chunk);
 }
 
 void
@@ -120,7 +162,7 @@ http_stream_send(struct http_stream *stream, const char *event, const char *id,
     if (e)
         http_stream_send_event(stream, e);
     else
-        doom(stream);
+        http_conn_end(stream->conn, "out of memory");
     http_event_unref(e);
 }
 
@@ -129,41 +171,11 @@ http_stream_close(struct http_stream *stream)
 {
     if (!stream)
         return;
-    struct evhttp_request *ev = stream->ev;
-    stream->conn->stream = NULL;
-    http_conn_resume(stream->conn);
+    struct http_conn *conn = stream->conn;
+    conn->stream = NULL;
+    http_count_by(conn->server, streams, -1);
+    if (stream->framed)
+        http_out_bytes(conn, "0\r\n\r\n", 5, NULL, 0);
     free(stream);
-    evhttp_send_reply_end(ev);
-}
-
-void
-http_stream_gone(struct http_stream *stream, const char *why)
-{
-    /* evhttp parts with a request whose peer has gone. */
-    if (!evhttp_request_get_connection(stream->ev))
-        evhttp_request_free(stream->ev);
-    if (stream->on_close)
-        stream->on_close(stream->arg, why);
-    free(stream);
-}
-
-static struct http_stream *
-find_doomed(const struct http_server *server)
-{
-    const struct http_conn *conn;
-    DL_FOREACH(server->conns, conn)
-    if (conn->stream && conn->stream->doomed)
-        return conn->stream;
-    return NULL;
-}
-
-void
-http_stream_reap_all(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    const struct http_server *server = arg;
-    struct http_stream *stream;
-    while ((stream = find_doomed(server)))
-        http_conn_drop(stream->conn, "slow reader");
+    http_conn_settle(conn);
 }

@@ -49,7 +49,7 @@ only 'jansson' common/base/js.c
 only 'curl/' common/net/http_client.c
 only 'lmdb' route-service/store.c offset-mapper/store.c
 only 'pcre2' replicator/pattern.c
-only 'http_parser' common/net/http_parse.c common/net/http_conn.c common/net/http_impl.h
+only 'http_parser' common/net/http_impl.h
 only 'zookeeper/' route-service/zk.c
 only 'xxhash' route-service/match.c route-service/digest.c
 exit $bad

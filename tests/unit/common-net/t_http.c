@@ -610,7 +610,7 @@ START_TEST(closes_idle_connections_but_not_streams)
     char got[64];
     (void)start("POST", url_of("/watch"), "{}", true, 60000, &a);
     ck_assert(wait_until(has_two_events, &a, DEADLINE_MS));
-    const int fd = ask_raw("GET");
+    const int fd = ask_raw("");
     ck_assert_uint_eq(read_all(fd, got, sizeof(got)), 0);
     ck_assert_int_eq(close(fd), 0);
     http_client_poll(client, 0);
@@ -623,11 +623,15 @@ START_TEST(limits_connections)
 {
     int four = 4;
     int fds[6];
-    char got[64];
+    char got[1024];
     for (size_t i = 0; i < 6; i++)
-        fds[i] = ask_raw("GET");
-    for (size_t i = 4; i < 6; i++)
-        ck_assert_uint_eq(read_all(fds[i], got, sizeof(got)), 0);
+        fds[i] = ask_raw("");
+    for (size_t i = 4; i < 6; i++) {
+        (void)read_all(fds[i], got, sizeof(got));
+        ck_assert_msg(strstr(got, "HTTP/1.1 503 ") == got, "%s", got);
+        ck_assert_msg(strstr(got, "{\"error\":{\"code\":\"BUSY\"") != NULL,
+                      "%s", got);
+    }
     ck_assert(wait_until(has_connections, &four, DEADLINE_MS));
     for (size_t i = 0; i < 6; i++)
         ck_assert_int_eq(close(fds[i]), 0);
