@@ -438,13 +438,14 @@ on_watched_data(int rc, const char *value, int len, const struct Stat *stat,
 {
     struct watch *w = (struct watch *)(uintptr_t)arg;
     watch_answered(w, rc);
-    if (rc == ZNONODE)
-        w->fn(NULL, w->arg);
-    if (rc != ZOK)
+    if (rc != ZOK && rc != ZNONODE)
         return;
-    struct zk_data d = data_of(value, len, stat);
-    w->fn(&d, w->arg);
+    struct zk_data d = {0};
+    if (rc == ZOK)
+        d = data_of(value, len, stat);
+    w->fn(rc == ZOK ? &d : NULL, w->arg);
     zk_data_fini(&d);
+    w->zk->wake(w->zk->arg);
 }
 
 static void
@@ -453,8 +454,10 @@ on_watched_names(int rc, const struct String_vector *names, const void *arg)
     struct watch *w = (struct watch *)(uintptr_t)arg;
     (void)names;
     watch_answered(w, rc);
-    if (rc == ZOK || rc == ZNONODE)
-        w->fn(NULL, w->arg);
+    if (rc != ZOK && rc != ZNONODE)
+        return;
+    w->fn(NULL, w->arg);
+    w->zk->wake(w->zk->arg);
 }
 
 /* Under lock. */

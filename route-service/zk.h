@@ -81,7 +81,7 @@ int64_t zk_session_id(struct zk *zk);
 
 /* Calls `fn` with the znode's content now and whenever it has changed, on a
  * thread of ZooKeeper's client: must not wait, nor call anything of here.
- * NULL: the znode is not there.  Until zk_close(). */
+ * NULL: the znode is not there.  Then wake().  Until zk_close(). */
 typedef void (*zk_data_fn)(const struct zk_data *d, void *arg);
 void zk_watch(struct zk *zk, const char *path, zk_data_fn fn, void *arg);
 /* The same for the names below it; `fn` gets NULL. */

@@ -51,13 +51,12 @@ znode_chunk_len(size_t bytes, size_t i)
 }
 
 struct znode_text
-znode_describe(const char *name, const char *text, size_t len)
+znode_describe(const char *folder, const char *text, size_t len)
 {
     struct znode_text t = {.bytes = len,
-                           .chunks =
-                               len > ZNODE_CHUNK ? znode_chunks_of(len) : 0,
+                           .chunks = folder ? znode_chunks_of(len) : 0,
                            .digest = digest_of(text, len)};
-    (void)snprintf(t.name, sizeof(t.name), "%s", name);
+    (void)snprintf(t.folder, sizeof(t.folder), "%s", folder ? folder : "-");
     return t;
 }
 
@@ -66,8 +65,9 @@ znode_change_encode(const struct znode_text *t, const char *text, size_t *len)
 {
     const size_t inside = t->chunks ? 0 : t->bytes;
     char *out = xmalloc(HEAD_MAX + inside + 1);
-    const int n = snprintf(out, HEAD_MAX, "shunt1 %s %zu %zu %016" PRIx64 "\n",
-                           t->name, t->bytes, t->chunks, t->digest);
+    const int n = snprintf(
+        out, HEAD_MAX, "shunt1 %s %s %zu %zu %016" PRIx64 "%016" PRIx64 "\n",
+        t->id, t->folder, t->bytes, t->chunks, t->digest.high, t->digest.low);
     *len = (size_t)n + inside;
     memcpy(out + n, text, inside);
     out[*len] = '\0';
@@ -80,8 +80,9 @@ znode_change_decode(const char *bytes, size_t len, struct znode_text *out,
 {
     *out = (struct znode_text){0};
     int n = 0;
-    if (sscanf(bytes, "shunt1 %63s %zu %zu %" SCNx64 "%n", out->name,
-               &out->bytes, &out->chunks, &out->digest, &n) != 4 ||
+    if (sscanf(bytes, "shunt1 %63s %63s %zu %zu %16" SCNx64 "%16" SCNx64 "%n",
+               out->id, out->folder, &out->bytes, &out->chunks,
+               &out->digest.high, &out->digest.low, &n) != 6 ||
         n <= 0 || bytes[n] != '\n')
         return unreadable("a change set", err);
     *text = bytes + n + 1;
@@ -95,8 +96,10 @@ znode_change_decode(const char *bytes, size_t len, struct znode_text *out,
 char *
 znode_snapshot_encode(const struct znode_text *t)
 {
-    return xasprintf("shunt1 %" PRId64 " %s %zu %zu %016" PRIx64 "\n",
-                     t->revision, t->name, t->bytes, t->chunks, t->digest);
+    return xasprintf("shunt1 %" PRId64 " %s %zu %zu %016" PRIx64 "%016" PRIx64
+                     "\n",
+                     t->revision, t->folder, t->bytes, t->chunks,
+                     t->digest.high, t->digest.low);
 }
 
 int
@@ -105,9 +108,10 @@ znode_snapshot_decode(const char *bytes, struct znode_text *out,
 {
     *out = (struct znode_text){0};
     char end = 0;
-    if (sscanf(bytes, "shunt1 %" SCNd64 " %63s %zu %zu %" SCNx64 "%c",
-               &out->revision, out->name, &out->bytes, &out->chunks,
-               &out->digest, &end) != 6 ||
+    if (sscanf(bytes,
+               "shunt1 %" SCNd64 " %63s %zu %zu %16" SCNx64 "%16" SCNx64 "%c",
+               &out->revision, out->folder, &out->bytes, &out->chunks,
+               &out->digest.high, &out->digest.low, &end) != 7 ||
         end != '\n' || out->revision < 0 ||
         out->chunks != znode_chunks_of(out->bytes))
         return unreadable("the pointer to the snapshot", err);
@@ -118,10 +122,10 @@ int
 znode_verify(const struct znode_text *t, const char *text, size_t len,
              struct err *err)
 {
-    if (len == t->bytes && digest_of(text, len) == t->digest)
+    if (len == t->bytes && digest_equal(digest_of(text, len), t->digest))
         return 0;
     return err_set(err, ERR_CORRUPT,
                    "%s in ZooKeeper is damaged: %zu bytes where %zu were "
                    "written, or others",
-                   t->name, len, t->bytes);
+                   t->id[0] ? t->id : t->folder, len, t->bytes);
 }

@@ -2,11 +2,11 @@
  * What stands in the znodes of a group, as bytes.  Pure.
  *
  *   head               "shunt1 REVISION\n"
- *   changes/REVISION   "shunt1 ID BYTES CHUNKS DIGEST\n" and, where CHUNKS is 0,
- *                      the change set as JSON
+ *   changes/REVISION   "shunt1 ID FOLDER BYTES CHUNKS DIGEST\n" and, where
+ *                      CHUNKS is 0 (FOLDER: -), the change set as JSON
  *   snapshot           "shunt1 REVISION FOLDER BYTES CHUNKS DIGEST\n"
  *
- * BYTES and DIGEST (XXH3-64, hexadecimal) are those of the whole text.  Texts
+ * BYTES and DIGEST (XXH3-128, hexadecimal) are those of the whole text.  Texts
  * of more than ZNODE_CHUNK bytes stand in chunks, below big/ and snapshots/.
  */
 #ifndef SHUNT_ROUTE_ZNODE_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "route-service/digest.h"
 
 /* ZooKeeper takes a little less than 1 MiB in one request. */
 #define ZNODE_CHUNK     ((size_t)900 << 10)
@@ -23,11 +24,12 @@
 
 /* A text that stands in one znode or in several. */
 struct znode_text {
-    char name[ZNODE_NAME_SIZE]; /* id of the change set; folder of chunks */
-    int64_t revision;           /* of a snapshot */
+    char id[ZNODE_NAME_SIZE];     /* of a change set */
+    char folder[ZNODE_NAME_SIZE]; /* of the chunks; "-": none */
+    int64_t revision;             /* of a snapshot */
     size_t bytes;
     size_t chunks; /* 0: it stands behind the head line */
-    uint64_t digest;
+    struct digest digest;
 };
 
 /* Owned by the caller. */
@@ -35,8 +37,8 @@ char *znode_head_encode(int64_t revision);
 MUST_CHECK int znode_head_decode(const char *bytes, int64_t *revision,
                                  struct err *err);
 
-/* `name`, `bytes` of text described; `chunks` 0 when it fits into one. */
-struct znode_text znode_describe(const char *name, const char *text,
+/* A text in chunks below `folder`; NULL: in one znode. */
+struct znode_text znode_describe(const char *folder, const char *text,
                                  size_t len);
 /* The change set's znode: head line, and the text if it is not in chunks. */
 char *znode_change_encode(const struct znode_text *t, const char *text,
