@@ -17,8 +17,8 @@ MUST_CHECK int chunks_write(struct zk *zk, const char *folder, const char *text,
 MUST_CHECK int chunks_read(struct zk *zk, const char *folder,
                            const struct znode_text *t, char **text,
                            struct err *err);
-/* Deletes the folder; one that is not there is no error. */
-MUST_CHECK int chunks_remove(struct zk *zk, const char *folder,
-                             struct err *err);
+/* Deletes the folder; one that is not there is no error.  The result may be
+ * ignored: the next compaction deletes what is left. */
+int chunks_remove(struct zk *zk, const char *folder, struct err *err);
 
 #endif

@@ -416,7 +416,7 @@ read_change(struct ensemble *e, int64_t revision, const struct zk_data *d,
     if (rc)
         return rc;
     *out = (struct ensemble_change){.revision = revision, .len = t.bytes};
-    (void)snprintf(out->id, sizeof(out->id), "%s", t.id);
+    memcpy(out->id, t.id, sizeof(out->id) - 1);
     if (t.chunks == 0) {
         out->text = xasprintf("%.*s", (int)t.bytes, text);
         return 0;

@@ -5,19 +5,20 @@
 #ifndef SHUNT_ROUTE_LIMITS_H
 #define SHUNT_ROUTE_LIMITS_H
 
-#define LIMIT_OPERATIONS    100000 /* in one change set */
-#define LIMIT_PENDING       64     /* change sets waiting for the writer */
-#define LIMIT_TOPICS        1000   /* of one identity */
-#define LIMIT_VIEW          64     /* physical topics of one logical topic */
-#define LIMIT_HOPS          4      /* flows that a copy has come through */
-#define LIMIT_VIEW_STEPS    2000   /* paths looked at for them */
-#define LIMIT_HISTORY       1000   /* change sets in one answer */
-#define LIMIT_HISTORY_BYTES ((size_t)16 << 20) /* of one answer */
-#define LIMIT_CANDIDATES    200     /* rules that explain lists, per topic */
-#define LIMIT_WARNINGS      100     /* in one answer */
-#define LIMIT_COMPARISONS   5000000 /* pairs of rules looked at for warnings */
-#define LIMIT_CLIENT_BYTES  ((size_t)512 << 10) /* a watch or a report */
-#define LIMIT_CHANGE_BYTES  ((size_t)64 << 20)  /* one change set, stored */
-#define LIMIT_MAP_BYTES     ((size_t)16 << 30)  /* of the store's file */
+#define LIMIT_OPERATIONS     100000 /* in one change set */
+#define LIMIT_PENDING        64     /* change sets waiting for the writer */
+#define LIMIT_TOPICS         1000   /* of one identity */
+#define LIMIT_VIEW           64     /* physical topics of one logical topic */
+#define LIMIT_HOPS           4      /* flows that a copy has come through */
+#define LIMIT_VIEW_STEPS     2000   /* paths looked at for them */
+#define LIMIT_HISTORY        1000   /* change sets in one answer */
+#define LIMIT_HISTORY_BYTES  ((size_t)16 << 20) /* of one answer */
+#define LIMIT_CANDIDATES     200     /* rules that explain lists, per topic */
+#define LIMIT_WARNINGS       100     /* in one answer */
+#define LIMIT_COMPARISONS    5000000 /* pairs of rules looked at for warnings */
+#define LIMIT_CLIENT_BYTES   ((size_t)512 << 10) /* a watch or a report */
+#define LIMIT_CHANGE_BYTES   ((size_t)64 << 20)  /* one change set, stored */
+#define LIMIT_SNAPSHOT_BYTES ((size_t)1 << 30)   /* a whole table, stored */
+#define LIMIT_MAP_BYTES      ((size_t)16 << 30)  /* of the store's file */
 
 #endif

@@ -211,7 +211,8 @@ snapshots_compact(struct zk *zk, const char *root, int64_t revision,
     int rc = lock(zk, path, err);
     if (rc == 0) {
         rc = replace(zk, root, revision, text, len, keep_from, err);
-        (void)zk_write(zk, &end, 1, NULL); /* ends with the session else */
+        if (zk_write(zk, &end, 1, NULL))
+            log_debug("%s stays until the session ends", path);
     }
     free(path);
     return rc;

@@ -7,6 +7,7 @@
 
 #include "common/base/xmem.h"
 #include "route-service/digest.h"
+#include "route-service/limits.h"
 
 #define HEAD_MAX 256
 
@@ -83,7 +84,7 @@ znode_change_decode(const char *bytes, size_t len, struct znode_text *out,
     if (sscanf(bytes, "shunt1 %63s %63s %zu %zu %16" SCNx64 "%16" SCNx64 "%n",
                out->id, out->folder, &out->bytes, &out->chunks,
                &out->digest.high, &out->digest.low, &n) != 6 ||
-        n <= 0 || bytes[n] != '\n')
+        n <= 0 || bytes[n] != '\n' || out->bytes > LIMIT_CHANGE_BYTES)
         return unreadable("a change set", err);
     *text = bytes + n + 1;
     const size_t inside = len - (size_t)n - 1;
@@ -112,7 +113,7 @@ znode_snapshot_decode(const char *bytes, struct znode_text *out,
                "shunt1 %" SCNd64 " %63s %zu %zu %16" SCNx64 "%16" SCNx64 "%c",
                &out->revision, out->folder, &out->bytes, &out->chunks,
                &out->digest.high, &out->digest.low, &end) != 7 ||
-        end != '\n' || out->revision < 0 ||
+        end != '\n' || out->revision < 0 || out->bytes > LIMIT_SNAPSHOT_BYTES ||
         out->chunks != znode_chunks_of(out->bytes))
         return unreadable("the pointer to the snapshot", err);
     return 0;
