@@ -20,8 +20,9 @@ touch(struct touched *touched, struct item *rule)
 {
     if (!rule)
         return;
-    touched->rules =
-        xreallocarray(touched->rules, touched->n + 1, sizeof(struct item *));
+    if ((touched->n & (touched->n + 1)) == 0) /* room for 2^k - 1 of them */
+        touched->rules = xreallocarray(touched->rules, 2 * touched->n + 1,
+                                       sizeof(struct item *));
     touched->rules[touched->n++] = item_ref(rule);
 }
 
@@ -175,6 +176,22 @@ check_references(const struct change *c, const struct table *t, struct err *err)
 
 /* ---- all of it ----------------------------------------------------------- */
 
+static int
+apply_operations(const struct change *c, struct table *t,
+                 struct touched *touched, struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < c->n && rc == 0; i++)
+        rc = apply_operation(c, i, t, touched, err);
+    return rc ? rc : check_references(c, t, err);
+}
+
+static void
+on_turn(struct item *rule, void *touched)
+{
+    touch(touched, rule);
+}
+
 int
 change_apply(const struct change *c, struct table *head, struct table **out,
              struct touched *touched, struct err *err)
@@ -184,21 +201,20 @@ change_apply(const struct change *c, struct table *head, struct table **out,
     if (rc)
         return rc;
     struct table *t = table_new(head, c->time_ms);
-    for (size_t i = 0; i < c->n && rc == 0; i++)
-        rc = apply_operation(c, i, t, touched, err);
-    if (rc == 0)
-        rc = check_references(c, t, err);
+    rc = apply_operations(c, t, touched, err);
     if (rc) {
         touched_fini(touched);
         table_unref(t);
         return rc;
     }
-    if (touched->n == 0 && !touched->infra) {
+    table_turn(t, on_turn, touched);
+    if (touched->n == 0 && !touched->infra &&
+        table_next_edge(head) > t->time_ms) {
         table_unref(t);
         *out = table_ref(head);
         return 0;
     }
-    table_seal(t);
+    table_seal(t, touched->rules, touched->n);
     *out = t;
     return 0;
 }

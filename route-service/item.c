@@ -131,3 +131,25 @@ item_unref(struct item *item)
     free(item->json);
     free(item);
 }
+
+/* ---- maps ---------------------------------------------------------------- */
+
+static const char *
+key_in_map(const void *value)
+{
+    return ((const struct item *)value)->key;
+}
+
+static void
+ref_in_map(void *value)
+{
+    (void)item_ref(value); /* it is the same one */
+}
+
+static void
+unref_in_map(void *value)
+{
+    item_unref(value);
+}
+
+const struct map_type item_map_type = {key_in_map, ref_in_map, unref_in_map};

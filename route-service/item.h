@@ -11,6 +11,7 @@
 
 #include "common/base/err.h"
 #include "common/proto/route.h"
+#include "route-service/map.h"
 
 struct json_t;
 
@@ -45,5 +46,8 @@ MUST_CHECK int item_decode(enum kind kind, const struct json_t *j,
 struct item *item_ref(struct item *item);
 void item_unref(struct item *item); /* NULL allowed */
 struct json_t *item_encode(const struct item *item);
+
+/* Maps of items by key. */
+extern const struct map_type item_map_type;
 
 #endif

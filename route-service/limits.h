@@ -20,5 +20,6 @@
 #define LIMIT_CHANGE_BYTES   ((size_t)64 << 20)  /* one change set, stored */
 #define LIMIT_SNAPSHOT_BYTES ((size_t)1 << 30)   /* a whole table, stored */
 #define LIMIT_MAP_BYTES      ((size_t)16 << 30)  /* of the store's file */
+#define LIMIT_SPOTS          1024 /* at which one rule is filed in the index */
 
 #endif

@@ -1,10 +1,17 @@
 /*
- * Owns tables.  Built by the writer thread, then only read; reference counts
- * are atomic, because the loops and the writer hold the same tables.
+ * Owns tables.  Built by the writer thread, then only read.
+ *
+ * Clusters and flows are few: ordered lists, copied when one of them changes.
+ * Rules may be many: a map by id, an index of those in force (and of what was),
+ * and the moments at which windows begin and end.  A change of one rule costs
+ * O(log rules), whatever else the table holds.
+ *
+ * Time moves only from table to table: a rule with a window is in force when its
+ * window holds the table's time, so that every server that applies the same
+ * change sets has the same rules in force at the same revision.
  */
 #include "route-service/table.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +20,52 @@
 #include "route-service/match.h"
 #include "route-service/must.h"
 
-/* ---- lists of items ------------------------------------------------------ */
+/* ---- clusters and flows -------------------------------------------------- */
+
+struct list {
+    atomic_int refs;
+    struct items items; /* one reference each */
+};
+
+static struct list *
+list_new(size_t room)
+{
+    struct list *l = xcalloc(1, sizeof(*l));
+    atomic_init(&l->refs, 1);
+    l->items.v = xreallocarray(NULL, room + 1, sizeof(struct item *));
+    return l;
+}
+
+static struct list *
+list_ref(struct list *l)
+{
+    atomic_fetch_add(&l->refs, 1);
+    return l;
+}
+
+static void
+list_unref(struct list *l)
+{
+    if (atomic_fetch_sub(&l->refs, 1) > 1)
+        return;
+    for (size_t i = 0; i < l->items.n; i++)
+        item_unref(l->items.v[i]);
+    free(l->items.v);
+    free(l);
+}
+
+/* Takes a reference, gives one that nobody else has. */
+static struct list *
+list_own(struct list *l)
+{
+    if (atomic_load(&l->refs) == 1)
+        return l;
+    struct list *copy = list_new(l->items.n);
+    for (size_t i = 0; i < l->items.n; i++)
+        copy->items.v[copy->items.n++] = item_ref(l->items.v[i]);
+    list_unref(l);
+    return copy;
+}
 
 /* Where `key` stands, or would have to. */
 static size_t
@@ -64,260 +116,27 @@ items_delete(struct items *l, const char *key)
     return true;
 }
 
-static void
-items_copy(struct items *to, const struct items *from)
+/* Of clusters or flows, to be changed. */
+static struct items *
+infra(struct table *t, enum kind kind)
 {
-    to->v =
-        from->n ? xreallocarray(NULL, from->n, sizeof(struct item *)) : NULL;
-    for (to->n = 0; to->n < from->n; to->n++)
-        to->v[to->n] = item_ref(from->v[to->n]);
+    t->infra_since = t->revision;
+    t->lists[kind] = list_own(t->lists[kind]);
+    return &t->lists[kind]->items;
 }
 
-static bool
-items_equal(const struct items *a, const struct items *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (a->v[i] != b->v[i] && strcmp(a->v[i]->json, b->v[i]->json) != 0)
-            return false;
-    return true;
-}
-
-static struct json_t *
-items_encode(const struct items *l)
-{
-    struct json_t *array = js_array();
-    for (size_t i = 0; i < l->n; i++)
-        must(js_add_take(array, item_encode(l->v[i])));
-    return array;
-}
-
-/* ---- tables -------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 struct table *
 table_empty(void)
 {
     struct table *t = xcalloc(1, sizeof(*t));
     atomic_init(&t->refs, 1);
+    t->lists[KIND_CLUSTER] = list_new(0);
+    t->lists[KIND_FLOW] = list_new(0);
+    t->rules = (struct map)MAP_INIT(&item_map_type);
+    t->index = index_empty();
     return t;
-}
-
-struct table *
-table_new(struct table *from, int64_t time_ms)
-{
-    struct table *t = table_empty();
-    t->revision = from->revision + 1;
-    t->time_ms = time_ms > from->time_ms ? time_ms : from->time_ms;
-    t->infra_since = from->infra_since;
-    t->before = table_ref(from);
-    for (size_t k = 0; k < KIND_COUNT; k++)
-        items_copy(&t->of[k], &from->of[k]);
-    return t;
-}
-
-void
-table_put_take(struct table *t, struct item *item)
-{
-    if (item->kind != KIND_RULE)
-        t->infra_since = t->revision;
-    items_put_take(&t->of[item->kind], item);
-}
-
-bool
-table_delete(struct table *t, enum kind kind, const char *key)
-{
-    if (!items_delete(&t->of[kind], key))
-        return false;
-    if (kind != KIND_RULE)
-        t->infra_since = t->revision;
-    return true;
-}
-
-/* ---- rules by cluster code ----------------------------------------------- */
-
-static int
-compare_codes(const char *a, const char *b)
-{
-    if (!a || !b)
-        return (a != NULL) - (b != NULL);
-    return strcmp(a, b);
-}
-
-static int
-by_code(const void *a, const void *b)
-{
-    const struct rule_entry *x = a;
-    const struct rule_entry *y = b;
-    const int order = compare_codes(x->code, y->code);
-    return order ? order : match_compare(x->item, y->item);
-}
-
-static size_t
-entries_of(const struct item *item)
-{
-    const struct strlist *codes = &item->u.rule.match.cluster_code;
-    return match_all_literal(codes) ? codes->n : 1;
-}
-
-static void
-add_entries(struct rules *to, struct item *item)
-{
-    const struct strlist *codes = &item->u.rule.match.cluster_code;
-    if (!match_all_literal(codes)) {
-        to->v[to->n++] = (struct rule_entry){NULL, item};
-        return;
-    }
-    for (size_t i = 0; i < codes->n; i++)
-        to->v[to->n++] = (struct rule_entry){codes->v[i], item};
-}
-
-void
-table_seal(struct table *t)
-{
-    const struct items *all = &t->of[KIND_RULE];
-    size_t n = 0;
-    for (size_t i = 0; i < all->n; i++)
-        n += entries_of(all->v[i]);
-    if (n == 0)
-        return;
-    t->rules.v = xreallocarray(NULL, n, sizeof(*t->rules.v));
-    for (size_t i = 0; i < all->n; i++)
-        add_entries(&t->rules, all->v[i]);
-    qsort(t->rules.v, n, sizeof(*t->rules.v), by_code);
-}
-
-/* The first entry whose code is not before `code`; `after`: is
- * after it. */
-static size_t
-bound(const struct rules *rules, const char *code, bool after)
-{
-    size_t low = 0;
-    size_t high = rules->n;
-    while (low < high) {
-        const size_t mid = low + (high - low) / 2;
-        if (compare_codes(rules->v[mid].code, code) < (after ? 1 : 0))
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static struct rules
-rules_with(const struct table *t, const char *code)
-{
-    const size_t from = bound(&t->rules, code, false);
-    const size_t to = bound(&t->rules, code, true);
-    if (from == to)
-        return (struct rules){0};
-    return (struct rules){&t->rules.v[from], to - from};
-}
-
-struct items
-table_rules_for(const struct table *t, const char *code)
-{
-    struct rules a = rules_with(t, code);
-    struct rules b = rules_with(t, NULL);
-    struct items out = {
-        .v = xreallocarray(NULL, a.n + b.n + 1, sizeof(struct item *))};
-    while (a.n + b.n > 0) {
-        const bool from_a =
-            b.n == 0 ||
-            (a.n > 0 && match_compare(a.v[0].item, b.v[0].item) < 0);
-        struct rules *from = from_a ? &a : &b;
-        struct item *item = from->v++->item;
-        from->n--;
-        if (out.n == 0 || out.v[out.n - 1] != item)
-            out.v[out.n++] = item;
-    }
-    return out;
-}
-
-static bool
-each(const struct rules rules, bool (*fn)(struct item *other, void *arg),
-     void *arg)
-{
-    for (size_t i = 0; i < rules.n; i++)
-        if (!fn(rules.v[i].item, arg))
-            return false;
-    return true;
-}
-
-void
-table_rivals(const struct table *t, const struct item *rule,
-             bool (*fn)(struct item *other, void *arg), void *arg)
-{
-    const struct strlist *codes = &rule->u.rule.match.cluster_code;
-    if (!match_all_literal(codes)) {
-        (void)each(t->rules, fn, arg); /* whoever stopped it knows */
-        return;
-    }
-    bool on = each(rules_with(t, NULL), fn, arg);
-    for (size_t i = 0; i < codes->n && on; i++)
-        on = each(rules_with(t, codes->v[i]), fn, arg);
-}
-
-int64_t
-table_next_edge(const struct table *t)
-{
-    (void)t; /* no rule has a window yet */
-    return INT64_MAX;
-}
-
-/* ---- winners ------------------------------------------------------------- */
-
-static const struct item *
-first_match(const struct rules rules, int64_t now_ms,
-            const struct pt_identity *id, const char *topic)
-{
-    for (size_t i = 0; i < rules.n; i++) {
-        const struct item *item = rules.v[i].item;
-        if (match_in_force(&item->u.rule, now_ms) &&
-            match_rule(&item->u.rule, id, topic, NULL))
-            return item;
-    }
-    return NULL;
-}
-
-const struct item *
-match_winner(const struct table *t, const struct pt_identity *id,
-             const char *topic)
-{
-    const struct item *a =
-        first_match(rules_with(t, id->cluster_code), t->time_ms, id, topic);
-    const struct item *b =
-        first_match(rules_with(t, NULL), t->time_ms, id, topic);
-    if (!a || !b)
-        return a ? a : b;
-    return match_compare(a, b) < 0 ? a : b;
-}
-
-/* ---- asking -------------------------------------------------------------- */
-
-size_t
-table_count(const struct table *t, enum kind kind)
-{
-    return t->of[kind].n;
-}
-
-struct items
-table_items(const struct table *t, enum kind kind)
-{
-    const struct items *all = &t->of[kind];
-    struct items copy = {
-        .v = xreallocarray(NULL, all->n + 1, sizeof(struct item *)),
-        .n = all->n,
-    };
-    for (size_t i = 0; i < all->n; i++)
-        copy.v[i] = all->v[i];
-    return copy;
-}
-
-const struct items *
-table_flows(const struct table *t)
-{
-    return &t->of[KIND_FLOW];
 }
 
 struct table *
@@ -332,31 +151,297 @@ table_unref(struct table *t)
 {
     if (!t || atomic_fetch_sub(&t->refs, 1) > 1)
         return;
-    for (size_t k = 0; k < KIND_COUNT; k++) {
-        for (size_t i = 0; i < t->of[k].n; i++)
-            item_unref(t->of[k].v[i]);
-        free(t->of[k].v);
-    }
-    free(t->rules.v);
-    table_unref(t->before);
+    list_unref(t->lists[KIND_CLUSTER]);
+    list_unref(t->lists[KIND_FLOW]);
+    map_fini(&t->rules);
+    index_fini(&t->index);
+    edges_unref(t->edges);
     free(t);
+}
+
+/* ---- building ------------------------------------------------------------ */
+
+struct table *
+table_new(const struct table *from, int64_t time_ms)
+{
+    struct table *t = xcalloc(1, sizeof(*t));
+    atomic_init(&t->refs, 1);
+    t->revision = from->revision + 1;
+    t->time_ms = time_ms > from->time_ms ? time_ms : from->time_ms;
+    t->before_ms = from->time_ms;
+    t->infra_since = from->infra_since;
+    t->lists[KIND_CLUSTER] = list_ref(from->lists[KIND_CLUSTER]);
+    t->lists[KIND_FLOW] = list_ref(from->lists[KIND_FLOW]);
+    t->rules = map_copy(&from->rules);
+    t->index = index_copy(&from->index);
+    t->edges = edges_ref(from->edges);
+    return t;
+}
+
+static bool
+in_force(const struct item *rule, int64_t time_ms)
+{
+    return match_in_force(&rule->u.rule, time_ms);
+}
+
+/* `old` (NULL: none) goes and `item` (the same) comes in the index. */
+static void
+reindex(struct table *t, struct item *old, struct item *item)
+{
+    const bool was = old && in_force(old, t->before_ms);
+    const bool is = item && in_force(item, t->time_ms);
+    if (was && is) {
+        index_replace(&t->index, old, item, t->revision);
+        return;
+    }
+    if (was)
+        index_end(&t->index, old, t->revision);
+    else if (old)
+        index_unpark(&t->index, old);
+    if (is)
+        index_begin(&t->index, item, t->revision);
+    else if (item)
+        index_park(&t->index, item);
+}
+
+void
+table_put_take(struct table *t, struct item *item)
+{
+    if (item->kind != KIND_RULE) {
+        items_put_take(infra(t, item->kind), item);
+        return;
+    }
+    reindex(t, table_find(t, KIND_RULE, item->key), item);
+    map_put_take(&t->rules, map_hash(item->key), item);
+}
+
+bool
+table_delete(struct table *t, enum kind kind, const char *key)
+{
+    struct item *old = table_find(t, kind, key);
+    if (!old)
+        return false;
+    if (kind != KIND_RULE)
+        return items_delete(infra(t, kind), key);
+    reindex(t, old, NULL);
+    return map_delete(&t->rules, map_hash(key), key);
+}
+
+/* A rule that a change touched has been seen to already. */
+void
+table_turn(struct table *t, void (*fn)(struct item *rule, void *arg), void *arg)
+{
+    for (size_t i = 0; t->edges && i < t->edges->n; i++) {
+        const struct edge *edge = &t->edges->v[i];
+        if (edge->at_ms > t->time_ms)
+            return;
+        if (table_find(t, KIND_RULE, edge->rule->key) != edge->rule ||
+            in_force(edge->rule, t->before_ms) ==
+                in_force(edge->rule, t->time_ms))
+            continue;
+        reindex(t, edge->rule, edge->rule);
+        fn(edge->rule, arg);
+    }
+}
+
+static bool
+has_window(const struct item *rule)
+{
+    return rule->u.rule.valid_from > 0 || rule->u.rule.valid_until != PT_NO_END;
+}
+
+void
+table_seal(struct table *t, struct item *const *touched, size_t n)
+{
+    bool any = t->edges && t->edges->v[0].at_ms <= t->time_ms;
+    for (size_t i = 0; i < n && !any; i++)
+        any = has_window(touched[i]);
+    if (!any)
+        return;
+    struct item **come = xcalloc(n + 1, sizeof(struct item *));
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++)
+        if (has_window(touched[i]) &&
+            table_find(t, KIND_RULE, touched[i]->key) == touched[i])
+            come[m++] = touched[i];
+    struct edges *old = t->edges;
+    t->edges = edges_change(old, t->time_ms, touched, n, come, m);
+    edges_unref(old);
+    free(come);
+}
+
+void
+table_restore_take(struct table *t, struct item *item, int64_t since,
+                   int64_t item_since)
+{
+    if (item->kind != KIND_RULE) {
+        items_put_take(&t->lists[item->kind]->items, item);
+        return;
+    }
+    if (in_force(item, t->time_ms))
+        index_restore_live(&t->index, item, since, item_since);
+    else
+        index_park(&t->index, item);
+    map_put_take(&t->rules, map_hash(item->key), item);
+}
+
+/* ---- asking -------------------------------------------------------------- */
+
+size_t
+table_count(const struct table *t, enum kind kind)
+{
+    return kind == KIND_RULE ? t->rules.n : t->lists[kind]->items.n;
 }
 
 struct item *
 table_find(const struct table *t, enum kind kind, const char *key)
 {
+    if (kind == KIND_RULE)
+        return map_find(&t->rules, map_hash(key), key);
     bool found;
-    const size_t i = place_of(&t->of[kind], key, &found);
-    return found ? t->of[kind].v[i] : NULL;
+    const struct items *all = &t->lists[kind]->items;
+    const size_t i = place_of(all, key, &found);
+    return found ? all->v[i] : NULL;
 }
 
-bool
-table_equal(const struct table *a, const struct table *b)
+const struct items *
+table_flows(const struct table *t)
 {
-    for (size_t k = 0; k < KIND_COUNT; k++)
-        if (!items_equal(&a->of[k], &b->of[k]))
-            return false;
+    return &t->lists[KIND_FLOW]->items;
+}
+
+static bool
+collect(void *value, void *arg)
+{
+    struct items *out = arg;
+    out->v[out->n++] = value;
     return true;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+    const struct item *const *x = a;
+    const struct item *const *y = b;
+    return strcmp((*x)->key, (*y)->key);
+}
+
+struct items
+table_items(const struct table *t, enum kind kind)
+{
+    const size_t n = table_count(t, kind);
+    struct items out = {.v = xreallocarray(NULL, n + 1, sizeof(struct item *))};
+    if (kind == KIND_RULE) {
+        (void)map_each(&t->rules, collect, &out); /* never stops */
+        qsort(out.v, out.n, sizeof(struct item *), by_key);
+        return out;
+    }
+    for (size_t i = 0; i < n; i++)
+        out.v[out.n++] = t->lists[kind]->items.v[i];
+    return out;
+}
+
+static bool
+gather(struct item *rule, void *arg)
+{
+    struct items *out = arg;
+    if ((out->n & (out->n + 1)) == 0) /* room for 2^k - 1 of them */
+        out->v = xreallocarray(out->v, 2 * out->n + 1, sizeof(struct item *));
+    out->v[out->n++] = rule;
+    return true;
+}
+
+static int
+by_rank(const void *a, const void *b)
+{
+    const struct item *const *x = a;
+    const struct item *const *y = b;
+    return match_compare(*x, *y);
+}
+
+struct items
+table_rules_for(const struct table *t, const char *code)
+{
+    struct items all = {0};
+    (void)index_each_for(&t->index, code, gather, &all); /* never stops */
+    if (all.n == 0)
+        return all;
+    qsort(all.v, all.n, sizeof(struct item *), by_rank);
+    size_t n = 1;
+    for (size_t i = 1; i < all.n; i++)
+        if (all.v[i] != all.v[n - 1])
+            all.v[n++] = all.v[i];
+    all.n = n;
+    return all;
+}
+
+void
+table_rivals(const struct table *t, const struct item *rule,
+             bool (*fn)(struct item *other, void *arg), void *arg)
+{
+    (void)index_each_rival(&t->index, rule, fn, arg); /* fn knows */
+}
+
+int64_t
+table_next_edge(const struct table *t)
+{
+    return t->edges ? t->edges->v[0].at_ms : INT64_MAX;
+}
+
+/* ---- comparing ----------------------------------------------------------- */
+
+struct diff {
+    table_diff_fn fn;
+    void *arg;
+};
+
+static void
+diff_pair(void *before, void *after, void *arg)
+{
+    const struct diff *d = arg;
+    const struct item *x = before;
+    const struct item *y = after;
+    if (!x || !y || strcmp(x->json, y->json) != 0)
+        d->fn(before, after, d->arg);
+}
+
+static void
+diff_lists(const struct items *a, const struct items *b, struct diff *d)
+{
+    size_t i = 0;
+    size_t k = 0;
+    while (i < a->n || k < b->n) {
+        int order = (i == a->n) - (k == b->n);
+        if (i < a->n && k < b->n)
+            order = strcmp(a->v[i]->key, b->v[k]->key);
+        diff_pair(order <= 0 ? a->v[i] : NULL, order >= 0 ? b->v[k] : NULL, d);
+        i += order <= 0;
+        k += order >= 0;
+    }
+}
+
+void
+table_diff(const struct table *a, const struct table *b, table_diff_fn fn,
+           void *arg)
+{
+    struct diff d = {fn, arg};
+    for (int k = KIND_CLUSTER; k <= KIND_FLOW; k++)
+        if (a->lists[k] != b->lists[k])
+            diff_lists(&a->lists[k]->items, &b->lists[k]->items, &d);
+    map_diff(&a->rules, &b->rules, diff_pair, &d);
+}
+
+/* ---- as JSON ------------------------------------------------------------- */
+
+static struct json_t *
+encode_all(const struct table *t, enum kind kind)
+{
+    struct json_t *array = js_array();
+    struct items all = table_items(t, kind);
+    for (size_t i = 0; i < all.n; i++)
+        must(js_add_take(array, item_encode(all.v[i])));
+    free(all.v);
+    return array;
 }
 
 struct json_t *
@@ -364,8 +449,8 @@ table_encode(const struct table *t)
 {
     struct json_t *j = js_object();
     must(js_put_int(j, "revision", t->revision));
-    must(js_put_take(j, "clusters", items_encode(&t->of[KIND_CLUSTER])));
-    must(js_put_take(j, "flows", items_encode(&t->of[KIND_FLOW])));
-    must(js_put_take(j, "rules", items_encode(&t->of[KIND_RULE])));
+    must(js_put_take(j, "clusters", encode_all(t, KIND_CLUSTER)));
+    must(js_put_take(j, "flows", encode_all(t, KIND_FLOW)));
+    must(js_put_take(j, "rules", encode_all(t, KIND_RULE)));
     return j;
 }

@@ -2,7 +2,7 @@
  * The route table at one revision: clusters, flows, rules, and what the
  * revisions before it leave behind (residency.h).  Immutable once built,
  * counted by reference, read by any thread; tables of neighbouring revisions
- * share what they have in common.  Only the writer thread builds tables.
+ * share what they have in common.  Only one thread builds tables on a table.
  * Out of memory aborts.
  */
 #ifndef SHUNT_ROUTE_TABLE_H
@@ -13,23 +13,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "route-service/edge.h"
+#include "route-service/index.h"
 #include "route-service/item.h"
+#include "route-service/map.h"
 
 struct json_t;
+struct list;
 
 struct items {
     struct item **v;
-    size_t n;
-};
-
-/* A rule under one of the cluster codes that it names. */
-struct rule_entry {
-    const char *code;  /* NULL: any, or by a wildcard; borrowed */
-    struct item *item; /* borrowed from the table */
-};
-
-struct rules {
-    struct rule_entry *v;
     size_t n;
 };
 
@@ -40,9 +33,11 @@ struct table {
                             one before */
     int64_t infra_since; /* revision that last touched a cluster or a flow */
     /* What follows is for table.c and its neighbours: use the functions. */
-    struct table *before; /* NULL: this is revision 0 */
-    struct items of[KIND_COUNT];
-    struct rules rules;
+    struct list *lists[2]; /* clusters, flows */
+    struct map rules;      /* items */
+    struct index index;
+    struct edges *edges; /* NULL: none */
+    int64_t before_ms;   /* time_ms of the table before */
 };
 
 /* The empty table of revision 0. */
@@ -69,15 +64,27 @@ void table_rivals(const struct table *t, const struct item *rule,
 /* The first moment after t->time_ms at which a rule begins or ends to be in
  * force; INT64_MAX: there is none. */
 int64_t table_next_edge(const struct table *t);
-
-bool table_equal(const struct table *a, const struct table *b);
+/* Calls fn for everything that is not the same in both, in no order: what it was
+ * in `a` and what it is in `b`, NULL where it is not.  Costs what they don't
+ * share. */
+typedef void (*table_diff_fn)(struct item *before, struct item *after,
+                              void *arg);
+void table_diff(const struct table *a, const struct table *b, table_diff_fn fn,
+                void *arg);
 struct json_t *table_encode(const struct table *t);
 
-/* Building (apply.c): a table like `from` at the next revision, to be changed
- * and then sealed. */
-struct table *table_new(struct table *from, int64_t time_ms);
+/* Building (apply.c): a table like `from` at the next revision and at `time_ms`
+ * (`from`'s, if that is later); then its changes, each object once; then the
+ * rules whose window begins or ends by itself; then `touched`, all rules, old and
+ * new, that any of this was about. */
+struct table *table_new(const struct table *from, int64_t time_ms);
 void table_put_take(struct table *t, struct item *item);
 bool table_delete(struct table *t, enum kind kind, const char *key);
-void table_seal(struct table *t);
+void table_turn(struct table *t, void (*fn)(struct item *rule, void *arg),
+                void *arg);
+void table_seal(struct table *t, struct item *const *touched, size_t n);
+/* Out of a snapshot (snapshot.c): an item, when it is in force since when. */
+void table_restore_take(struct table *t, struct item *item, int64_t since,
+                        int64_t item_since);
 
 #endif
