@@ -431,6 +431,22 @@ table_diff(const struct table *a, const struct table *b, table_diff_fn fn,
     map_diff(&a->rules, &b->rules, diff_pair, &d);
 }
 
+static void
+on_difference(struct item *before, struct item *after, void *arg)
+{
+    (void)before;
+    (void)after;
+    *(bool *)arg = false;
+}
+
+bool
+table_equal(const struct table *a, const struct table *b)
+{
+    bool equal = true;
+    table_diff(a, b, on_difference, &equal);
+    return equal;
+}
+
 /* ---- as JSON ------------------------------------------------------------- */
 
 static struct json_t *

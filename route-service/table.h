@@ -71,6 +71,8 @@ typedef void (*table_diff_fn)(struct item *before, struct item *after,
                               void *arg);
 void table_diff(const struct table *a, const struct table *b, table_diff_fn fn,
                 void *arg);
+/* The same clusters, flows and rules. */
+bool table_equal(const struct table *a, const struct table *b);
 struct json_t *table_encode(const struct table *t);
 
 /* Building (apply.c): a table like `from` at the next revision and at `time_ms`
