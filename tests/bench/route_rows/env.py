@@ -165,7 +165,7 @@ def other_rules(first: int, n: int) -> list[dict[str, Any]]:
             for i in range(first, first + n)]
 
 
-def identity(n: int = 1) -> dict[str, Any]:
+def identity(n: object = 1) -> dict[str, Any]:
     return {"cluster.code": CODE, "role": "consumer", "topics": ["orders"], "group": "billing-1", "client.id": f"billing-{n}",
             "attributes": {"flink.id": "1234"}}
 

@@ -1,8 +1,9 @@
-"""POST /v1/resolve against nginx's `return 200` with an answer of the same length: one worker each, the same requests by wrk."""
+"""POST /v1/resolve against nginx's `return 200` with an answer of the same length: one worker each, asked by wrk."""
 
 import json
 import re
 import urllib.request
+from pathlib import Path
 
 from tests.bench.route_rows.env import CLIENT_CPU, SERVER_CPU, Env, base_table, identity, median, on_cpu, rounds
 from tests.bench.table import Row, row
@@ -11,6 +12,7 @@ from tests.lib.procs import free_port, port_in_use
 from tests.lib.wait import wait_until
 
 CONNECTIONS = 64
+CLIENTS = 20000  # that ask, each for itself
 
 NGINX = """\
 daemon off;
@@ -33,10 +35,26 @@ http {{
 }}
 """
 
-LUA = """\
+# One client that asks again and again. What nginx gets too: it does not look at the body, and wrk is fastest with this.
+ONE_LUA = """\
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = [==[{body}]==]
+"""
+
+# The requests are made before the clock starts: one for each of so many clients, in turn.
+MANY_LUA = """\
+local requests, n = {{}}, 0
+function init(args)
+  wrk.headers["Content-Type"] = "application/json"
+  for i = 1, {clients} do
+    requests[i] = wrk.format("POST", nil, nil, (string.gsub([==[{body}]==], "NUMBER", 100000 + i)))
+  end
+end
+function request()
+  n = n % {clients} + 1
+  return requests[n]
+end
 """
 
 
@@ -49,9 +67,8 @@ def start_nginx(env: Env, answer: str) -> str:
     return f"http://127.0.0.1:{port}/v1/resolve"
 
 
-def per_second(env: Env, url: str, seconds: int) -> float:
-    out = procs.run(on_cpu(CLIENT_CPU, ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", env.folder / "wrk.lua", url]),
-                    seconds + 20)
+def per_second(env: Env, url: str, lua: Path, seconds: int) -> float:
+    out = procs.run(on_cpu(CLIENT_CPU, ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", lua, url]), seconds + 20)
     if "Non-2xx" in out or "Socket errors" in out:
         raise AssertionError(f"{url}: {out}")
     found = re.search(r"Requests/sec:\s+([\d.]+)", out)
@@ -64,12 +81,17 @@ def measure(env: Env) -> list[Row]:
     server = env.server("http")
     base_table(server)
     url = f"{server.url}/v1/resolve"
-    body = json.dumps({"identity": identity()}, separators=(",", ":"))
+    body = json.dumps({"identity": identity("NUMBER")}, separators=(",", ":"))
     with urllib.request.urlopen(urllib.request.Request(url, body.encode())) as reply:
         answer = reply.read().decode()
-    (env.folder / "wrk.lua").write_text(LUA.format(body=body))
     nginx = start_nginx(env, answer)
+    one, many = env.folder / "one.lua", env.folder / "many.lua"
+    one.write_text(ONE_LUA.format(body=body))
+    many.write_text(MANY_LUA.format(clients=CLIENTS, body=body))
     seconds = 1 if env.quick else 3
-    ours, theirs = rounds(2 if env.quick else 5, lambda _: per_second(env, url, seconds), lambda _: per_second(env, nginx, seconds))
+    figures = rounds(2 if env.quick else 5, lambda _: per_second(env, url, many, seconds), lambda _: per_second(env, url, one, seconds),
+                     lambda _: per_second(env, nginx, one, seconds))
     env.end_all()
-    return [row(f"POST /v1/resolve, {len(answer)} B answered", median(ours, 0), "req/s", median(theirs, 0), 0.5, "at least")]
+    ours, again, theirs = (median(f, 0) for f in figures)
+    return [row(f"POST /v1/resolve of {CLIENTS} clients, {len(answer)} B answered", ours, "req/s", theirs, 0.5, "at least"),
+            row("POST /v1/resolve of one client again and again", again, "req/s", theirs)]
