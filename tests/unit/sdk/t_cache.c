@@ -223,6 +223,7 @@ main(void)
     Suite *s = suite_create("cache");
     TCase *t = tcase_create("cache");
     tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_set_timeout(t, 60); /* hundreds of fsyncs, on a busy disk */
     tcase_add_test(t, what_was_stored_comes_back);
     tcase_add_test(t, one_file_stays);
     tcase_add_test(t, the_name_stays_in_the_folder);
