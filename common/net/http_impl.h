@@ -144,6 +144,7 @@ struct http_req {
     http_parser parser;
     char *data;    /* begins with the head; borrowed while the handler runs */
     char *own;     /* the same for one that answers later; or NULL */
+    size_t len;    /* bytes of `data` that were there last time */
     size_t parsed; /* bytes of `data` that the parser has had */
     struct slice url, body;
     struct header headers[HTTP_HEADERS_MAX];

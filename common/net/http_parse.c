@@ -195,6 +195,7 @@ http_parse(struct http_req *req, char *data, size_t len, size_t *keep)
     };
     http_parser *p = &req->parser;
     req->data = data;
+    req->len = len;
     req->parsed += http_parser_execute(p, &settings, data + req->parsed,
                                        len - req->parsed);
     const enum http_errno e = HTTP_PARSER_ERRNO(p);
@@ -242,10 +243,11 @@ explain_garbage(const struct http_req *req, struct err *err)
 static int
 explain_method(const struct http_req *req, struct err *err)
 {
-    const size_t len = strcspn(req->data, " \r\n");
+    size_t len = 0; /* no NUL stands behind the data */
+    while (len < req->len && len < 40 && !strchr(" \r\n", req->data[len]))
+        len++;
     (void)err_field(err, ERR_UNSUPPORTED, "method", NULL,
-                    "HTTP knows no method \"%.*s\"", (int)(len < 40 ? len : 40),
-                    req->data);
+                    "HTTP knows no method \"%.*s\"", (int)len, req->data);
     return 405;
 }
 
