@@ -47,8 +47,10 @@ class Case(unittest.TestCase):
     def alive(self) -> None:
         """It answers, soon."""
         watch = Stopwatch()
-        self.assertEqual(self.wire().ask("GET", "/healthz").status, 200)
+        w = self.wire()
+        self.assertEqual(w.ask("GET", "/healthz").status, 200)
         self.assertLess(watch.s(), ALIVE_S)
+        w.drop()
 
     def flip(self) -> str:
         """Moves orders to the other cluster; its name."""
