@@ -87,10 +87,11 @@ MUST_CHECK int change_apply(const struct change *c, struct table *head,
                             struct table **out, struct touched *touched,
                             struct err *err);
 
-/* What is allowed, but may not be meant: rules of the change set that tie with
- * another on everything but the id, that are never reached, or that keep
- * others from ever being reached.  `after` is the table with the change. */
-void change_warnings(const struct change *c, const struct table *after,
-                     struct strlist *out);
+/* What is allowed, but may not be meant: rules of the change set that can never
+ * win, tie with another on everything but the id, are never reached, or keep
+ * others from ever being reached; cluster codes of theirs without a rule that
+ * matches every client.  `after` is the table with the change. */
+void change_warnings(const struct change *c, const struct table *before,
+                     const struct table *after, struct strlist *out);
 
 #endif

@@ -123,7 +123,7 @@ judge(struct committer *k, struct job *job)
     if (rc)
         return rc;
     o->touched = &job->touched;
-    change_warnings(&job->change, o->table, &job->warnings);
+    change_warnings(&job->change, k->head, o->table, &job->warnings);
     return 0;
 }
 

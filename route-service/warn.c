@@ -1,170 +1,19 @@
 /*
  * Warnings about rules: what is allowed, but may not be meant.  Pure; any
- * thread.
- *
- * Two questions about pairs of rules: may both match the same identity
- * (`overlap`), and does one match everything that the other does (`covers`).
- * Both answers are about patterns, not about the clients that exist.  `covers`
- * errs to "no": a warning is never wrong, though one may be missing.
+ * thread.  They speak of the rules, not of the clients that exist, and of all
+ * time from the table's on.  A warning is never wrong (overlap.h), though one
+ * may be missing.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/glob.h"
+#include "common/base/utc.h"
 #include "common/base/xmem.h"
 #include "route-service/change.h"
 #include "route-service/limits.h"
 #include "route-service/match.h"
 #include "route-service/must.h"
-
-/* ---- patterns ------------------------------------------------------------ */
-
-/* Does a text exist that both patterns match?  meet[i][j]: the rest of a from
- * i and the rest of b from j have one; filled from the ends, row by row. */
-static void
-meet_row(const char *a, size_t i, const char *b, size_t b_len,
-         const bool *below, bool *row)
-{
-    for (size_t j = b_len + 1; j-- > 0;) {
-        const bool star_a = a[i] == '*';
-        const bool star_b = b[j] == '*';
-        bool meets = false;
-        if (a[i] == '\0' && b[j] == '\0')
-            meets = true;
-        if (star_a)
-            meets |= below[j] || (b[j] && row[j + 1]);
-        if (star_b)
-            meets |= row[j + 1] || (a[i] && below[j]);
-        if (!star_a && !star_b && a[i] && b[j])
-            meets |=
-                (a[i] == b[j] || a[i] == '?' || b[j] == '?') && below[j + 1];
-        row[j] = meets;
-    }
-}
-
-static bool
-patterns_meet(const char *a, const char *b)
-{
-    if (glob_is_literal(a))
-        return glob_match(b, a);
-    if (glob_is_literal(b))
-        return glob_match(a, b);
-    const size_t a_len = strlen(a);
-    const size_t b_len = strlen(b);
-    bool *row = xcalloc(b_len + 2, sizeof(bool));
-    bool *below = xcalloc(b_len + 2, sizeof(bool));
-    for (size_t i = a_len + 1; i-- > 0;) {
-        meet_row(a, i, b, b_len, below, row);
-        bool *swap = row;
-        row = below;
-        below = swap;
-    }
-    const bool meets = below[0];
-    free(row);
-    free(below);
-    return meets;
-}
-
-/* Does `wide` match whatever `narrow` does?  Read as text, narrow's wildcards
- * can only be taken by a * of `wide`, unless that has a ? of its own. */
-static bool
-pattern_covers(const char *wide, const char *narrow)
-{
-    if (strcmp(wide, narrow) == 0)
-        return true;
-    if (strchr(wide, '?') && strchr(narrow, '*'))
-        return false;
-    return glob_match(wide, narrow);
-}
-
-/* ---- dimensions ---------------------------------------------------------- */
-
-static bool
-lists_meet(const struct strlist *a, const struct strlist *b)
-{
-    if (a->n == 0 || b->n == 0)
-        return true;
-    for (size_t i = 0; i < a->n; i++)
-        for (size_t j = 0; j < b->n; j++)
-            if (patterns_meet(a->v[i], b->v[j]))
-                return true;
-    return false;
-}
-
-static bool
-one_covers(const struct strlist *wide, const char *narrow)
-{
-    for (size_t i = 0; i < wide->n; i++)
-        if (pattern_covers(wide->v[i], narrow))
-            return true;
-    return false;
-}
-
-static bool
-list_covers(const struct strlist *wide, const struct strlist *narrow)
-{
-    if (wide->n == 0)
-        return true;
-    if (narrow->n == 0)
-        return strlist_has(wide, "*");
-    for (size_t i = 0; i < narrow->n; i++)
-        if (!one_covers(wide, narrow->v[i]))
-            return false;
-    return true;
-}
-
-static const struct strlist *
-attr_patterns(const struct pt_match *m, const char *key)
-{
-    for (size_t i = 0; i < m->n_attrs; i++)
-        if (strcmp(m->attrs[i].key, key) == 0)
-            return &m->attrs[i].patterns;
-    return NULL;
-}
-
-static bool
-attrs_meet(const struct pt_match *a, const struct pt_match *b)
-{
-    for (size_t i = 0; i < a->n_attrs; i++) {
-        const struct strlist *other = attr_patterns(b, a->attrs[i].key);
-        if (other && !lists_meet(&a->attrs[i].patterns, other))
-            return false;
-    }
-    return true;
-}
-
-static bool
-attrs_cover(const struct pt_match *wide, const struct pt_match *narrow)
-{
-    for (size_t i = 0; i < wide->n_attrs; i++) {
-        const struct strlist *other = attr_patterns(narrow, wide->attrs[i].key);
-        if (!other || !list_covers(&wide->attrs[i].patterns, other))
-            return false;
-    }
-    return true;
-}
-
-static bool
-overlap(const struct pt_match *a, const struct pt_match *b)
-{
-    return lists_meet(&a->cluster_code, &b->cluster_code) &&
-           lists_meet(&a->role, &b->role) && lists_meet(&a->topic, &b->topic) &&
-           lists_meet(&a->group, &b->group) &&
-           lists_meet(&a->client_id, &b->client_id) && attrs_meet(a, b);
-}
-
-static bool
-covers(const struct pt_match *wide, const struct pt_match *narrow)
-{
-    return list_covers(&wide->cluster_code, &narrow->cluster_code) &&
-           list_covers(&wide->role, &narrow->role) &&
-           list_covers(&wide->topic, &narrow->topic) &&
-           list_covers(&wide->group, &narrow->group) &&
-           list_covers(&wide->client_id, &narrow->client_id) &&
-           attrs_cover(wide, narrow);
-}
-
-/* ---- rules --------------------------------------------------------------- */
+#include "route-service/overlap.h"
 
 static void
 warn(struct strlist *out, char *text_taken)
@@ -174,50 +23,110 @@ warn(struct strlist *out, char *text_taken)
     free(text_taken);
 }
 
-static void
-compare(const struct item *first, const struct item *second,
-        struct strlist *out)
+/* ---- windows ------------------------------------------------------------- */
+
+static int64_t
+later(int64_t a, int64_t b)
 {
-    const struct pt_match *a = &first->u.rule.match;
-    const struct pt_match *b = &second->u.rule.match;
-    if (covers(a, b))
-        warn(out, xasprintf("rule %s is never reached: %s comes first and "
-                            "matches everything that it does",
-                            second->key, first->key));
-    else if (match_ranks_equal(&first->rank, &second->rank) && overlap(a, b))
-        warn(out, xasprintf("rules %s and %s can match the same client and "
-                            "tie on everything but the id: %s wins",
-                            first->key, second->key, first->key));
+    return a > b ? a : b;
 }
+
+/* It is in force, or will be. */
+static bool
+is_alive(const struct pt_rule *r, int64_t now_ms)
+{
+    return r->enabled && now_ms < r->valid_until;
+}
+
+static bool
+window_covers(const struct pt_rule *wide, const struct pt_rule *narrow,
+              int64_t now_ms)
+{
+    return later(wide->valid_from, now_ms) <=
+               later(narrow->valid_from, now_ms) &&
+           wide->valid_until >= narrow->valid_until;
+}
+
+static bool
+windows_meet(const struct pt_rule *a, const struct pt_rule *b)
+{
+    return a->valid_from < b->valid_until && b->valid_from < a->valid_until;
+}
+
+/* ---- a rule and others --------------------------------------------------- */
 
 struct comparing {
     const struct item *rule;
+    int64_t now_ms;
     struct strlist *out;
     size_t pairs; /* looked at */
 };
+
+static void
+compare(const struct item *first, const struct item *second,
+        const struct comparing *with)
+{
+    const struct pt_rule *a = &first->u.rule;
+    const struct pt_rule *b = &second->u.rule;
+    const bool tie = match_ranks_equal(&first->rank, &second->rank);
+    if (window_covers(a, b, with->now_ms) && rule_covers(a, b))
+        warn(with->out, xasprintf("rule %s is never reached: %s comes first "
+                                  "and matches everything that it does",
+                                  second->key, first->key));
+    else if (tie && windows_meet(a, b) && rules_overlap(a, b))
+        warn(with->out,
+             xasprintf("rules %s and %s can match the same client and tie on "
+                       "everything but the id: %s wins",
+                       first->key, second->key, first->key));
+}
 
 static bool
 compare_with(struct item *other, void *arg)
 {
     struct comparing *with = arg;
     with->pairs++;
-    if (other == with->rule || !other->u.rule.enabled)
+    if (other == with->rule || !is_alive(&other->u.rule, with->now_ms))
         return true;
     if (match_compare(other, with->rule) < 0)
-        compare(other, with->rule, with->out);
+        compare(other, with->rule, with);
     else
-        compare(with->rule, other, with->out);
+        compare(with->rule, other, with);
     return with->out->n < LIMIT_WARNINGS && with->pairs < LIMIT_COMPARISONS;
 }
 
-void
-change_warnings(const struct change *c, const struct table *after,
-                struct strlist *out)
+/* False: there is no need to compare it with others. */
+static bool
+can_win(const struct item *rule, const struct comparing *with)
 {
-    struct comparing with = {.out = out};
+    const struct pt_rule *r = &rule->u.rule;
+    if (!r->enabled)
+        return false; /* as it is meant */
+    if (!is_alive(r, with->now_ms)) {
+        warn(with->out,
+             xasprintf("rule %s is never in force: valid_until, %s, is over",
+                       rule->key, utc_format(r->valid_until).s));
+        return false;
+    }
+    if (!rule_matches_nothing(r))
+        return true;
+    if (r->share_by && r->share == 0)
+        warn(with->out,
+             xasprintf("rule %s matches nobody: its share is 0", rule->key));
+    else
+        warn(with->out, xasprintf("rule %s matches nobody: what it names is "
+                                  "excluded by \"not\"",
+                                  rule->key));
+    return false;
+}
+
+static void
+warn_of_rules(const struct change *c, const struct table *after,
+              struct strlist *out)
+{
+    struct comparing with = {.out = out, .now_ms = after->time_ms};
     for (size_t i = 0; i < c->n; i++) {
         const struct item *rule = c->operations[i].item;
-        if (!rule || rule->kind != KIND_RULE || !rule->u.rule.enabled)
+        if (!rule || rule->kind != KIND_RULE || !can_win(rule, &with))
             continue;
         if (with.pairs >= LIMIT_COMPARISONS) {
             warn(out, xasprintf("rules from %s on were not compared with the "
@@ -228,4 +137,93 @@ change_warnings(const struct change *c, const struct table *after,
         with.rule = rule;
         table_rivals(after, rule, compare_with, &with);
     }
+}
+
+/* ---- default rules ------------------------------------------------------- */
+
+struct seeking {
+    const struct item *wanted; /* what a default rule has to cover */
+    int64_t now_ms;
+    bool found;
+    bool named; /* a rule is for this code and no other */
+};
+
+static bool
+seek_default(struct item *other, void *arg)
+{
+    struct seeking *s = arg;
+    const struct pt_rule *r = &other->u.rule;
+    if (!is_alive(r, s->now_ms))
+        return true;
+    s->named |= match_all_literal(&r->match.cluster_code);
+    s->found = window_covers(r, &s->wanted->u.rule, s->now_ms) &&
+               rule_covers(r, &s->wanted->u.rule);
+    return !s->found;
+}
+
+/* Every client of the code, at all times: a rule to be covered. */
+static struct item *
+everybody_of(const char *code)
+{
+    struct item *item = xcalloc(1, sizeof(*item));
+    atomic_init(&item->refs, 1);
+    item->kind = KIND_RULE;
+    item->key = xstrdup("");
+    item->json = xstrdup("");
+    item->u.rule = (struct pt_rule){
+        .id = xstrdup(""), .enabled = true, .valid_until = PT_NO_END};
+    must(strlist_add(&item->u.rule.match.cluster_code, code));
+    return item;
+}
+
+static void
+warn_of_code(const char *code, const struct table *after, struct strlist *out)
+{
+    struct item *everybody = everybody_of(code);
+    struct seeking s = {.wanted = everybody, .now_ms = after->time_ms};
+    table_rivals(after, everybody, seek_default, &s);
+    item_unref(everybody);
+    if (s.named && !s.found)
+        warn(out, xasprintf("cluster code %s has no default rule: none matches "
+                            "every client of it at all times, and who matches "
+                            "none has no route",
+                            code));
+}
+
+static void
+add_codes(struct strlist *codes, const struct item *rule)
+{
+    if (!rule)
+        return;
+    const struct strlist *named = &rule->u.rule.match.cluster_code;
+    for (size_t i = 0; match_all_literal(named) && i < named->n; i++)
+        must(strlist_add(codes, named->v[i]));
+}
+
+/* Of the codes that a put or deleted rule names or named. */
+static void
+warn_of_codes(const struct change *c, const struct table *before,
+              const struct table *after, struct strlist *out)
+{
+    struct strlist codes = {0};
+    for (size_t i = 0; i < c->n; i++) {
+        const struct operation *op = &c->operations[i];
+        if (op->kind != KIND_RULE)
+            continue;
+        add_codes(&codes, op->item);
+        add_codes(&codes, table_find(before, KIND_RULE, op->key));
+    }
+    strlist_sort(&codes);
+    for (size_t i = 0; i < codes.n && out->n < LIMIT_WARNINGS; i++)
+        if (i == 0 || strcmp(codes.v[i], codes.v[i - 1]) != 0)
+            warn_of_code(codes.v[i], after, out);
+    strlist_fini(&codes);
+}
+
+void
+change_warnings(const struct change *c, const struct table *before,
+                const struct table *after, struct strlist *out)
+{
+    warn_of_rules(c, after, out);
+    warn_of_codes(c, before, after, out);
 }

@@ -71,16 +71,24 @@ made_applied(const struct change *c, struct table *head)
     return t;
 }
 
-/* Applies the operations to the head; the new table is the head then. */
+/* Applies the operations to the head at that time; the new table is the head
+ * then. */
 static inline void
-made_push(struct table **head, const char *operations)
+made_push_at(struct table **head, const char *operations, int64_t time_ms)
 {
     struct change c = made_change(operations);
+    c.time_ms = time_ms;
     struct table *t = made_applied(&c, *head);
     ck_assert_ptr_ne(t, *head);
     table_unref(*head);
     *head = t;
     change_fini(&c);
+}
+
+static inline void
+made_push(struct table **head, const char *operations)
+{
+    made_push_at(head, operations, (*head)->time_ms);
 }
 
 #define MADE_CLUSTER(name)                                                     \

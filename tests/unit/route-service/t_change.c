@@ -250,7 +250,7 @@ START_TEST(warned)
     struct change c = made_change(put);
     struct strlist out = {0};
     struct table *t = made_applied(&c, head);
-    change_warnings(&c, t, &out);
+    change_warnings(&c, head, t, &out);
     ck_assert_msg(out.n == (w->words ? 1 : 0), "%zu: %s", out.n,
                   out.n ? out.v[0] : "");
     if (w->words)
