@@ -24,6 +24,8 @@ enum ctl_exit {
     CTL_UNREACHABLE = 3, /* no service answered */
     CTL_CONFLICT = 4,    /* the table has changed meanwhile (409) */
     CTL_WAITING = 5,     /* done, but clients have not followed in time */
+    CTL_UNKNOWN = 6,     /* a change was sent and no answer came */
+    CTL_DIFFERS = 1,     /* diff: there is a difference, as diff(1) says it */
 };
 
 struct ctl_conf {
@@ -32,9 +34,10 @@ struct ctl_conf {
     char *author;
     char *comment;
     char *to, *from, *rule;
+    char *file, *output;
     int64_t timeout_ms;
     int64_t wait_ms;
-    int64_t limit;
+    int64_t limit, before;
     bool json;
     bool dry_run;
     bool help;
@@ -52,7 +55,9 @@ struct ctl_command {
     const char *name;
     const char *args;    /* "list | put NAME KEY=VALUE... | delete NAME" */
     const char *summary; /* one line */
-    const char *example; /* whole lines, for --help */
+    const char *example; /* whole lines, for --help; the first one is shown
+                            in the list of commands */
+    const char *more;    /* what the words are and mean; NULL: nothing */
     const char *options; /* keys it understands beyond the common ones,
                             blank-separated */
     int (*run)(struct ctl *ctl);
@@ -67,6 +72,11 @@ int ctl_resolve(struct ctl *ctl);
 int ctl_explain(struct ctl *ctl);
 int ctl_watch(struct ctl *ctl);
 int ctl_history(struct ctl *ctl);
+int ctl_diff(struct ctl *ctl);
+int ctl_restore(struct ctl *ctl);
+int ctl_export(struct ctl *ctl);
+int ctl_apply(struct ctl *ctl);
+int ctl_servers(struct ctl *ctl);
 int ctl_translate(struct ctl *ctl);
 
 /* Says the error on stderr and returns the exit code that goes with it. */

@@ -13,8 +13,10 @@
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "ctl/call.h"
-#include "ctl/ctl.h"
+#include "ctl/change.h"
+#include "ctl/clients.h"
 #include "ctl/out.h"
+#include "ctl/words.h"
 
 #define POLL_MS 200
 
@@ -86,6 +88,7 @@ struct progress {
     size_t live, moved, stuck;
     int64_t slowest_ms;
     char detail[160]; /* why one of them is stuck; or "" */
+    bool looked;      /* not for the first time */
 };
 
 /* Does it follow the route that is flipped?  A `shuntctl watch` only looks on:
@@ -98,15 +101,6 @@ follows(const struct ctl *ctl, const struct json_t *client)
     const char *name = js_str(js_any(js_any(client, "client"), "name"));
     return code && strcmp(code, ctl->argv[0]) == 0 &&
            !(name && strcmp(name, CTL_NAME) == 0);
-}
-
-static int64_t
-number(const struct json_t *obj, const char *key)
-{
-    int64_t n = -1;
-    if (js_get_int(obj, "", key, JS_OPTIONAL, INT64_MIN, INT64_MAX, &n, NULL))
-        return -1;
-    return n;
 }
 
 static void
@@ -129,19 +123,22 @@ count_client(const struct ctl *ctl, const struct json_t *client,
         return;
     p->moved++;
     /* An older residency's stall was an earlier move's. */
-    const int64_t stall_ms = number(report, "switch_ms");
-    if (number(report, "since") >= p->revision && stall_ms > p->slowest_ms)
+    const int64_t stall_ms = out_int(report, "switch_ms", -1);
+    if (out_int(report, "since", -1) >= p->revision && stall_ms > p->slowest_ms)
         p->slowest_ms = stall_ms;
 }
 
+/* At every server: clients may change theirs meanwhile. */
 static int
-look(const struct ctl *ctl, struct progress *p)
+look(const struct ctl *ctl, const struct servers *servers, const char *path,
+     struct progress *p)
 {
     struct json_t *answer = NULL;
-    const int rc = ctl_call_take(ctl, "GET", "/v1/clients", NULL, &answer);
+    const int rc = clients_fetch(ctl, servers, path, p->looked, &answer);
     if (rc)
         return rc;
-    *p = (struct progress){.revision = p->revision, .slowest_ms = -1};
+    *p = (struct progress){
+        .revision = p->revision, .slowest_ms = -1, .looked = true};
     const struct json_t *clients = js_any(answer, "clients");
     for (size_t i = 0; i < js_len(clients); i++)
         count_client(ctl, js_at(clients, i), p);
@@ -172,12 +169,13 @@ print_progress(const struct progress *p, bool last)
 /* Clients whose own rule keeps them elsewhere never move: then the deadline
  * ends this and the exit code says so. */
 static int
-wait_for_clients(const struct ctl *ctl, int64_t revision)
+watch_them(const struct ctl *ctl, const struct servers *servers,
+           const char *path, int64_t revision)
 {
     const int64_t deadline_ms = clock_mono_ms() + ctl->conf.wait_ms;
     struct progress p = {.revision = revision};
     for (;;) {
-        const int rc = look(ctl, &p);
+        const int rc = look(ctl, servers, path, &p);
         if (rc)
             return rc;
         const bool done = p.moved == p.live;
@@ -192,6 +190,18 @@ wait_for_clients(const struct ctl *ctl, int64_t revision)
         const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
         (void)nanosleep(&pause, NULL);
     }
+}
+
+static int
+wait_for_clients(const struct ctl *ctl, int64_t revision)
+{
+    struct servers s;
+    int rc = servers_find(ctl, &s);
+    if (rc)
+        return rc;
+    rc = watch_them(ctl, &s, "/v1/clients", revision);
+    servers_fini(&s);
+    return rc;
 }
 
 static int
@@ -212,7 +222,7 @@ publish(const struct ctl *ctl, const struct json_t *table, int64_t *revision)
 {
     size_t there;
     struct json_t *ops = operations(ctl, table, &there);
-    *revision = number(table, "revision");
+    *revision = out_int(table, "revision", 0);
     if (js_len(ops) == 0) {
         js_free(ops);
         if (there == 0)
@@ -225,8 +235,12 @@ publish(const struct ctl *ctl, const struct json_t *table, int64_t *revision)
     char *what =
         xasprintf("flip %s to %s (%zu rule%s)", ctl->argv[0], ctl->conf.to,
                   js_len(ops), js_len(ops) == 1 ? "" : "s");
-    const int rc = ctl_change_take(ctl, ops, *revision, what);
-    ++*revision; /* nobody else's change came between */
+    struct change c = {.kind = "operations",
+                       .value = ops,
+                       .expect_revision = *revision,
+                       .what = what};
+    const int rc = change_run_take(ctl, &c);
+    *revision = c.revision;
     free(what);
     return rc;
 }
@@ -238,7 +252,7 @@ ctl_flip(struct ctl *ctl)
         return ctl_usage("flip CODE --to CLUSTER");
     struct json_t *table = NULL;
     int64_t revision;
-    int rc = ctl_call_take(ctl, "GET", "/v1/table", NULL, &table);
+    int rc = ctl_get(ctl, "/v1/table", &table);
     if (rc)
         return rc;
     rc = publish(ctl, table, &revision);

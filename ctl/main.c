@@ -1,6 +1,5 @@
 /* The command table, --help, and the way from words to a command. */
 #include <pwd.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 
 static const struct opt options[] = {
     {"route.service", OPT_STR, AT(route_service), "http://127.0.0.1:7070", 0, 0,
-     "URL[,URL]", "route services; also SHUNT_ROUTE_SERVICE"},
+     "URL[,URL]", "route services, tried in turn; also SHUNT_ROUTE_SERVICE"},
     {"timeout.ms", OPT_INT, AT(timeout_ms), "5000", 1, 3600000, "MS",
      "how long to wait for an answer"},
     {"json", OPT_BOOL, AT(json), "false", 0, 0, "", "print JSON"},
@@ -35,6 +34,12 @@ static const struct opt options[] = {
      "translate: the mapper to ask; default: from the route table"},
     {"limit", OPT_INT, AT(limit), "20", 1, 1000, "N",
      "history: at most so many changes"},
+    {"before", OPT_INT, AT(before), "0", 0, INT64_MAX, "REVISION",
+     "history: only changes older than this one; 0: from the newest on"},
+    {"file", OPT_STR, AT(file), NULL, 0, 0, "FILE",
+     "apply, diff: the file with the whole table, also -f; -: standard input"},
+    {"output", OPT_STR, AT(output), NULL, 0, 0, "FILE",
+     "export: where to write, also -o; default: standard output"},
     {"help", OPT_BOOL, AT(help), "false", 0, 0, "", "this text, or of COMMAND"},
     {"version", OPT_BOOL, AT(version), "false", 0, 0, "", "print the version"},
     {0},
@@ -43,68 +48,111 @@ static const struct opt options[] = {
 static const char common_options[] = " route.service timeout.ms json help "
                                      "version ";
 #define CHANGE_OPTIONS " author comment dry-run "
+#define IDENTITY       "CODE [topic=T] [role=R] [group=G] [client.id=C] [attr.K=V]"
+
+static const char rule_words[] =
+    "  cluster=C                 where to (needed)\n"
+    "  priority=N                the highest wins; default 0\n"
+    "  enabled=false             is kept and matches nobody\n"
+    "  comment=TEXT\n"
+    "  cluster.code= role= topic= group= client.id= attr.NAME=\n"
+    "                            whom it matches: text, * and ?; A,B: any of\n"
+    "                            them; what is left out matches everybody\n"
+    "  not.topic=, not.group=... whom it doesn't, in the same words\n"
+    "  share=N share.by=KEY      N percent of the values of client.id, group,\n"
+    "                            topic, cluster.code or attr.NAME; always the\n"
+    "                            same ones, and more join when N grows\n"
+    "  valid_from=T valid_until=T\n"
+    "                            in force from.. until then\n"
+    "                            (2026-12-01T03:00:00Z)\n"
+    "  prop.KEY=VALUE            librdkafka property for whom it routes, over\n"
+    "                            the cluster's\n";
+static const char cluster_words[] =
+    "  bootstrap.servers=H:P,..  needed\n"
+    "  KEY=VALUE                 librdkafka properties of its clients; secrets\n"
+    "                            only as ${file:/path}, ${file:/path:key} or\n"
+    "                            ${env:NAME}, which the client resolves\n";
+static const char flow_words[] =
+    "  policy=default|identity separator=. mappers=URL,URL\n"
+    "  offset-syncs.topic.location=source|target\n";
+static const char client_words[] =
+    "  cluster.code= group= cluster= state= topic= name= host= instance=\n"
+    "  connected=true|false      lately gone ones are kept for a while\n"
+    "  behind=true               not told of the newest revision yet\n";
+static const char apply_words[] =
+    "  The file is the whole table, as `export` writes it: what is not in it\n"
+    "  is deleted, and said before it is.  Nothing happens when somebody else\n"
+    "  changes the table at the same moment (exit code 4).\n";
+static const char diff_words_help[] =
+    "  Exit code 0: no difference, 1: differences, 2 and more: trouble.\n"
+    "  With -f: what `apply -f` would change.\n";
 
 static const struct ctl_command commands[] = {
     {"cluster", "list | put NAME KEY=VALUE... | delete NAME",
      "the Kafka clusters",
      "shuntctl cluster put a bootstrap.servers=k1:9092,k2:9092 "
-     "security.protocol=ssl",
-     CHANGE_OPTIONS, ctl_cluster},
+     "security.protocol=ssl\n"
+     "shuntctl cluster put b bootstrap.servers=k3:9092 "
+     "'sasl.password=${file:/run/secrets/kafka}'",
+     cluster_words, CHANGE_OPTIONS, ctl_cluster},
     {"flow",
      "list | put SOURCE TARGET [KEY=VALUE...] | delete "
      "'SOURCE->TARGET'",
      "which cluster is replicated to which, and who maps its offsets",
-     "shuntctl flow put a b mappers=http://127.0.0.1:7071", CHANGE_OPTIONS,
-     ctl_flow},
+     "shuntctl flow put a b mappers=http://127.0.0.1:7071", flow_words,
+     CHANGE_OPTIONS, ctl_flow},
     {"rule", "list | put ID cluster=C [KEY=VALUE...] | delete ID",
      "who is routed where",
      "shuntctl rule put billing cluster=b priority=10 cluster.code=orders "
-     "group=billing",
-     CHANGE_OPTIONS, ctl_rule},
+     "group=billing\n"
+     "shuntctl rule put canary cluster=b priority=20 cluster.code=orders "
+     "share=5 share.by=client.id\n"
+     "shuntctl rule put night cluster=b cluster.code=orders "
+     "valid_from=2026-12-01T03:00:00Z --dry-run",
+     rule_words, CHANGE_OPTIONS, ctl_rule},
     {"flip", "CODE --to CLUSTER",
      "move everything that asks for a cluster code",
-     "shuntctl flip orders --to b --comment 'drill 17'",
-     CHANGE_OPTIONS "to from rule wait.ms ", ctl_flip},
-    {"clients", "", "the live clients, where they are and how they fare",
-     "shuntctl clients --json", " ", ctl_clients},
-    {"resolve", "CODE [topic=T] [role=R] [group=G] [client.id=C] [attr.K=V]",
-     "where a client would go",
-     "shuntctl resolve orders topic=orders group=billing", " ", ctl_resolve},
-    {"explain", "CODE [topic=T] [role=R] [group=G] [client.id=C] [attr.K=V]",
-     "which rules could match, which one wins, and why",
-     "shuntctl explain orders topic=orders attr.flink.id=1234", " ",
+     "shuntctl flip orders --to b --comment 'drill 17'\n"
+     "shuntctl flip orders --to b --dry-run",
+     NULL, CHANGE_OPTIONS "to from rule wait.ms ", ctl_flip},
+    {"clients", "[KEY=VALUE...]",
+     "the live clients of all servers, where they are and how they fare",
+     "shuntctl clients\n"
+     "shuntctl clients cluster.code=orders state=stuck",
+     client_words, " ", ctl_clients},
+    {"resolve", IDENTITY, "where a client would go",
+     "shuntctl resolve orders topic=orders group=billing", NULL, " ",
+     ctl_resolve},
+    {"explain", IDENTITY, "which rules could match, which one wins, and why",
+     "shuntctl explain orders topic=orders attr.flink.id=1234", NULL, " ",
      ctl_explain},
+    {"watch", IDENTITY, "follow a client's route as it is pushed, until Ctrl-C",
+     "shuntctl watch orders topic=orders", NULL, " ", ctl_watch},
     {"translate", "TOPIC:PARTITION:OFFSET... --from CLUSTER --to CLUSTER",
      "which offset there is this offset here",
-     "shuntctl translate orders:0:1234 --from a --to b", " from to mapper ",
-     ctl_translate},
-    {"watch", "CODE [topic=T] [role=R] [group=G] [client.id=C] [attr.K=V]",
-     "follow a client's route as it is pushed, until Ctrl-C",
-     "shuntctl watch orders topic=orders", " ", ctl_watch},
-    {"history", "", "the changes of the table, newest first",
-     "shuntctl history --limit 5", " limit ", ctl_history},
+     "shuntctl translate orders:0:1234 --from a --to b", NULL,
+     " from to mapper ", ctl_translate},
+    {"history", "[show REVISION]", "the changes of the table, newest first",
+     "shuntctl history --limit 5\n"
+     "shuntctl history show 17",
+     NULL, " limit before ", ctl_history},
+    {"diff", "-f FILE | REVISION REVISION",
+     "what differs between two revisions, or between the table and a file",
+     "shuntctl diff -f table.json\n"
+     "shuntctl diff 12 17",
+     diff_words_help, " file ", ctl_diff},
+    {"restore", "REVISION", "the table as it was, as a new revision",
+     "shuntctl restore 12 --dry-run", NULL, CHANGE_OPTIONS, ctl_restore},
+    {"export", "[-o FILE]", "the whole table as one file, for git",
+     "shuntctl export -o table.json", NULL, " output ", ctl_export},
+    {"apply", "-f FILE", "make the table what the file says",
+     "shuntctl apply -f table.json --dry-run\n"
+     "shuntctl apply -f table.json --comment 'release 7'",
+     apply_words, CHANGE_OPTIONS "file ", ctl_apply},
+    {"servers", "", "the servers of the group, and how they are",
+     "shuntctl servers", NULL, " ", ctl_servers},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
-
-int
-ctl_fail(const struct err *err)
-{
-    (void)fprintf(stderr, "shuntctl: %s\n", err->text);
-    return CTL_FAILED;
-}
-
-int
-ctl_usage(const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    (void)fputs("shuntctl: ", stderr);
-    (void)vfprintf(stderr, fmt, ap);
-    (void)fputs("\n`shuntctl --help` and `shuntctl COMMAND --help` show how\n",
-                stderr);
-    va_end(ap);
-    return CTL_USAGE;
-}
 
 static const struct ctl_command *
 find_command(const char *name)
@@ -120,19 +168,36 @@ help_all(void)
 {
     (void)puts("usage: shuntctl COMMAND [WORDS] [OPTIONS]\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        (void)printf("  %-10s %s\n             e.g. %s\n", commands[i].name,
-                     commands[i].summary, commands[i].example);
+        (void)printf("  %-10s %s\n             e.g. %.*s\n", commands[i].name,
+                     commands[i].summary,
+                     (int)strcspn(commands[i].example, "\n"),
+                     commands[i].example);
     (void)puts("\noptions:");
     opt_help(options, stdout);
-    (void)puts("\nexit codes: 0 done, 1 refused, 2 usage, 3 no service "
-               "answers, 4 conflict, 5 clients have not followed yet");
+    (void)puts("\nexit codes: 0 done, 1 refused (diff: differs), 2 usage, 3 no "
+               "service answers, 4 conflict,\n            5 clients have not "
+               "followed yet, 6 unknown whether the change was made");
+}
+
+static void
+put_indented(const char *lines)
+{
+    while (*lines) {
+        const int n = (int)strcspn(lines, "\n");
+        (void)printf("  %.*s\n", n, lines);
+        lines += n + (lines[n] == '\n');
+    }
 }
 
 static void
 help_command(const struct ctl_command *c)
 {
-    (void)printf("usage: shuntctl %s %s\n\n%s\n\nexample:\n  %s\n\noptions:\n",
-                 c->name, c->args, c->summary, c->example);
+    (void)printf("usage: shuntctl %s %s\n\n%s\n\nexample:\n", c->name, c->args,
+                 c->summary);
+    put_indented(c->example);
+    if (c->more)
+        (void)printf("\n%s", c->more);
+    (void)puts("\noptions:");
     for (const struct opt *o = options; o->key; o++) {
         char *word = xasprintf(" %s ", o->key);
         if (strstr(common_options, word) || strstr(c->options, word))
@@ -157,6 +222,18 @@ check_options(const struct ctl_command *c, int argc, char **argv)
             return ctl_usage("%s has no option %.*s", c->name, n + 2, argv[i]);
     }
     return CTL_OK;
+}
+
+/* -f and -o, as everybody types them. */
+static void
+lengthen(int argc, char **argv)
+{
+    static char file[] = "--file", output[] = "--output";
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "-f") == 0)
+            argv[i] = file;
+        else if (strcmp(argv[i], "-o") == 0)
+            argv[i] = output;
 }
 
 /* Options may stand anywhere; what is left are the words. */
@@ -217,6 +294,7 @@ main(int argc, char **argv)
     struct ctl ctl = {0};
     struct err err;
     int rc;
+    lengthen(argc, argv);
     if (argc == 2 && strcmp(argv[1], "--help-options") == 0) {
         opt_markdown(options, stdout);
         return CTL_OK;

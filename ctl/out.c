@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
@@ -11,7 +12,7 @@
 #include "common/base/xmem.h"
 
 #define CELL_MAX_BYTES 4096
-#define CELLS_KEPT     16
+#define CELLS_KEPT     32
 
 const char *
 out_color(enum out_color c)
@@ -90,54 +91,97 @@ out_table_print_fini(struct out_table *t)
     *t = (struct out_table){0};
 }
 
-static void put_value(struct buf *b, struct json_t *v);
+/* What is under way of a value's text: members of members are named in full,
+ * "not.topic=t". */
+struct cell {
+    struct buf text;
+    const char *prefix;
+};
+
+static void put_value(struct cell *c, struct json_t *v);
 
 static int
 put_member(const char *key, struct json_t *value, void *arg)
 {
-    struct buf *b = arg;
-    buf_printf(b, "%s%s=", b->len ? " " : "", key);
-    put_value(b, value);
+    struct cell *c = arg;
+    if (js_expect_object(value, "", NULL) == 0) {
+        char *prefix = xasprintf("%s%s.", c->prefix, key);
+        struct cell inner = {c->text, prefix};
+        js_each(value, put_member, &inner);
+        c->text = inner.text;
+        free(prefix);
+        return 0;
+    }
+    buf_printf(&c->text, "%s%s%s=", c->text.len ? " " : "", c->prefix, key);
+    put_value(c, value);
     return 0;
 }
 
 static void
-put_value(struct buf *b, struct json_t *v)
+put_value(struct cell *c, struct json_t *v)
 {
     if (js_str(v)) {
-        buf_puts(b, js_str(v));
+        buf_puts(&c->text, js_str(v));
     } else if (js_at(v, 0)) {
         for (size_t i = 0; i < js_len(v); i++) {
-            buf_puts(b, i ? "," : "");
-            put_value(b, js_at(v, i));
+            buf_puts(&c->text, i ? "," : "");
+            put_value(c, js_at(v, i));
         }
     } else if (js_expect_object(v, "", NULL) == 0) {
-        js_each(v, put_member, b);
+        js_each(v, put_member, c);
     } else {
         char *text = js_dump(v);
-        buf_puts(b, text && strcmp(text, "[]") != 0 ? text : "-");
+        buf_puts(&c->text, text && strcmp(text, "[]") != 0 ? text : "-");
         free(text);
     }
+}
+
+/* `text` is taken; the last CELLS_KEPT stay valid. */
+static const char *
+keep_take(char *text)
+{
+    static char *kept[CELLS_KEPT];
+    static size_t next;
+    free(kept[next]);
+    kept[next] = text;
+    const char *result = kept[next];
+    next = (next + 1) % CELLS_KEPT;
+    return result;
 }
 
 const char *
 out_str(const struct json_t *obj, const char *key)
 {
-    static char *kept[CELLS_KEPT];
-    static size_t next;
     struct json_t *v = js_any(obj, key);
-    struct buf b;
-    buf_init(&b, CELL_MAX_BYTES);
+    struct cell c = {.prefix = ""};
+    buf_init(&c.text, CELL_MAX_BYTES);
     if (v)
-        put_value(&b, v);
-    if (b.len == 0 || strcmp(b.data, "null") == 0) {
-        buf_reset(&b);
-        buf_puts(&b, "-");
+        put_value(&c, v);
+    if (c.text.len == 0 || strcmp(c.text.data, "null") == 0) {
+        buf_reset(&c.text);
+        buf_puts(&c.text, "-");
     }
-    char *text = buf_take(&b);
-    free(kept[next]);
-    kept[next] = text ? text : xstrdup("(too long)");
-    const char *result = kept[next];
-    next = (next + 1) % CELLS_KEPT;
-    return result;
+    char *text = buf_take(&c.text);
+    return keep_take(text ? text : xstrdup("(too long)"));
+}
+
+int64_t
+out_int(const struct json_t *obj, const char *key, int64_t absent)
+{
+    int64_t n = absent;
+    if (js_get_int(obj, "", key, JS_OPTIONAL, INT64_MIN, INT64_MAX, &n, NULL))
+        return absent;
+    return n;
+}
+
+const char *
+out_time(int64_t time_ms)
+{
+    char text[32];
+    struct tm tm;
+    const time_t seconds = (time_t)(time_ms / 1000);
+    if (time_ms <= 0 || !localtime_r(&seconds, &tm) ||
+        strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        return "-";
+    return keep_take(xstrdup(text));
 }

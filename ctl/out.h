@@ -4,6 +4,7 @@
 #define SHUNT_CTL_OUT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct json_t;
 
@@ -14,7 +15,7 @@ const char *out_color(enum out_color c);
 
 void out_json(const struct json_t *v);
 
-#define OUT_COLUMNS_MAX 10
+#define OUT_COLUMNS_MAX 12
 
 struct out_table {
     char **cells; /* owned; row after row, the heading first */
@@ -28,7 +29,12 @@ void out_table_row(struct out_table *t, ...) __attribute__((sentinel));
 void out_table_print_fini(struct out_table *t);
 
 /* A member as text for a cell: strings as they are, lists joined by ",",
- * objects as key=value, "-" when absent.  The last 16 results stay valid. */
+ * objects as key=value, "-" when absent.  The last 32 results stay valid. */
 const char *out_str(const struct json_t *obj, const char *key);
+/* A member as a number; `absent` when it is none. */
+int64_t out_int(const struct json_t *obj, const char *key, int64_t absent);
+/* Milliseconds since 1970 as local time, "-" for 0 and less.  Valid as long as
+ * a result of out_str(). */
+const char *out_time(int64_t time_ms);
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "ctl/call.h"
+#include "ctl/change.h"
 #include "ctl/ctl.h"
 #include "ctl/out.h"
 #include "ctl/words.h"
@@ -16,7 +17,7 @@ list(const struct ctl *ctl, const char *kind,
      void (*print)(const struct json_t *items))
 {
     struct json_t *table = NULL;
-    const int rc = ctl_call_take(ctl, "GET", "/v1/table", NULL, &table);
+    const int rc = ctl_get(ctl, "/v1/table", &table);
     if (rc)
         return rc;
     if (ctl->conf.json)
@@ -40,7 +41,11 @@ change_take(const struct ctl *ctl, const char *op, const char *kind,
     if (rc)
         abort(); /* out of memory */
     char *what = xasprintf("%s %s %s", op, kind, name);
-    rc = ctl_change_take(ctl, operations, -1, what);
+    struct change c = {.kind = "operations",
+                       .value = operations,
+                       .expect_revision = -1,
+                       .what = what};
+    rc = change_run_take(ctl, &c);
     free(what);
     return rc;
 }
@@ -127,17 +132,32 @@ ctl_flow(struct ctl *ctl)
     return rc;
 }
 
+/* "2026-12-01T03:00:00Z..2026-12-01T05:00:00Z", "-" without a window; owned
+ * by the caller. */
+static char *
+window_of(const struct json_t *rule)
+{
+    const char *from = js_str(js_any(rule, "valid_from"));
+    const char *until = js_str(js_any(rule, "valid_until"));
+    if (!from && !until)
+        return xstrdup("-");
+    return xasprintf("%s..%s", from ? from : "", until ? until : "");
+}
+
 static void
 print_rules(const struct json_t *items)
 {
     struct out_table t;
     out_table_init(&t, "RULE", "PRIORITY", "ENABLED", "CLUSTER", "MATCH",
-                   "COMMENT", NULL);
+                   "WINDOW", "PROPERTIES", "COMMENT", NULL);
     for (size_t i = 0; i < js_len(items); i++) {
         const struct json_t *r = js_at(items, i);
+        char *window = window_of(r);
         out_table_row(&t, out_str(r, "id"), out_str(r, "priority"),
                       out_str(r, "enabled"), out_str(r, "cluster"),
-                      out_str(r, "match"), out_str(r, "comment"), NULL);
+                      out_str(r, "match"), window, out_str(r, "properties"),
+                      out_str(r, "comment"), NULL);
+        free(window);
     }
     out_table_print_fini(&t);
 }

@@ -5,11 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/js.h"
 #include "common/base/strs.h"
 #include "common/base/xmem.h"
 
-enum word_kind { WORD_STR, WORD_LIST, WORD_INT, WORD_BOOL };
+enum word_kind {
+    WORD_STR,
+    WORD_LIST,
+    WORD_INT,
+    WORD_BOOL,
+    WORD_DIMENSION, /* "attr.NAME" is called "attributes.NAME" in JSON */
+};
 
 struct word_key {
     const char *key; /* on the command line; "attr.*" takes any suffix */
@@ -41,6 +48,17 @@ static const struct word_key rule_keys[] = {
     {"group", WORD_LIST, "match", NULL},
     {"client.id", WORD_LIST, "match", NULL},
     {"attr.*", WORD_LIST, "match.attributes", NULL},
+    {"not.cluster.code", WORD_LIST, "match.not", "cluster.code"},
+    {"not.role", WORD_LIST, "match.not", "role"},
+    {"not.topic", WORD_LIST, "match.not", "topic"},
+    {"not.group", WORD_LIST, "match.not", "group"},
+    {"not.client.id", WORD_LIST, "match.not", "client.id"},
+    {"not.attr.*", WORD_LIST, "match.not.attributes", NULL},
+    {"share", WORD_INT, "match", NULL},
+    {"share.by", WORD_DIMENSION, "match", NULL},
+    {"valid_from", WORD_STR, NULL, NULL},
+    {"valid_until", WORD_STR, NULL, NULL},
+    {"prop.*", WORD_STR, "properties", NULL},
     {0},
 };
 static const struct word_key identity_keys[] = {
@@ -73,12 +91,12 @@ place_for(struct json_t *obj, const char *group)
 {
     if (!group)
         return obj;
-    const char *dot = strchr(group, '.');
-    if (!dot)
-        return subobject(obj, group);
-    char first[32];
-    (void)snprintf(first, sizeof(first), "%.*s", (int)(dot - group), group);
-    return subobject(subobject(obj, first), dot + 1);
+    for (const char *dot; (dot = strchr(group, '.')); group = dot + 1) {
+        char first[32];
+        (void)snprintf(first, sizeof(first), "%.*s", (int)(dot - group), group);
+        obj = subobject(obj, first);
+    }
+    return subobject(obj, group);
 }
 
 static const struct word_key *
@@ -116,6 +134,10 @@ put_word(struct json_t *to, const char *name, const struct word_key *k,
         must(strlist_split(&list, value, ","));
         must(js_put_strs(to, name, &list));
         strlist_fini(&list);
+    } else if (k->kind == WORD_DIMENSION && str_starts_with(value, "attr.")) {
+        char *attribute = xasprintf("attributes.%s", value + 5);
+        must(js_put_str(to, name, attribute));
+        free(attribute);
     } else {
         must(js_put_str(to, name, value));
     }
@@ -223,5 +245,61 @@ words_position(const char *word, struct json_t **out, struct err *err)
     must(js_put_int(*out, "partition", partition));
     must(js_put_int(*out, "offset", offset));
     free(topic);
+    return 0;
+}
+
+char *
+words_query_take(char *path, const char *key, const char *value)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    struct buf b;
+    buf_init(&b, (size_t)1 << 20);
+    buf_printf(&b, "%s%s%s=", path, strchr(path, '?') ? "&" : "?", key);
+    for (; *value; value++) {
+        const unsigned char c = (unsigned char)*value;
+        if (strchr(plain, c))
+            buf_append(&b, value, 1);
+        else
+            buf_printf(&b, "%%%02X", c);
+    }
+    char *result = buf_take(&b);
+    if (!result)
+        abort(); /* out of memory */
+    free(path);
+    return result;
+}
+
+int
+words_filter(int n, char **words, char **out, struct err *err)
+{
+    static const char *const known[] = {
+        "cluster.code", "group", "cluster",  "state",     "topic",
+        "name",         "host",  "instance", "connected", "behind",
+    };
+    char *path = xstrdup("/v1/clients");
+    for (int i = 0; i < n; i++) {
+        const size_t len = strcspn(words[i], "=");
+        char *key = xasprintf("%.*s", (int)len, words[i]);
+        size_t k = 0;
+        while (k < sizeof(known) / sizeof(*known) && strcmp(known[k], key) != 0)
+            k++;
+        const bool good =
+            words[i][len] == '=' && k < sizeof(known) / sizeof(*known);
+        if (good)
+            path = words_query_take(path, key, words[i] + len + 1);
+        else
+            (void)err_field(err, ERR_INVALID, key, NULL,
+                            "\"%s\" is no filter: cluster.code=, group=, "
+                            "cluster=, state=, topic=, name=, host=, "
+                            "instance=, connected=, behind=",
+                            words[i]);
+        free(key);
+        if (!good) {
+            free(path);
+            return ERR_INVALID;
+        }
+    }
+    *out = path;
     return 0;
 }

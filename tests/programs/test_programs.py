@@ -367,7 +367,7 @@ class Routing(Folder):
 
     def test_help_of_each_command(self) -> None:
         for command in ("cluster", "flow", "rule", "flip", "clients", "resolve", "explain", "translate", "watch",
-                        "history"):
+                        "history", "diff", "restore", "export", "apply", "servers"):
             text = self.ok(command, "--help")
             self.assertIn(f"example:\n  shuntctl {command}", text)
 
@@ -378,7 +378,7 @@ class Routing(Folder):
                                    ("/v1/resolve", b"\xff\xfe\x00", 400), ("/v1/nothing", b"{}", 404),
                                    ("/healthz", b"{}", 405), ("/v1/resolve", b"{" + b" " * (8 << 20) + b"}", 413),
                                    ("/v1/changes", json.dumps({"author": "t", "operations": [{
-                                       "op": "put", "rule": {"id": "r", "cluster": "a", "share": 5}}]}).encode(), 501)):
+                                       "op": "put", "rule": {"id": "r", "cluster": "a", "fence": True}}]}).encode(), 501)):
             try:
                 got, answer = post(self.service.url + path, body)
             except (BrokenPipeError, ConnectionResetError, urllib.error.URLError):

@@ -57,6 +57,54 @@ START_TEST(rule_words)
 }
 END_TEST
 
+START_TEST(rule_words_of_whom_not)
+{
+    type("cluster=b;cluster.code=orders;not.topic=t1,t2;not.attr.x=1;"
+         "not.client.id=c");
+    ck_assert_int_eq(words_rule("r", (int)words.n, words.v, &made, &err), 0);
+    is_json("{\"id\":\"r\",\"cluster\":\"b\",\"match\":{\"cluster.code\":"
+            "[\"orders\"],\"not\":{\"topic\":[\"t1\",\"t2\"],\"attributes\":"
+            "{\"x\":[\"1\"]},\"client.id\":[\"c\"]}}}");
+}
+END_TEST
+
+START_TEST(rule_words_of_shares_windows_and_properties)
+{
+    type("cluster=b;share=5;share.by=client.id;valid_from=2026-12-01T03:00:00Z;"
+         "valid_until=2026-12-02T03:00:00+01:00;prop.client.rack=r=1;"
+         "prop.linger.ms=5");
+    ck_assert_int_eq(words_rule("r", (int)words.n, words.v, &made, &err), 0);
+    is_json(
+        "{\"id\":\"r\",\"cluster\":\"b\",\"match\":{\"share\":5,"
+        "\"share.by\":\"client.id\"},\"valid_from\":\"2026-12-01T03:00:00Z\","
+        "\"valid_until\":\"2026-12-02T03:00:00+01:00\",\"properties\":{"
+        "\"client.rack\":\"r=1\",\"linger.ms\":\"5\"}}");
+    type("cluster=b;share=0;share.by=attr.flink.id");
+    ck_assert_int_eq(words_rule("r", (int)words.n, words.v, &made, &err), 0);
+    is_json("{\"id\":\"r\",\"cluster\":\"b\",\"match\":{\"share\":0,"
+            "\"share.by\":\"attributes.flink.id\"}}");
+}
+END_TEST
+
+START_TEST(filters_become_a_query)
+{
+    char *path = NULL;
+    type("cluster.code=orders;topic=a&b c;instance=h-1_2.3~x;behind=true");
+    ck_assert_int_eq(words_filter((int)words.n, words.v, &path, &err), 0);
+    ck_assert_str_eq(path, "/v1/clients?cluster.code=orders&topic=a%26b%20c&"
+                           "instance=h-1_2.3~x&behind=true");
+    free(path);
+    ck_assert_int_eq(words_filter(0, NULL, &path, &err), 0);
+    ck_assert_str_eq(path, "/v1/clients");
+    free(path);
+    const char *bad[] = {"colour=red", "topic", "=x", "limit=5"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        type(bad[i]);
+        ck_assert_int_eq(words_filter(1, words.v, &path, &err), ERR_INVALID);
+    }
+}
+END_TEST
+
 START_TEST(identity_words)
 {
     type("topic=t;group=g;attr.x=1");
@@ -70,9 +118,11 @@ END_TEST
 START_TEST(refuses_by_name)
 {
     const char *bad[] = {"colour=red",  "priority=high", "enabled=yes",
-                         "just-a-word", "attr.=1",       "=1"};
-    const char *fields[] = {"colour",      "priority", "enabled",
-                            "just-a-word", "attr.",    ""};
+                         "just-a-word", "attr.=1",       "=1",
+                         "share=half",  "not.colour=1",  "prop.=1"};
+    const char *fields[] = {"colour",      "priority",   "enabled",
+                            "just-a-word", "attr.",      "",
+                            "share",       "not.colour", "prop."};
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
         type(bad[i]);
         ck_assert_int_eq(words_rule("r", 1, words.v, &made, &err), ERR_INVALID);
@@ -99,9 +149,15 @@ END_TEST
 int
 main(void)
 {
-    const TTest *const tests[] = {cluster_words,   flow_words,
-                                  rule_words,      identity_words,
-                                  refuses_by_name, position_words};
+    const TTest *const tests[] = {cluster_words,
+                                  flow_words,
+                                  rule_words,
+                                  rule_words_of_whom_not,
+                                  rule_words_of_shares_windows_and_properties,
+                                  filters_become_a_query,
+                                  identity_words,
+                                  refuses_by_name,
+                                  position_words};
     Suite *suite = suite_create("words");
     TCase *tc = tcase_create("words");
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
