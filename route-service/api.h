@@ -1,5 +1,5 @@
 /* The requests of PROTOCOL.md: the table that http_server.h wants.  The
- * handlers' context is a struct service. */
+ * handlers' context is a struct worker. */
 #ifndef SHUNT_ROUTE_API_H
 #define SHUNT_ROUTE_API_H
 

@@ -26,6 +26,18 @@ touch(struct touched *touched, struct item *rule)
     touched->rules[touched->n++] = item_ref(rule);
 }
 
+struct touched
+touched_copy(const struct touched *touched)
+{
+    if (!touched)
+        return (struct touched){.infra = true};
+    struct touched copy = {.infra = touched->infra, .n = touched->n};
+    copy.rules = copy.n ? xcalloc(copy.n, sizeof(struct item *)) : NULL;
+    for (size_t i = 0; i < copy.n; i++)
+        copy.rules[i] = item_ref(touched->rules[i]);
+    return copy;
+}
+
 void
 touched_fini(struct touched *touched)
 {

@@ -74,6 +74,8 @@ struct touched {
     bool infra; /* a cluster or a flow is another one */
 };
 
+/* NULL: something, nobody knows what. */
+struct touched touched_copy(const struct touched *touched);
 void touched_fini(struct touched *touched);
 
 /* *out: the table as it would be at c->time_ms, at the next revision; or a new

@@ -7,12 +7,19 @@
 
 #define LIMIT_OPERATIONS     100000 /* in one change set */
 #define LIMIT_PENDING        64     /* change sets waiting for the writer */
-#define LIMIT_TOPICS         1000   /* of one identity */
-#define LIMIT_VIEW           64     /* physical topics of one logical topic */
-#define LIMIT_HOPS           4      /* flows that a copy has come through */
-#define LIMIT_VIEW_STEPS     2000   /* paths looked at for them */
-#define LIMIT_HISTORY        1000   /* change sets in one answer */
+#define LIMIT_OFFLOAD        64   /* requests waiting for the offload thread */
+#define LIMIT_TOPICS         1000 /* of one identity */
+#define LIMIT_VIEW           64   /* physical topics of one logical topic */
+#define LIMIT_HOPS           4    /* flows that a copy has come through */
+#define LIMIT_VIEW_STEPS     2000 /* paths looked at for them */
+#define LIMIT_HISTORY        1000 /* change sets in one answer */
 #define LIMIT_HISTORY_BYTES  ((size_t)16 << 20) /* of one answer */
+#define LIMIT_ANSWERS_BYTES  ((size_t)16 << 20) /* kept ready by a loop */
+#define LIMIT_AWAY_BYTES     ((size_t)16 << 20) /* clients that are away, a loop */
+#define LIMIT_BODIES         4096 /* answers found by body, a loop */
+#define LIMIT_BODY_KEPT      ((size_t)4 << 10) /* body and answer of one */
+#define LIMIT_MOVES          1000    /* listed in the answer to a change */
+#define LIMIT_CLIENTS        10000   /* in one answer */
 #define LIMIT_CANDIDATES     200     /* rules that explain lists, per topic */
 #define LIMIT_WARNINGS       100     /* in one answer */
 #define LIMIT_COMPARISONS    5000000 /* pairs of rules looked at for warnings */

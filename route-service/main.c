@@ -6,15 +6,23 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/opt.h"
 #include "route-service/service.h"
 
+#define LOOPS_MAX  64
+#define LOOPS_AUTO 8 /* more are made only where they are asked for */
+
 struct conf {
     char *listen, *data_dir, *log_level;
-    int64_t heartbeat_ms, idle_ms;
-    int64_t body_max, header_max, connections_max, backlog_max;
+    char *server_id, *advertise_url;
+    int64_t loops;
+    int64_t heartbeat_ms, expiry_ms, watch_rate;
+    int64_t body_max, header_max, line_max, backlog_max;
+    int64_t connections_max, address_max;
+    int64_t idle_ms, head_ms, body_ms;
 };
 
 #define FIELD(f) offsetof(struct conf, f)
@@ -24,19 +32,41 @@ static const struct opt options[] = {
      "where to listen; port 0 takes a free one"},
     {"data.dir", OPT_STR, FIELD(data_dir), "/var/lib/shunt/route", 0, 0, "DIR",
      "folder of the route table and its history; made if missing"},
+    {"loops", OPT_INT, FIELD(loops), "0", 0, LOOPS_MAX, "N",
+     "event loops, each with a thread; 0: one for each core, at most 8"},
+    {"server.id", OPT_STR, FIELD(server_id), NULL, 0, 0, "NAME",
+     "name of this server among others; default: host name and port"},
+    {"advertise.url", OPT_STR, FIELD(advertise_url), NULL, 0, 0, "URL",
+     "where others reach this server; default: the address it listens on"},
     {"heartbeat.interval.ms", OPT_INT, FIELD(heartbeat_ms), "10000", 100, 10000,
      "MS",
      "time between two heartbeats; clients leave a stream silent for 30 s"},
-    {"body.max.bytes", OPT_INT, FIELD(body_max), "4194304", 1024, 67108864,
-     "BYTES", "largest body of a request"},
+    {"client.expiry.ms", OPT_INT, FIELD(expiry_ms), "60000", 100, 86400000,
+     "MS", "how long a client is listed after its stream has ended"},
+    {"watch.rate.max", OPT_INT, FIELD(watch_rate), "2000", 0, 1000000, "N",
+     "streams opened per second; more are told to come back later; 0: no "
+     "limit"},
+    {"body.max.bytes", OPT_INT, FIELD(body_max), "67108864", 1024, 67108864,
+     "BYTES",
+     "largest body of a request; a change set of 100,000 rules has about 25 "
+     "MB"},
     {"header.max.bytes", OPT_INT, FIELD(header_max), "16384", 1024, 1048576,
      "BYTES", "largest head of a request"},
-    {"connections.max", OPT_INT, FIELD(connections_max), "10000", 1, 1000000,
+    {"line.max.bytes", OPT_INT, FIELD(line_max), "8192", 256, 1048576, "BYTES",
+     "longest request line and longest header line"},
+    {"connections.max", OPT_INT, FIELD(connections_max), "20000", 1, 1000000,
      "N", "connections at once; more are refused"},
+    {"connections.per.address.max", OPT_INT, FIELD(address_max), "0", 0,
+     1000000, "N",
+     "connections at once from one address; 0: no limit but connections.max"},
     {"stream.backlog.max.bytes", OPT_INT, FIELD(backlog_max), "1048576", 4096,
      67108864, "BYTES", "unread events of a watcher before it is dropped"},
     {"idle.timeout.ms", OPT_INT, FIELD(idle_ms), "60000", 1000, 3600000, "MS",
      "a connection without request or stream is closed after this time"},
+    {"head.timeout.ms", OPT_INT, FIELD(head_ms), "10000", 100, 3600000, "MS",
+     "longest time for the head of a request to arrive"},
+    {"body.timeout.ms", OPT_INT, FIELD(body_ms), "60000", 100, 3600000, "MS",
+     "longest time for the body of a request to arrive"},
     {"log.level", OPT_STR, FIELD(log_level), "info", 0, 0, "LEVEL",
      "error, warn, info or debug"},
     {0},
@@ -115,7 +145,7 @@ run(struct loop *loop, const struct service_conf *conf, struct err *err)
         return rc;
     if ((rc = loop_on_signal(loop, SIGTERM, on_signal, &s)) == 0 &&
         (rc = loop_on_signal(loop, SIGINT, on_signal, &s)) == 0) {
-        log_info("ready: %s", http_server_url(s.server));
+        log_info("ready: %s", service_url(&s));
         loop_run(loop);
     } else {
         (void)err_set(err, rc, "cannot watch for signals: %s", err_text(rc));
@@ -124,18 +154,44 @@ run(struct loop *loop, const struct service_conf *conf, struct err *err)
     return rc;
 }
 
+static int64_t
+loops_of(const struct conf *conf)
+{
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (conf->loops > 0)
+        return conf->loops;
+    return cores < 1 ? 1 : cores > LOOPS_AUTO ? LOOPS_AUTO : cores;
+}
+
+static struct http_limits
+limits_of(const struct conf *conf)
+{
+    return (struct http_limits){
+        .body_max_bytes = (size_t)conf->body_max,
+        .header_max_bytes = (size_t)conf->header_max,
+        .line_max_bytes = (size_t)conf->line_max,
+        .connections_max = (size_t)conf->connections_max,
+        .connections_per_address_max = (size_t)conf->address_max,
+        .stream_backlog_max_bytes = (size_t)conf->backlog_max,
+        .idle_timeout_ms = conf->idle_ms,
+        .head_timeout_ms = conf->head_ms,
+        .body_timeout_ms = conf->body_ms,
+    };
+}
+
 static int
 serve(const struct conf *conf, struct err *err)
 {
     const struct service_conf to = {
         .listen = conf->listen,
         .data_dir = conf->data_dir,
+        .server_id = conf->server_id,
+        .advertise_url = conf->advertise_url,
+        .loops = loops_of(conf),
         .heartbeat_ms = conf->heartbeat_ms,
-        .limits = {.body_max_bytes = (size_t)conf->body_max,
-                   .header_max_bytes = (size_t)conf->header_max,
-                   .connections_max = (size_t)conf->connections_max,
-                   .stream_backlog_max_bytes = (size_t)conf->backlog_max,
-                   .idle_timeout_ms = conf->idle_ms},
+        .expiry_ms = conf->expiry_ms,
+        .watch_rate = conf->watch_rate,
+        .limits = limits_of(conf),
     };
     struct loop *loop;
     int rc = loop_new(&loop, err);

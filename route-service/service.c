@@ -1,24 +1,22 @@
 /*
  * Owns the parts of a running server and the order in which they come and go.
- * Loop thread.
  *
- * The store is read once, at the start; from then on the table in memory is what
- * is served, and the store is behind the writer.
+ * The store is read once, at the start; from then on each loop has the table
+ * that is in force, and the store is behind the writer.  The writer posts
+ * every new table to all loops, before it posts what became of the change.
  */
 #include "route-service/service.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "common/base/clock.h"
 #include "common/base/js.h"
 #include "common/base/log.h"
 #include "common/base/xmem.h"
-#include "route-service/api.h"
 #include "route-service/change.h"
 #include "route-service/must.h"
-
-#define ENDING_STEP_MS 10
-#define ENDING_MAX_MS  250
+#include "route-service/watch.h"
 
 /* ---- start --------------------------------------------------------------- */
 
@@ -62,80 +60,161 @@ load_one(int64_t revision, const char *text, size_t len, void *arg,
     return 0;
 }
 
-static void
-on_heartbeat(void *arg)
-{
-    struct service *s = arg;
-    watchers_heartbeat(s->watchers);
-}
+/* ---- publishing ---------------------------------------------------------- */
 
+/* A table on its way to all loops; the last one frees it. */
 struct published {
-    struct service *s;
-    struct table *t;
+    atomic_size_t refs;
+    struct table *table;
+    struct touched touched;
+};
+
+struct delivery {
+    struct worker *w;
+    struct published *p;
 };
 
 static void
-on_published(void *arg)
+published_unref(struct published *p)
 {
-    struct published *p = arg;
-    service_publish(p->s, p->t);
-    table_unref(p->t);
+    if (atomic_fetch_sub(&p->refs, 1) > 1)
+        return;
+    table_unref(p->table);
+    touched_fini(&p->touched);
     free(p);
+}
+
+static void
+on_delivery(void *arg)
+{
+    struct delivery *d = arg;
+    watches_publish(d->w->watches, d->p->table, &d->p->touched);
+    published_unref(d->p);
+    free(d);
 }
 
 /* Writer thread. */
 static void
 post_table(struct table *t, const struct touched *touched, void *arg)
 {
+    struct service *s = arg;
     struct published *p = xcalloc(1, sizeof(*p));
-    *p = (struct published){arg, table_ref(t)};
-    (void)touched;
-    must(loop_post(p->s->loop, on_published, p));
+    atomic_init(&p->refs, s->n_workers);
+    p->table = table_ref(t);
+    p->touched = touched_copy(touched);
+    for (size_t i = 0; i < s->n_workers; i++) {
+        struct delivery *d = xcalloc(1, sizeof(*d));
+        *d = (struct delivery){&s->workers[i], p};
+        must(loop_post(d->w->loop, on_delivery, d));
+    }
+    log_info("revision %lld: %zu clusters, %zu flows, %zu rules",
+             (long long)t->revision, table_count(t, KIND_CLUSTER),
+             table_count(t, KIND_FLOW), table_count(t, KIND_RULE));
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static int
+open_workers(struct service *s, struct err *err)
+{
+    const size_t n = (size_t)s->conf.loops;
+    s->workers = xcalloc(n, sizeof(*s->workers));
+    for (; s->n_workers < n; s->n_workers++) {
+        struct worker *w = &s->workers[s->n_workers];
+        struct loop *loop = s->n_workers == 0 ? s->loop : NULL;
+        const int rc = worker_open(w, s, s->n_workers, loop, err);
+        if (rc) {
+            worker_close(w);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* The first takes the address as it is given, the others what came of it. */
+static int
+listen_all(struct service *s, struct err *err)
+{
+    const char *addr = s->conf.listen;
+    const bool shared = s->n_workers > 1;
+    for (size_t i = 0; i < s->n_workers; i++) {
+        struct http_server *server = s->workers[i].server;
+        const int rc = http_server_listen(server, addr, shared, err);
+        if (rc)
+            return rc;
+        addr = service_url(s) + strlen("http://");
+    }
+    return 0;
+}
+
+static void
+name_it(struct service *s)
+{
+    char host[128] = "";
+    (void)gethostname(host, sizeof(host) - 1);
+    const char *url = s->conf.advertise_url;
+    s->url = xstrdup(url && *url ? url : service_url(s));
+    s->id = s->conf.server_id && *s->conf.server_id
+                ? xstrdup(s->conf.server_id)
+                : xasprintf("%s:%s", host, strrchr(service_url(s), ':') + 1);
 }
 
 static int
-open_parts(struct service *s, const struct service_conf *conf, struct err *err)
+start_all(struct service *s, struct err *err)
+{
+    const struct committer_conf to = {
+        .store = s->store, .head = s->loaded, .publish = post_table, .arg = s};
+    int rc;
+    if ((rc = offload_start(&s->offload, err)) ||
+        (rc = committer_start(&to, &s->committer, err)))
+        return rc;
+    for (size_t i = 1; i < s->n_workers; i++)
+        if ((rc = worker_start(&s->workers[i], err)))
+            return rc;
+    return 0;
+}
+
+static int
+open_parts(struct service *s, struct err *err)
 {
     int rc;
-    if ((rc = store_open(conf->data_dir, &s->store, err)) ||
-        (rc = store_each(s->store, load_one, &s->table, err)) ||
-        (rc = http_server_new(s->loop, &conf->limits, api_routes, s, &s->server,
-                              err)) ||
-        (rc = http_server_listen(s->server, conf->listen, false, err)))
+    if ((rc = store_open(s->conf.data_dir, &s->store, err)) ||
+        (rc = store_each(s->store, load_one, &s->loaded, err)) ||
+        (rc = http_gate_new(&s->conf.limits, &s->gate, err)) ||
+        (rc = open_workers(s, err)) || (rc = listen_all(s, err)))
         return rc;
-    watchers_publish(s->watchers, s->table);
-    const struct committer_conf to = {
-        .store = s->store, .head = s->table, .publish = post_table, .arg = s};
-    return committer_start(&to, &s->committer, err);
+    name_it(s);
+    return start_all(s, err);
 }
 
 int
 service_open(struct service *s, struct loop *loop,
              const struct service_conf *conf, struct err *err)
 {
-    *s = (struct service){.loop = loop};
-    s->table = table_empty();
-    s->watchers = watchers_new(&s->metrics);
-    int rc = open_parts(s, conf, err);
-    if (rc == 0) {
-        s->heartbeat =
-            loop_timer_new(loop, conf->heartbeat_ms, on_heartbeat, s);
-        rc = s->heartbeat ? 0 : err_nomem(err);
-    }
+    *s = (struct service){.conf = *conf, .loop = loop};
+    s->loaded = table_empty();
+    admission_init(&s->admission, conf->watch_rate);
+    atomic_init(&s->stamps, 1);
+    const int rc = open_parts(s, err);
+    table_unref(s->loaded); /* the workers have it */
+    s->loaded = NULL;
     if (rc)
         service_close(s);
     return rc;
 }
 
+const char *
+service_url(const struct service *s)
+{
+    return http_server_url(s->workers[0].server);
+}
+
 /* ---- end ----------------------------------------------------------------- */
 
 static void
-on_ending(void *arg)
+on_end(void *arg)
 {
-    struct service *s = arg;
-    if (http_server_connections(s->server) == 0 ||
-        clock_mono_ms() >= s->end_by_ms)
-        loop_stop(s->loop);
+    worker_end(arg);
 }
 
 void
@@ -145,11 +224,34 @@ service_stop(struct service *s)
         return;
     s->stopping = true;
     committer_stop(s->committer);
-    watchers_close_all(s->watchers, "the server is stopping");
-    s->end_by_ms = clock_mono_ms() + ENDING_MAX_MS;
-    s->ending = loop_timer_new(s->loop, ENDING_STEP_MS, on_ending, s);
-    if (!s->ending)
+    for (size_t i = 0; i < s->n_workers; i++)
+        must(loop_post(s->workers[i].loop, on_end, &s->workers[i]));
+}
+
+static void
+on_ended(void *arg)
+{
+    struct service *s = arg;
+    if (++s->n_ended == s->n_workers)
         loop_stop(s->loop);
+}
+
+void
+service_worker_ended(struct service *s)
+{
+    must(loop_post(s->loop, on_ended, s));
+}
+
+/* What the loops still owe each other. */
+static void
+drain(struct service *s)
+{
+    bool more;
+    do {
+        more = loop_drain(s->loop);
+        for (size_t i = 1; i < s->n_workers; i++)
+            more |= loop_drain(s->workers[i].loop);
+    } while (more);
 }
 
 void
@@ -157,24 +259,19 @@ service_close(struct service *s)
 {
     if (s->committer)
         committer_stop(s->committer);
-    loop_timer_free(s->ending);
-    loop_timer_free(s->heartbeat);
-    http_server_free(s->server);
-    watchers_free(s->watchers);
+    offload_stop(s->offload);
+    for (size_t i = 0; i < s->n_workers; i++)
+        worker_join(&s->workers[i]);
+    drain(s);
+    for (size_t i = 0; i < s->n_workers; i++)
+        worker_close(&s->workers[i]);
     committer_free(s->committer);
+    offload_free(s->offload);
+    http_gate_free(s->gate);
     store_close(s->store);
-    table_unref(s->table);
-    metrics_fini(&s->metrics);
+    table_unref(s->loaded);
+    free(s->workers);
+    free(s->id);
+    free(s->url);
     *s = (struct service){0};
-}
-
-void
-service_publish(struct service *s, struct table *t)
-{
-    table_unref(s->table);
-    s->table = table_ref(t);
-    log_info("revision %lld: %zu clusters, %zu flows, %zu rules",
-             (long long)t->revision, table_count(t, KIND_CLUSTER),
-             table_count(t, KIND_FLOW), table_count(t, KIND_RULE));
-    watchers_publish(s->watchers, t);
 }

@@ -1,13 +1,14 @@
 /*
- * Owns the watchers.  Loop thread.
+ * Owns the streams of one loop and when they hear what.
  *
- * A watcher lives as long as its stream: from watchers_add_take() until the
- * server reports the stream gone or we close it.  Streams never go while
- * something is sent to them (common/net reaps them later in the turn), so the
- * list can be walked while sending.
+ * A stream belongs to a client of the register (clients.h) from
+ * watches_open() until the server reports it gone or we close it.  Streams
+ * never go while something is sent to them (common/net ends them later in the
+ * turn), so lists can be walked while sending.
  *
- * `told` is the last answer without its revision: a watcher is only told of
- * what concerns it, and its stay on a cluster is in there (`since`).
+ * Heartbeats are spread: every stream has one of BEATS slots, and each tick of
+ * the timer serves one slot, so that a loop never stops for all of its streams
+ * at once.
  */
 #include "route-service/watch.h"
 
@@ -15,320 +16,310 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "common/base/clock.h"
-#include "common/base/js.h"
 #include "common/base/log.h"
 #include "common/base/xmem.h"
-#include "route-service/match.h"
+#include "route-service/answers.h"
+#include "route-service/audience.h"
+#include "route-service/clients.h"
 #include "route-service/must.h"
-#include "route-service/resolve.h"
+#include "route-service/service.h"
+#include "route-service/worker.h"
 
-struct watcher {
-    struct watchers *all;
-    struct pt_client client;
-    struct pt_identity id;
-    struct http_stream *stream;
-    char *peer;
-    char *told;
-    int64_t revision;        /* of the last event */
-    int64_t since_ms;        /* wall clock */
-    struct pt_report report; /* instance is NULL: none yet */
-    int64_t report_mono_ms;
-    struct watcher *prev, *next;
-    UT_hash_handle hh; /* by client.instance */
+#define BEATS        100
+#define BEAT_MIN_MS  10
+#define DROPS_LOG_MS 1000
+
+struct watches {
+    struct worker *w;
+    struct loop_timer *timer;
+    struct client *slots[BEATS]; /* by beat_next */
+    int32_t n_slots;
+    int32_t next_beat;       /* slot that is served next */
+    int32_t next_slot;       /* of the next stream */
+    struct http_event *beat; /* of beat_revision; NULL: none yet */
+    int64_t beat_revision;
+    uint64_t drops; /* since the last line about them */
+    int64_t drops_logged_ms;
 };
 
-struct watchers {
-    struct table *table; /* that is served */
-    struct metrics *metrics;
-    struct watcher *list;        /* in the order of arrival */
-    struct watcher *by_instance; /* the same */
-};
+/* ---- events -------------------------------------------------------------- */
 
-struct watchers *
-watchers_new(struct metrics *metrics)
-{
-    struct watchers *w = xcalloc(1, sizeof(*w));
-    w->metrics = metrics;
-    return w;
-}
-
-static void
-watcher_free(struct watcher *one)
-{
-    pt_client_fini(&one->client);
-    pt_identity_fini(&one->id);
-    pt_report_fini(&one->report);
-    free(one->peer);
-    free(one->told);
-    free(one);
-}
-
-static void
-leave(struct watcher *one)
-{
-    DL_DELETE(one->all->list, one);
-    HASH_DEL(one->all->by_instance, one);
-    watcher_free(one);
-}
-
-void
-watchers_free(struct watchers *w)
-{
-    struct watcher *one;
-    struct watcher *next;
-    if (!w)
-        return;
-    DL_FOREACH_SAFE(w->list, one, next)
-    leave(one);
-    table_unref(w->table);
-    free(w);
-}
-
-/* ---- telling ------------------------------------------------------------- */
-
-static char *
-answer_text(struct pt_answer *a, int64_t revision)
-{
-    a->revision = revision;
-    struct json_t *j = must_have(pt_answer_encode(a));
-    char *text = must_have(js_dump(j));
-    js_free(j);
-    return text;
-}
-
-static void
-send_event(struct watcher *one, const char *event, int64_t revision,
-           const char *data)
+static struct http_event *
+event_of(const char *event, int64_t revision, const char *data)
 {
     char id[24];
     (void)snprintf(id, sizeof(id), "%" PRId64, revision);
-    http_stream_send(one->stream, event, id, data);
+    return must_have(http_event_new(event, id, data));
 }
 
-/* Sends the answer unless it is the one that the client has. */
+static struct http_event *
+closed_event(const char *reason)
+{
+    /* `reason` is our own words: nothing in it needs escaping. */
+    char *data = xasprintf("{\"reason\":\"%s\"}", reason);
+    struct http_event *e = must_have(http_event_new("closed", NULL, data));
+    free(data);
+    return e;
+}
+
+/* ---- heartbeats ---------------------------------------------------------- */
+
 static void
-tell(struct watcher *one)
+join_beat(struct watches *all, struct client *c)
 {
-    struct pt_answer a;
-    resolve(one->all->table, &one->id, &a);
-    const int64_t revision = a.revision;
-    char *bare = answer_text(&a, 0);
-    if (one->told && strcmp(bare, one->told) == 0) {
-        free(bare);
-    } else {
-        free(one->told);
-        one->told = bare;
-        one->revision = revision;
-        char *text = answer_text(&a, revision);
-        send_event(one, "route", revision, text);
-        one->all->metrics->events_route++;
-        free(text);
-    }
-    pt_answer_fini(&a);
+    c->beat = all->next_slot;
+    all->next_slot = (all->next_slot + 1) % all->n_slots;
+    DL_APPEND2(all->slots[c->beat], c, beat_prev, beat_next);
 }
 
-void
-watchers_publish(struct watchers *w, struct table *t)
+static void
+leave_beat(struct watches *all, struct client *c)
 {
-    struct watcher *one;
-    table_unref(w->table);
-    w->table = table_ref(t);
-    DL_FOREACH(w->list, one)
-    tell(one);
+    DL_DELETE2(all->slots[c->beat], c, beat_prev, beat_next);
 }
 
-void
-watchers_heartbeat(struct watchers *w)
+static struct http_event *
+heartbeat(struct watches *all)
 {
-    const int64_t revision = w->table->revision;
+    const int64_t revision = all->w->table->revision;
+    if (all->beat && all->beat_revision == revision)
+        return all->beat;
     char data[48];
     (void)snprintf(data, sizeof(data), "{\"revision\":%" PRId64 "}", revision);
-    struct watcher *one;
-    DL_FOREACH(w->list, one)
-    {
-        send_event(one, "heartbeat", revision, data);
-        w->metrics->events_heartbeat++;
-    }
+    http_event_unref(all->beat);
+    all->beat = event_of("heartbeat", revision, data);
+    all->beat_revision = revision;
+    return all->beat;
 }
 
-/* `reason` is our own words: nothing in it needs escaping. */
 static void
-close_one(struct watcher *one, const char *reason)
+on_beat(void *arg)
 {
-    char *data = xasprintf("{\"reason\":\"%s\"}", reason);
-    http_stream_send(one->stream, "closed", NULL, data);
-    free(data);
-    http_stream_close(one->stream);
-    leave(one);
+    struct watches *all = arg;
+    struct client *c;
+    DL_FOREACH2(all->slots[all->next_beat], c, beat_next)
+    {
+        http_stream_send_event(c->stream, heartbeat(all));
+        all->w->metrics.events_heartbeat++;
+    }
+    all->next_beat = (all->next_beat + 1) % all->n_slots;
+}
+
+struct watches *
+watches_new(struct worker *w, int64_t heartbeat_ms)
+{
+    struct watches *all = xcalloc(1, sizeof(*all));
+    const int64_t slots = heartbeat_ms / BEAT_MIN_MS;
+    all->w = w;
+    all->n_slots = slots > BEATS ? BEATS : slots < 1 ? 1 : (int32_t)slots;
+    all->timer =
+        loop_timer_new(w->loop, heartbeat_ms / all->n_slots, on_beat, all);
+    if (all->timer)
+        return all;
+    watches_free(all);
+    return NULL;
 }
 
 void
-watchers_close_all(struct watchers *w, const char *reason)
+watches_free(struct watches *all)
 {
-    struct watcher *one;
-    struct watcher *next;
-    DL_FOREACH_SAFE(w->list, one, next)
-    close_one(one, reason);
+    if (!all)
+        return;
+    loop_timer_free(all->timer);
+    http_event_unref(all->beat);
+    free(all);
 }
 
-/* ---- coming and going ---------------------------------------------------- */
+/* ---- going --------------------------------------------------------------- */
+
+/* A peer may do it as often as it likes; the log is not its to fill. */
+static void
+note_drop(struct watches *all, const struct client *c)
+{
+    const int64_t now_ms = clock_mono_ms();
+    all->w->metrics.streams_dropped++;
+    all->drops++;
+    if (all->drops_logged_ms && now_ms - all->drops_logged_ms < DROPS_LOG_MS)
+        return;
+    log_warn("%" PRIu64 " clients that do not read their events were dropped, "
+             "the last is %s of %s",
+             all->drops, client_who(c).instance, client_address(c));
+    all->drops = 0;
+    all->drops_logged_ms = now_ms;
+}
 
 static void
 on_gone(void *arg, const char *why)
 {
-    struct watcher *one = arg;
-    log_debug("client %s of %s is gone: %s", one->client.instance, one->peer,
-              why);
-    if (strcmp(why, "slow reader") == 0) {
-        one->all->metrics->streams_dropped++;
-        log_warn("client %s of %s does not read its events: dropped",
-                 one->client.instance, one->peer);
-    }
-    leave(one);
+    struct client *c = arg;
+    struct watches *all = c->watches;
+    log_debug("client %s of %s is gone: %s", client_who(c).instance,
+              client_address(c), why);
+    if (strcmp(why, "slow reader") == 0)
+        note_drop(all, c);
+    leave_beat(all, c);
+    client_away(c);
 }
 
-static struct watcher *
-find(const struct watchers *w, const char *instance)
+static void
+close_stream(struct watches *all, struct client *c, struct http_event *closed)
 {
-    struct watcher *one;
-    HASH_FIND_STR(w->by_instance, instance, one);
-    return one;
+    struct http_stream *stream = c->stream;
+    leave_beat(all, c);
+    client_away(c);
+    http_stream_send_event(stream, closed);
+    http_stream_close(stream);
+    all->w->metrics.events_closed++;
 }
 
 void
-watchers_add_take(struct watchers *w, struct http_req *req,
-                  struct pt_client *client, struct pt_identity *id)
+watches_close_all(struct watches *all, const char *reason)
 {
-    struct watcher *old = find(w, client->instance);
-    struct watcher *one = xcalloc(1, sizeof(*one));
-    one->all = w;
-    one->client = *client;
-    one->id = *id;
-    *client = (struct pt_client){0};
-    *id = (struct pt_identity){0};
-    one->peer = xstrdup(http_req_peer(req));
-    one->since_ms = clock_wall_ms();
-    if (old)
-        close_one(old, "the same client has come back");
-    one->stream = http_stream_open(req, on_gone, one);
-    if (!one->stream) {
-        watcher_free(one);
+    struct http_event *closed = closed_event(reason);
+    for (int32_t i = 0; i < all->n_slots; i++)
+        while (all->slots[i])
+            close_stream(all, all->slots[i], closed);
+    http_event_unref(closed);
+}
+
+/* The same instance has come back: its older entry goes. */
+static void
+supersede(struct watches *all, const char *instance, uint64_t stamp)
+{
+    struct client *c = clients_find(all->w->clients, instance);
+    if (!c || c->stamp > stamp)
         return;
+    if (c->state == CLIENT_CONNECTED) {
+        struct http_event *closed =
+            closed_event("the same client has come back");
+        close_stream(all, c, closed);
+        http_event_unref(closed);
     }
-    DL_APPEND(w->list, one);
-    HASH_ADD_KEYPTR(hh, w->by_instance, one->client.instance,
-                    strlen(one->client.instance), one);
-    w->metrics->streams_opened++;
-    tell(one);
+    client_remove(c);
 }
 
-int
-watchers_report_take(struct watchers *w, struct pt_report *r, struct err *err)
-{
-    struct watcher *one = find(w, r->instance);
-    if (!one) {
-        const int rc = err_field(err, ERR_NOTFOUND, "instance", r->instance,
-                                 "client \"%.100s\" has no stream open: watch "
-                                 "first",
-                                 r->instance);
-        pt_report_fini(r);
-        return rc;
-    }
-    pt_report_fini(&one->report);
-    one->report = *r;
-    *r = (struct pt_report){0};
-    one->report_mono_ms = clock_mono_ms();
-    return 0;
-}
+struct comeback {
+    struct worker *w;
+    uint64_t stamp;
+    char instance[];
+};
 
-/* ---- asking -------------------------------------------------------------- */
-
-size_t
-watchers_count(const struct watchers *w)
+static void
+on_comeback(void *arg)
 {
-    return HASH_COUNT(w->by_instance);
+    struct comeback *b = arg;
+    supersede(b->w->watches, b->instance, b->stamp);
+    free(b);
 }
 
 static void
-put_report(struct json_t *j, const struct watcher *one)
+supersede_elsewhere(struct watches *all, const char *instance, uint64_t stamp)
 {
-    if (!one->report.instance) {
-        must(js_put_null(j, "report"));
-        must(js_put_null(j, "report_age_ms"));
+    const struct service *s = all->w->service;
+    const size_t size = strlen(instance) + 1;
+    for (size_t i = 0; i < s->n_workers; i++) {
+        if (&s->workers[i] == all->w)
+            continue;
+        struct comeback *b = xcalloc(1, sizeof(*b) + size);
+        b->w = &s->workers[i];
+        b->stamp = stamp;
+        memcpy(b->instance, instance, size);
+        must(loop_post(b->w->loop, on_comeback, b));
+    }
+}
+
+/* ---- telling ------------------------------------------------------------- */
+
+/* The first event: all of the answer, or that what the client knows (it has
+ * heard all up to `known`) still holds. */
+static void
+greet(struct watches *all, struct client *c, int64_t known)
+{
+    const struct table *t = all->w->table;
+    struct answer *answer = answers_get(all->w->answers, t, &c->audience->id);
+    (void)audience_note(c->audience, answer); /* the others know it */
+    c->told = t->revision;
+    if (known < answer->since || known > t->revision) {
+        http_stream_send_event(c->stream, answer_event(answer));
+        all->w->metrics.events_route++;
         return;
     }
-    must(js_put_take(j, "report", pt_report_encode(&one->report)));
-    must(js_put_int(j, "report_age_ms", clock_mono_ms() - one->report_mono_ms));
+    char *outline = answer_outline(t, &c->audience->id);
+    struct http_event *e = event_of("resumed", t->revision, outline);
+    http_stream_send_event(c->stream, e);
+    http_event_unref(e);
+    free(outline);
+    all->w->metrics.events_resumed++;
 }
 
-static struct json_t *
-encode_one(const struct watcher *one)
+/* The revision in Last-Event-ID; -1: none, or none of ours. */
+static int64_t
+known_by(const struct http_req *req)
 {
-    struct json_t *j = js_object();
-    must(js_put_take(j, "client", pt_client_encode(&one->client)));
-    must(js_put_take(j, "identity", pt_identity_encode(&one->id)));
-    must(js_put_bool(j, "connected", true));
-    must(js_put_str(j, "address", one->peer));
-    must(js_put_int(j, "since_ms", one->since_ms));
-    must(js_put_int(j, "revision", one->revision));
-    put_report(j, one);
-    return j;
+    const char *text = http_req_header(req, "Last-Event-ID");
+    int64_t revision = -1;
+    if (!text || !str_to_i64(text, 0, INT64_MAX, &revision))
+        return -1;
+    return revision;
 }
 
-struct json_t *
-watchers_encode(const struct watchers *w)
+void
+watches_open(struct watches *all, struct http_req *req,
+             const struct pt_client *who, const struct pt_identity *id)
 {
-    struct json_t *array = js_array();
-    const struct watcher *one;
-    DL_FOREACH(w->list, one)
-    must(js_add_take(array, encode_one(one)));
-    return array;
-}
-
-static const char *
-cluster_in(const struct table *t, const struct pt_identity *id,
-           const char *topic)
-{
-    const struct item *winner = match_winner(t, id, topic);
-    return winner ? winner->u.rule.cluster : NULL;
-}
-
-static struct json_t *
-encode_move(const struct watcher *one, const char *topic, const char *from,
-            const char *to)
-{
-    struct json_t *j = js_object();
-    must(js_put_take(j, "client", pt_client_encode(&one->client)));
-    must(js_put_str(j, "topic", topic));
-    must(js_put_str(j, "from", from));
-    must(js_put_str(j, "to", to));
-    return j;
+    struct worker *w = all->w;
+    const uint64_t stamp = atomic_fetch_add(&w->service->stamps, 1);
+    const int64_t known = known_by(req);
+    supersede(all, who->instance, stamp);
+    struct client *c =
+        clients_add(w->clients, who, id, http_req_peer(req), NULL);
+    c->watches = all;
+    c->stamp = stamp;
+    c->stream = http_stream_open(req, on_gone, c);
+    if (!c->stream) {
+        client_remove(c);
+        return;
+    }
+    join_beat(all, c);
+    w->metrics.streams_opened++;
+    greet(all, c, known);
+    supersede_elsewhere(all, who->instance, stamp);
 }
 
 static void
-add_moves(const struct watcher *one, const struct table *from,
-          const struct table *to, struct json_t *array)
+tell(struct watches *all, struct audience *a)
 {
-    for (size_t i = 0; i < resolve_topics(&one->id); i++) {
-        const char *topic = resolve_topic(&one->id, i);
-        const char *old = cluster_in(from, &one->id, topic);
-        const char *now = cluster_in(to, &one->id, topic);
-        if (!str_equal(old, now))
-            must(js_add_take(array, encode_move(one, topic, old, now)));
+    struct answer *answer = answers_get(all->w->answers, all->w->table, &a->id);
+    struct client *c;
+    if (!audience_note(a, answer))
+        return;
+    DL_FOREACH(a->clients, c)
+    {
+        if (c->state != CLIENT_CONNECTED)
+            continue;
+        c->told = answer->revision;
+        http_stream_send_event(c->stream, answer_event(answer));
+        all->w->metrics.events_route++;
     }
 }
 
-struct json_t *
-watchers_moves(const struct watchers *w, const struct table *from,
-               const struct table *to)
+void
+watches_publish(struct watches *all, struct table *t,
+                const struct touched *touched)
 {
-    struct json_t *array = must_have(js_array());
-    const struct watcher *one;
-    DL_FOREACH(w->list, one)
-    add_moves(one, from, to, array);
-    return array;
+    struct worker *w = all->w;
+    const int64_t begin_us = clock_mono_us();
+    struct table *old = w->table;
+    struct audience **concerned;
+    w->table = table_ref(t);
+    const size_t n = audiences_concerned(w->audiences, touched, &concerned);
+    for (size_t i = 0; i < n; i++)
+        tell(all, concerned[i]);
+    table_unref(old);
+    w->metrics.publishes++;
+    w->metrics.concerned += n;
+    w->metrics.publish_us += (uint64_t)(clock_mono_us() - begin_us);
 }

@@ -1,44 +1,34 @@
 /*
- * The live clients: their streams, what each was last told, their last
- * report.  Loop thread.
+ * The streams of one loop: opening them, telling them what concerns them,
+ * heartbeats, closing them.  Loop thread.
  */
 #ifndef SHUNT_ROUTE_WATCH_H
 #define SHUNT_ROUTE_WATCH_H
 
-#include <stddef.h>
+#include <stdint.h>
 
-#include "common/base/err.h"
 #include "common/net/http_server.h"
 #include "common/proto/route.h"
-#include "route-service/metrics.h"
+#include "route-service/change.h"
 #include "route-service/table.h"
 
-struct watchers;
+struct watches;
+struct worker;
 
-/* Borrowed for the life of the result. */
-struct watchers *watchers_new(struct metrics *metrics);
-/* After the server, whose closing streams report here. */
-void watchers_free(struct watchers *w);
+/* `w` is borrowed for the life of the result.  NULL: out of memory. */
+struct watches *watches_new(struct worker *w, int64_t heartbeat_ms);
+/* After the server, whose closing streams report here; NULL allowed. */
+void watches_free(struct watches *all);
 
-/* Turns the request into a stream and sends the first answer.  A stream that
- * the same instance still has is closed.  Takes the contents of both. */
-void watchers_add_take(struct watchers *w, struct http_req *req,
-                       struct pt_client *client, struct pt_identity *id);
-/* Serves `t` from now on: tells those whose answer is another now.  Once before
- * the first watcher comes. */
-void watchers_publish(struct watchers *w, struct table *t);
-void watchers_heartbeat(struct watchers *w);
-void watchers_close_all(struct watchers *w, const char *reason);
-/* Takes the content. ERR_NOTFOUND: the instance has no stream. */
-MUST_CHECK int watchers_report_take(struct watchers *w, struct pt_report *r,
-                                    struct err *err);
-
-size_t watchers_count(const struct watchers *w);
-/* The list of /v1/clients; owned by the caller. */
-struct json_t *watchers_encode(const struct watchers *w);
-/* What a change from one table to the other does to live clients: the list
- * `moves`; owned by the caller. */
-struct json_t *watchers_moves(const struct watchers *w,
-                              const struct table *from, const struct table *to);
+/* Turns the request into a stream and says where the client belongs, or that
+ * what it knows still holds.  A stream that the same instance has here or on
+ * another loop is closed. */
+void watches_open(struct watches *all, struct http_req *req,
+                  const struct pt_client *who, const struct pt_identity *id);
+/* `t` is in force: tells those whose answer is another one now.  The worker's
+ * table is set. */
+void watches_publish(struct watches *all, struct table *t,
+                     const struct touched *touched);
+void watches_close_all(struct watches *all, const char *reason);
 
 #endif

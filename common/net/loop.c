@@ -64,7 +64,7 @@ is_stopping(struct loop *loop)
 
 /* Only what was posted before this turn: work that posts itself again does
  * not starve the rest of the loop (its own wake-up is pending already). */
-static void
+static bool
 run_posts(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
@@ -79,6 +79,7 @@ run_posts(struct loop *loop)
         free(p);
         fn(arg);
     }
+    return batch != NULL;
 }
 
 static void
@@ -88,7 +89,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
     struct loop *loop = arg;
     uint64_t count;
     (void)!read((int)fd, &count, sizeof(count)); /* nonblocking; only a bell */
-    run_posts(loop);
+    (void)run_posts(loop); /* none: another bell has run them */
     if (is_stopping(loop))
         (void)event_base_loopbreak(loop->base);
 }
@@ -184,6 +185,12 @@ loop_post(struct loop *loop, void (*fn)(void *arg), void *arg)
     wake(loop);
     pthread_mutex_unlock(&loop->lock);
     return 0;
+}
+
+bool
+loop_drain(struct loop *loop)
+{
+    return run_posts(loop);
 }
 
 static void

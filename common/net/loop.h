@@ -5,6 +5,7 @@
 #ifndef SHUNT_NET_LOOP_H
 #define SHUNT_NET_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -22,6 +23,10 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* Any thread: runs fn(arg) on the loop thread, in order of posting. */
 MUST_CHECK int loop_post(struct loop *loop, void (*fn)(void *arg), void *arg);
+
+/* When loop_run() has returned and its thread has ended: runs what is still
+ * posted, on the calling thread.  True: there was something. */
+bool loop_drain(struct loop *loop);
 
 /* Loop thread (or before loop_run). Repeats every interval_ms until freed. */
 struct loop_timer *loop_timer_new(struct loop *loop, int64_t interval_ms,

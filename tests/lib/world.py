@@ -108,7 +108,8 @@ class World:
         return call(f"{self.route_url}/v1/resolve", {"identity": identity})
 
     def clients(self) -> list[dict[str, Any]]:
-        return call(f"{self.route_url}/v1/clients")["clients"]
+        """Those that have a stream."""
+        return call(f"{self.route_url}/v1/clients?connected=true")["clients"]
 
     # ---- offsets ------------------------------------------------------------
 
