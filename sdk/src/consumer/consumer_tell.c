@@ -9,7 +9,7 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer_int.h"
 
-#define REPORT_MS 3000
+#define REPORT_MS 10000
 
 void
 consumer_log(struct consumer *c, int level, const char *fmt, ...)
@@ -119,7 +119,7 @@ consumer_report(struct consumer *c)
         .since = c->cur ? c->cur->since : 0,
         .switch_ms = c->switch_ms,
         .reread_bound = c->last_bound,
-        .lag = -1,
+        .lag = c->cur ? generation_lag(c->cur) : -1,
     };
     c->report_at_ms = clock_mono_ms() + REPORT_MS;
     if (control_report(c->e.control, &r) != 0)

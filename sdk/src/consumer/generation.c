@@ -164,6 +164,29 @@ assign_more(struct generation *g)
     rd_kafka_topic_partition_list_destroy(l);
 }
 
+static int64_t
+lag_of(const struct generation *g, const struct part *p)
+{
+    int64_t low = 0, high = 0;
+    const int64_t at = p->next >= 0 ? p->next : p->start;
+    const rd_kafka_resp_err_t rc = rd_kafka_get_watermark_offsets(
+        g->rk, p->key.topic, p->key.partition, &low, &high);
+    if (rc || high < 0 || (at < 0 && high > low))
+        return -1;
+    return high > at && high > low ? high - at : 0;
+}
+
+int64_t
+generation_lag(const struct generation *g)
+{
+    int64_t sum = g->joined ? 0 : -1;
+    for (const struct part *p = g->parts; p; p = p->hh.next)
+        if (p->state != PART_NONE)
+            sum =
+                handover_sum(sum, p->state == PART_RUNNING ? lag_of(g, p) : -1);
+    return sum;
+}
+
 void
 generation_fetch(struct generation *g)
 {

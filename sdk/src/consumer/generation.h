@@ -142,6 +142,9 @@ struct part *generation_part(struct generation *g, const char *topic,
                              int32_t partition);
 void generation_set_state(struct generation *g, struct part *p,
                           enum part_state to);
+/* Records that its partitions hold behind the position, as far as librdkafka
+ * knows their ends from what it fetched; -1: unknown. */
+int64_t generation_lag(const struct generation *g);
 /* Fetches every RUNNING partition at its `next`, or `start`. */
 void generation_fetch(struct generation *g);
 /* Fetches nothing any more, but stays a member. */

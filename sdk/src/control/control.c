@@ -25,6 +25,7 @@
 #include "common/net/http_client.h"
 #include "sdk/src/control/ask.h"
 #include "sdk/src/control/cache.h"
+#include "sdk/src/control/effective.h"
 #include "sdk/src/control/watch.h"
 
 #define REPORT_RETRY_MS 1000
@@ -57,7 +58,7 @@ struct control {
     bool report_again; /* but may have forgotten it since */
     int64_t report_at_ms;
     bool news;
-    bool refused_old, refused_lie; /* logged already */
+    bool refused_old, refused_lie, conflicting; /* logged already */
 };
 
 /* ---- routes ------------------------------------------------------------- */
@@ -116,6 +117,25 @@ known_revision(struct control *c)
     const int64_t revision = c->known;
     pthread_mutex_unlock(&c->mutex);
     return revision;
+}
+
+/* Before the answer is compared with the one in use, which is laid over too. */
+static bool
+lay_over(struct control *c, struct pt_answer *answer)
+{
+    struct effective_conflict x;
+    if (effective_apply(answer, &x) != 0) {
+        say(c, LOG_ERR, "out of memory: a route is not used");
+        return false;
+    }
+    if (x.key && !c->conflicting)
+        say(c, LOG_WARNING,
+            "rules %s (topic %s) and %s (topic %s) set %s differently for "
+            "cluster %s: that of topic %s is used",
+            x.first->rule, x.first->topic, x.other->rule, x.other->topic, x.key,
+            x.first->cluster, x.first->topic);
+    c->conflicting = x.key != NULL;
+    return true;
 }
 
 /* Takes the answer.  False: it was not taken into use. */
@@ -225,7 +245,8 @@ on_answer(struct pt_answer *taken, void *arg)
 {
     struct control *c = arg;
     const char *server = watch_server(c->watch);
-    if (too_old(c, taken->revision, server) || lies(c, taken, server)) {
+    if (!lay_over(c, taken) || too_old(c, taken->revision, server) ||
+        lies(c, taken, server)) {
         pt_answer_fini(taken);
         return false;
     }
@@ -258,7 +279,8 @@ load_from_disk(struct control *c)
         say(c, LOG_WARNING, "%s", err.text);
     if (rc)
         return;
-    if (too_old(c, answer.revision, "the route on disk") ||
+    if (!lay_over(c, &answer) ||
+        too_old(c, answer.revision, "the route on disk") ||
         lies(c, &answer, "the route on disk"))
         pt_answer_fini(&answer);
     else

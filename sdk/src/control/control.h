@@ -29,7 +29,9 @@ struct control_conf {
     void *arg;
 };
 
-/* An answer of the route service, shared by reference count. */
+/* An answer of the route service, shared by reference count.  Its clusters'
+ * properties are the effective ones: those of the rules are laid over them
+ * (effective.h); references in them are not resolved yet. */
 struct route {
     struct pt_answer answer;
     int from_disk;

@@ -100,6 +100,7 @@ report(struct producer *p, const char *state, const char *cluster,
         .since = since,
         .switch_ms = switch_ms,
         .reread_bound = 0,
+        .lag = -1,
     };
     route_unref(r);
     if (control_report(p->e.control, &rep) != 0)

@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "sdk/src/consumer/consumer.h"
+#include "sdk/src/consumer/consumer_int.h"
+#include "tests/support/support.h"
 #include "tests/unit/sdk/consumer_world.h"
 
 #define RECORDS 200
@@ -486,6 +489,61 @@ START_TEST(a_cluster_that_cannot_be_opened_is_tried_again)
 }
 END_TEST
 
+/* A secret that is not where the table says: named, and tried again. */
+START_TEST(a_reference_that_cannot_be_resolved_is_tried_again)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    struct tmpdir dir;
+    char reference[600];
+    tmpdir_make(&dir);
+    (void)snprintf(reference, sizeof(reference), "${file:%s:user}",
+                   tmpdir_file(&dir, "secrets"));
+    produce(&a, "orders", 0, 20);
+    produce(&b, "a.orders", SHIFT, 40);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 20);
+    member_route(&m, "b", 4, "a");
+    set_property(&m, "sasl.username", reference);
+    poll_until_state(&m, "stuck");
+    ck_assert_ptr_nonnull(strstr(m.control.detail, "sasl.username"));
+    ck_assert_ptr_nonnull(strstr(m.control.detail, reference));
+    ck_assert_int_eq(file_replace(dir.file, "user=ann\n", 9, NULL), 0);
+    wait_switched(all, 1, 1);
+    ck_assert_str_eq(m.control.state, "running");
+    member_stop(&m);
+    tmpdir_remove(&dir);
+}
+END_TEST
+
+static int
+count_seen(void)
+{
+    int n = 0;
+    for (int p = 0; p < PARTS; p++)
+        for (int i = 0; i < 20; i++)
+            n += seen[0][p][i];
+    return n;
+}
+
+START_TEST(lag_is_what_is_not_delivered)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    const int64_t end = clock_mono_ms() + 20000;
+    produce(&a, "orders", 0, 20);
+    member_start(&m, "a", 3, NULL);
+    while (!m.c->cur || generation_lag(m.c->cur) < 0) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        member_poll(&m);
+    }
+    ck_assert_int_eq(generation_lag(m.c->cur), PARTS * 20 - count_seen());
+    read_all(all, 1, 0, 0, 20);
+    ck_assert_int_eq(generation_lag(m.c->cur), 0);
+    member_stop(&m);
+}
+END_TEST
+
 START_TEST(a_first_cluster_that_cannot_be_opened_is_tried_again)
 {
     struct member m;
@@ -649,6 +707,8 @@ main(void)
     add(s, "cannot open", a_cluster_that_cannot_be_opened_is_tried_again);
     add(s, "cannot open first",
         a_first_cluster_that_cannot_be_opened_is_tried_again);
+    add(s, "no secret", a_reference_that_cannot_be_resolved_is_tried_again);
+    add(s, "lag", lag_is_what_is_not_delivered);
     add(s, "moved", a_cluster_that_has_moved_is_told_of);
     add(s, "latest", latest_is_a_position_too);
     add(s, "two members", two_members_meet_on_the_new_cluster);
