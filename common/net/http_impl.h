@@ -43,7 +43,7 @@
 #define HTTP_STREAM_IN_BYTES   ((size_t)64 << 10) /* sent by a stream's peer */
 #define HTTP_LINGER_BYTES      ((size_t)64 << 20) /* read after a refusal */
 #define HTTP_LINGER_MS         5000               /* and how long */
-#define HTTP_WRITE_STALL_MS    30000 /* nothing of an answer is taken */
+#define HTTP_WRITE_STALL_MS    30000 /* write_timeout_ms where it is 0 */
 #define HTTP_ACCEPT_RETRY_MS   100   /* no descriptor was free */
 #define HTTP_LOG_EVERY_MS      10000 /* lines about what peers do */
 #define HTTP_TICK_MAX_MS       1000
@@ -62,7 +62,7 @@ enum conn_state {
     CONN_BODY,    /* until the body is complete or body_timeout_ms */
     CONN_ANSWER,  /* the request is with its handler, until it answers */
     CONN_FLUSH,   /* a part of the answer waits, until the peer takes it or
-                     takes nothing for HTTP_WRITE_STALL_MS */
+                     takes nothing for write_timeout_ms */
     CONN_STREAM,  /* until the stream is closed */
     CONN_BLOCKED, /* a stream with events that wait, as CONN_FLUSH */
     CONN_LINGER,  /* refused and told so, until the peer has closed,

@@ -8,6 +8,7 @@
  * A chunked body is put together in place: each chunk moves down to the end of
  * the one before, over the frame between them.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/err.h"
@@ -170,13 +171,21 @@ on_message_complete(http_parser *p)
 
 /* ---- parsing ---- */
 
-static enum http_refusal
-refusal_of(enum http_errno e)
+/* A word that could be a method, and a blank. */
+static bool
+begins_with_word(const char *data, size_t len)
 {
-    if (e == HPE_INVALID_METHOD)
+    size_t n = 0;
+    while (n < len && ((data[n] >= 'A' && data[n] <= 'Z') || data[n] == '-'))
+        n++;
+    return n > 0 && n < len && data[n] == ' ';
+}
+
+static enum http_refusal
+refusal_of(enum http_errno e, const char *data, size_t len)
+{
+    if (e == HPE_INVALID_METHOD && begins_with_word(data, len))
         return REFUSED_METHOD;
-    if (e == HPE_INVALID_VERSION)
-        return REFUSED_VERSION;
     if (e == HPE_HEADER_OVERFLOW)
         return REFUSED_HEAD_LARGE;
     return REFUSED_GARBAGE;
@@ -202,7 +211,7 @@ http_parse(struct http_req *req, char *data, size_t len, size_t *keep)
     if (req->complete)
         return PARSED_ALL;
     if (!req->refusal && e != HPE_OK)
-        req->refusal = refusal_of(e);
+        req->refusal = refusal_of(e, data, len);
     if (!req->refusal && !req->head_done &&
         len > limits_of(req)->header_max_bytes)
         req->refusal = REFUSED_HEAD_LARGE;
@@ -223,11 +232,10 @@ http_parse_expects_continue(const struct http_req *req)
 
 /* ---- words ---- */
 
-/* What was sent instead of HTTP: its first bytes, where they can be shown. */
 static int
 explain_garbage(const struct http_req *req, struct err *err)
 {
-    if (req->parsed > 0 && *req->data == '\x16')
+    if (*req->data == '\x16')
         (void)err_set(err, ERR_PARSE,
                       "this is TLS, and here only plain HTTP is spoken: use "
                       "http:// instead of https://");
@@ -251,7 +259,7 @@ explain_method(const struct http_req *req, struct err *err)
     return 405;
 }
 
-/* "the body is larger than" 4096 "bytes" */
+/* "the body is larger than" 4096 " bytes" */
 struct explanation {
     int status, code;
     const char *words, *unit;
@@ -259,20 +267,23 @@ struct explanation {
 
 static const struct explanation explanations[] = {
     [REFUSED_URL_LONG] = {414, ERR_LIMIT, "the request line is longer than",
-                          "bytes"},
+                          " bytes"},
     [REFUSED_HEADER_LONG] = {431, ERR_LIMIT, "a header is longer than",
-                             "bytes"},
-    [REFUSED_HEADERS_MANY] = {431, ERR_LIMIT, "there are more than", "headers"},
-    [REFUSED_HEAD_LARGE] = {431, ERR_LIMIT, "the head is larger than", "bytes"},
-    [REFUSED_BODY_LARGE] = {413, ERR_LIMIT, "the body is larger than", "bytes"},
+                             " bytes"},
+    [REFUSED_HEADERS_MANY] = {431, ERR_LIMIT, "there are more than",
+                              " headers"},
+    [REFUSED_HEAD_LARGE] = {431, ERR_LIMIT, "the head is larger than",
+                            " bytes"},
+    [REFUSED_BODY_LARGE] = {413, ERR_LIMIT, "the body is larger than",
+                            " bytes"},
     [REFUSED_HEAD_SLOW] = {408, ERR_TIMEOUT, "the head did not arrive within",
-                           "ms"},
+                           " ms"},
     [REFUSED_BODY_SLOW] = {408, ERR_TIMEOUT, "the body did not arrive within",
-                           "ms"},
-    [REFUSED_VERSION] = {505, ERR_UNSUPPORTED, "what is spoken here is HTTP/",
-                         ""},
-    [REFUSED_EXPECT] = {417, ERR_UNSUPPORTED,
-                        "there is nothing else to expect than", "-continue"},
+                           " ms"},
+    [REFUSED_VERSION] = {505, ERR_UNSUPPORTED,
+                         "what is spoken here is HTTP version", ""},
+    [REFUSED_EXPECT] = {417, ERR_UNSUPPORTED, "nothing can be expected but",
+                        "-continue"},
 };
 
 static long long
@@ -313,6 +324,6 @@ http_parse_explain(const struct http_req *req, struct err *err)
     if (req->refusal == REFUSED_GARBAGE)
         return explain_garbage(req, err);
     const struct explanation *e = &explanations[req->refusal];
-    (void)err_set(err, e->code, "%s %lld %s", e->words, limit_of(req), e->unit);
+    (void)err_set(err, e->code, "%s %lld%s", e->words, limit_of(req), e->unit);
     return e->status;
 }

@@ -33,8 +33,9 @@ set_timeouts(struct http_server *server)
         max->head_timeout_ms ? max->head_timeout_ms : max->idle_timeout_ms;
     of[CONN_BODY] =
         max->body_timeout_ms ? max->body_timeout_ms : max->idle_timeout_ms;
-    of[CONN_FLUSH] = HTTP_WRITE_STALL_MS;
-    of[CONN_BLOCKED] = HTTP_WRITE_STALL_MS;
+    of[CONN_FLUSH] =
+        max->write_timeout_ms ? max->write_timeout_ms : HTTP_WRITE_STALL_MS;
+    of[CONN_BLOCKED] = of[CONN_FLUSH];
     of[CONN_LINGER] = HTTP_LINGER_MS;
 }
 

@@ -34,9 +34,11 @@ struct http_limits {
     size_t connections_max;  /* of the server, or of all that share its gate */
     size_t connections_per_address_max; /* 0: no limit */
     size_t stream_backlog_max_bytes;    /* unsent bytes of one stream */
-    int64_t idle_timeout_ms; /* between requests, not for streams; 0: never */
-    int64_t head_timeout_ms; /* for the whole head: 408; 0: as idle */
-    int64_t body_timeout_ms; /* for the whole body: 408; 0: as idle */
+    int64_t idle_timeout_ms;  /* between requests, not for streams; 0: never */
+    int64_t head_timeout_ms;  /* for the whole head: 408; 0: as idle */
+    int64_t body_timeout_ms;  /* for the whole body: 408; 0: as idle */
+    int64_t write_timeout_ms; /* nothing of what waits is taken: the connection
+                                 is closed; 0: 30 s */
 };
 
 /* What a server has seen since it was made; the last two are as of now. */
