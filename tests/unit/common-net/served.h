@@ -178,6 +178,10 @@ serve_with(const struct http_limits *limits)
 {
     struct err err;
     log_set_sink(no_log);
+    n_held = n_streams = 0;
+    atomic_store(&requests_held, 0);
+    atomic_store(&requests_gone, 0);
+    atomic_store(&streams_gone, 0);
     ck_assert_int_eq(loop_new(&loop, &err), 0);
     ck_assert_int_eq(
         http_server_new(loop, limits, served_routes, NULL, &server, &err), 0);

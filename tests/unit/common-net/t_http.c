@@ -182,18 +182,18 @@ setup(void)
     };
     struct err err;
     log_set_sink(no_log);
-    ck_assert_int_eq(loop_new(&loop, &err), 0);
-    ck_assert_int_eq(
-        http_server_new(loop, &limits, routes, NULL, &server, &err), 0);
-    ck_assert_int_eq(http_server_listen(server, "127.0.0.1:0", false, &err), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, NULL), 0);
-    ck_assert_int_eq(http_client_new(&client, &err), 0);
     stream = NULL;
     held = NULL;
     atomic_store(&streams_closed, 0);
     atomic_store(&held_closed, 0);
     atomic_store(&held_open, 0);
     close_why[0] = '\0';
+    ck_assert_int_eq(loop_new(&loop, &err), 0);
+    ck_assert_int_eq(
+        http_server_new(loop, &limits, routes, NULL, &server, &err), 0);
+    ck_assert_int_eq(http_server_listen(server, "127.0.0.1:0", false, &err), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, NULL), 0);
+    ck_assert_int_eq(http_client_new(&client, &err), 0);
 }
 
 static void
