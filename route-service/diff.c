@@ -1,6 +1,6 @@
 /*
- * Walks two lists in the order of their keys.  Objects are the same when their
- * text is; tables share what did not change, so most are the same pointer.
+ * Collects what is not the same, then puts it in order.  Objects are the same
+ * when their text is.
  */
 #include "route-service/diff.h"
 
@@ -27,35 +27,6 @@ add(struct differences *d, struct item *before, struct item *after)
     };
 }
 
-static void
-diff_kind(const struct table *before, const struct table *after, enum kind kind,
-          struct differences *out)
-{
-    struct items a = table_items(before, kind);
-    struct items b = table_items(after, kind);
-    size_t i = 0;
-    size_t k = 0;
-    while (i < a.n || k < b.n) {
-        int order = i == a.n ? 1 : -1;
-        if (i < a.n && k < b.n)
-            order = strcmp(a.v[i]->key, b.v[k]->key);
-        add(out, order <= 0 ? a.v[i] : NULL, order >= 0 ? b.v[k] : NULL);
-        i += order <= 0;
-        k += order >= 0;
-    }
-    free(a.v);
-    free(b.v);
-}
-
-void
-diff_tables(const struct table *before, const struct table *after,
-            struct differences *out)
-{
-    *out = (struct differences){0};
-    for (int kind = 0; kind < KIND_COUNT; kind++)
-        diff_kind(before, after, (enum kind)kind, out);
-}
-
 static int
 by_kind_and_key(const void *a, const void *b)
 {
@@ -68,6 +39,28 @@ by_kind_and_key(const void *a, const void *b)
     return strcmp(i->key, k->key);
 }
 
+static void
+sort(struct differences *d)
+{
+    if (d->n)
+        qsort(d->v, d->n, sizeof(*d->v), by_kind_and_key);
+}
+
+static void
+add_to(struct item *before, struct item *after, void *arg)
+{
+    add(arg, before, after);
+}
+
+void
+diff_tables(const struct table *before, const struct table *after,
+            struct differences *out)
+{
+    *out = (struct differences){0};
+    table_diff(before, after, add_to, out);
+    sort(out);
+}
+
 void
 diff_change(const struct change *c, const struct table *before,
             const struct table *after, struct differences *out)
@@ -78,8 +71,7 @@ diff_change(const struct change *c, const struct table *before,
         add(out, table_find(before, op->kind, op->key),
             table_find(after, op->kind, op->key));
     }
-    if (out->n)
-        qsort(out->v, out->n, sizeof(*out->v), by_kind_and_key);
+    sort(out);
 }
 
 static struct json_t *

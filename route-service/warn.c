@@ -141,49 +141,61 @@ warn_of_rules(const struct change *c, const struct table *after,
 
 /* ---- default rules ------------------------------------------------------- */
 
+/* Every client of the code, at all times. */
+static bool
+is_default(const struct pt_rule *r, const struct pt_rule *everybody,
+           int64_t now_ms)
+{
+    return window_covers(r, everybody, now_ms) && rule_covers(r, everybody);
+}
+
+/* A default rule matches any client: so it is among those that one reaches who
+ * has nothing that other rules could be filed under. */
+static bool
+has_default(const struct table *t, const char *code)
+{
+    char *named[] = {xstrdup(code)};
+    const struct pt_rule everybody = {
+        .match.cluster_code = {.v = named, .n = 1},
+        .valid_until = PT_NO_END,
+    };
+    char role[] = "consumer";
+    const struct pt_identity anybody = {.cluster_code = named[0], .role = role};
+    struct reach reach;
+    bool found = false;
+    index_reach(&t->index, &anybody, "", &reach);
+    for (size_t i = 0; i < reach.n; i++)
+        for (unsigned k = 0; k < reach.v[i]->n && !found; k++)
+            found = is_default(&reach.v[i]->v[k].item->u.rule, &everybody,
+                               t->time_ms);
+    reach_fini(&reach);
+    free(named[0]);
+    return found;
+}
+
 struct seeking {
-    const struct item *wanted; /* what a default rule has to cover */
     int64_t now_ms;
     bool found;
-    bool named; /* a rule is for this code and no other */
 };
 
 static bool
-seek_default(struct item *other, void *arg)
+seek_named(struct item *rule, void *arg)
 {
     struct seeking *s = arg;
-    const struct pt_rule *r = &other->u.rule;
-    if (!is_alive(r, s->now_ms))
-        return true;
-    s->named |= match_all_literal(&r->match.cluster_code);
-    s->found = window_covers(r, &s->wanted->u.rule, s->now_ms) &&
-               rule_covers(r, &s->wanted->u.rule);
+    const struct pt_rule *r = &rule->u.rule;
+    s->found =
+        is_alive(r, s->now_ms) && match_all_literal(&r->match.cluster_code);
     return !s->found;
-}
-
-/* Every client of the code, at all times: a rule to be covered. */
-static struct item *
-everybody_of(const char *code)
-{
-    struct item *item = xcalloc(1, sizeof(*item));
-    atomic_init(&item->refs, 1);
-    item->kind = KIND_RULE;
-    item->key = xstrdup("");
-    item->json = xstrdup("");
-    item->u.rule = (struct pt_rule){
-        .id = xstrdup(""), .enabled = true, .valid_until = PT_NO_END};
-    must(strlist_add(&item->u.rule.match.cluster_code, code));
-    return item;
 }
 
 static void
 warn_of_code(const char *code, const struct table *after, struct strlist *out)
 {
-    struct item *everybody = everybody_of(code);
-    struct seeking s = {.wanted = everybody, .now_ms = after->time_ms};
-    table_rivals(after, everybody, seek_default, &s);
-    item_unref(everybody);
-    if (s.named && !s.found)
+    struct seeking s = {.now_ms = after->time_ms};
+    if (has_default(after, code))
+        return;
+    (void)index_each_for(&after->index, code, seek_named, &s); /* s says it */
+    if (s.found)
         warn(out, xasprintf("cluster code %s has no default rule: none matches "
                             "every client of it at all times, and who matches "
                             "none has no route",

@@ -46,7 +46,7 @@ made_identity(const char *text)
 static inline struct change
 made_change(const char *operations)
 {
-    char text[4096];
+    char text[16384];
     struct change c;
     struct err err;
     ck_assert_int_lt(

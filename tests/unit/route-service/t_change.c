@@ -1,4 +1,4 @@
-/* Change sets: all or nothing, every refusal with its place, warnings. */
+/* Change sets: all or nothing, every refusal with its place. */
 #include "route-service/change.h"
 
 #include "tests/unit/route-service/made.h"
@@ -203,64 +203,6 @@ START_TEST(stored_and_read_again)
 }
 END_TEST
 
-/* ---- warnings ------------------------------------------------------------ */
-
-struct warning {
-    const char *first, *second; /* matches of two rules */
-    int priority;               /* of the second one; the first has 0 */
-    const char *words;          /* NULL: none */
-};
-
-static const struct warning warnings[] = {
-    {"'group':'x'", "'group':'y'", 0, NULL},
-    {"'group':'x*'", "'group':'*y'", 0, "tie"},
-    {"'group':'x*'", "'group':'y*'", 0, NULL},
-    {"'group':'x?z'", "'group':'xy*'", 0, "tie"},
-    {"'group':'a*b*c'", "'group':'a?d*'", 0, "tie"},
-    {"'group':'a?c'", "'group':'a*dd'", 0, NULL},
-    {"'group':'x*'", "'group':'*y'", 1, NULL},
-    {"'group':'x'", "'client.id':'y'", 0, "tie"},
-    {"'attributes':{'k':'x'}", "'attributes':{'l':'x'}", 0, "tie"},
-    {"'attributes':{'k':'x'}", "'attributes':{'k':'y'}", 0, NULL},
-    {"'group':'x'", "", 1, "rule one is never reached"},
-    {"'group':'x'", "'group':'*'", 1, "rule one is never reached"},
-    {"'group':'x'", "'group':['y','x*']", 1, "rule one is never reached"},
-    {"'group':['x','z']", "'group':['y','x*']", 1, NULL},
-    {"'group':'x*'", "'group':'x?'", 1, NULL},
-    {"'group':'x-*'", "'group':'x*'", 1, "rule one is never reached"},
-    {"", "'group':'*'", 1, "rule one is never reached"},
-    {"", "'attributes':{'k':'*'}", 1, NULL},
-    {"'attributes':{'k':'x'}", "'attributes':{'k':'*'}", 1,
-     "rule one is never reached"},
-    {"'group':'x'", "'group':'x'", -1, "rule two is never reached"},
-    {"'group':'x'", "'group':'x'", 0, "rule two is never reached"},
-};
-
-START_TEST(warned)
-{
-    const struct warning *w = &warnings[_i];
-    char put[1024];
-    (void)snprintf(put, sizeof(put),
-                   "{'op':'put','rule':{'id':'one','match':"
-                   "{'topic':'u',%s%s'role':'*'},'cluster':'a'}},"
-                   "{'op':'put','rule':{'id':'two','priority':%d,'match':"
-                   "{'topic':'u',%s%s'role':'*'},'cluster':'b'}}",
-                   w->first, *w->first ? "," : "", w->priority, w->second,
-                   *w->second ? "," : "");
-    struct change c = made_change(put);
-    struct strlist out = {0};
-    struct table *t = made_applied(&c, head);
-    change_warnings(&c, head, t, &out);
-    ck_assert_msg(out.n == (w->words ? 1 : 0), "%zu: %s", out.n,
-                  out.n ? out.v[0] : "");
-    if (w->words)
-        ck_assert_msg(strstr(out.v[0], w->words) != NULL, "%s", out.v[0]);
-    strlist_fini(&out);
-    table_unref(t);
-    change_fini(&c);
-}
-END_TEST
-
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 static Suite *
@@ -276,7 +218,6 @@ suite(void)
     tcase_add_test(t, order_in_the_set_is_free);
     tcase_add_test(t, nothing_changes);
     tcase_add_test(t, stored_and_read_again);
-    tcase_add_loop_test(t, warned, 0, COUNT(warnings));
     suite_add_tcase(s, t);
     return s;
 }
