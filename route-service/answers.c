@@ -29,6 +29,7 @@ struct answers {
     int64_t infra_since; /* of the table that all of them are of */
     struct buf key;      /* of the last question */
     int64_t since;       /* the same */
+    bool unrouted;       /* the same */
 };
 
 struct answers *
@@ -96,6 +97,7 @@ ask(struct answers *all, const struct table *t, const struct pt_identity *id)
 {
     buf_reset(&all->key);
     all->since = t->infra_since;
+    all->unrouted = false;
     for (size_t i = 0; i < resolve_topics(id); i++) {
         const char *topic = resolve_topic(id, i);
         const struct residency r = table_residency(t, id, topic);
@@ -105,6 +107,7 @@ ask(struct answers *all, const struct table *t, const struct pt_identity *id)
         key_str(&all->key, r.previous);
         buf_append(&all->key, numbers, sizeof(numbers));
         all->since = later(all->since, later(r.rule_since, r.since));
+        all->unrouted |= !r.rule;
     }
     must(buf_failed(&all->key) ? ERR_NOMEM : 0);
 }
@@ -134,6 +137,7 @@ make(struct answers *all, const struct table *t, const struct pt_identity *id)
     memmove(a->rest, a->rest + strlen(zero), a->rest_len + 1);
     a->digest = digest_of(a->rest, a->rest_len);
     a->since = all->since;
+    a->unrouted = all->unrouted;
     a->revision = -1;
     a->key_len = all->key.len;
     a->key = xmalloc(a->key_len);
@@ -178,6 +182,13 @@ answers_get(struct answers *all, const struct table *t,
         a = make(all, t, id);
     set_revision(a, t->revision);
     return a;
+}
+
+bool
+answer_known(const struct answer *a, int64_t revision)
+{
+    return revision == a->revision ||
+           (!a->unrouted && a->since <= revision && revision < a->revision);
 }
 
 struct http_event *

@@ -6,6 +6,7 @@
 #ifndef SHUNT_ROUTE_ANSWERS_H
 #define SHUNT_ROUTE_ANSWERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uthash.h>
@@ -19,9 +20,11 @@ struct http_event;
 
 struct answer {
     struct digest digest; /* of the text without the revision */
-    int64_t since;        /* from this revision on it has been the answer */
-    int64_t revision;     /* of text and event */
-    char *text;           /* as it is sent: {"revision":N,"routes":.. */
+    int64_t since; /* from this revision on it has been the answer; of a topic
+                      without a route nobody knows since when */
+    bool unrouted; /* there is such a topic */
+    int64_t revision; /* of text and event */
+    char *text;       /* as it is sent: {"revision":N,"routes":.. */
     size_t len;
     struct http_event *event; /* NULL: not needed yet */
     /* answers.c */
@@ -38,6 +41,8 @@ void answers_free(struct answers *all); /* NULL allowed */
 /* The answer of `t` to `id`.  Borrowed until the next call. */
 struct answer *answers_get(struct answers *all, const struct table *t,
                            const struct pt_identity *id);
+/* Who has heard everything up to that revision has this answer. */
+bool answer_known(const struct answer *answer, int64_t revision);
 /* It as a `route` event; borrowed as long as the answer. */
 struct http_event *answer_event(struct answer *answer);
 /* {"revision":N,"routes":[{"topic":..,"cluster":..,"since":N}]}: what a client

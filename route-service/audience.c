@@ -246,9 +246,10 @@ audiences_concerned(struct audiences *all, const struct touched *touched,
 bool
 audience_note(struct audience *a, const struct answer *answer)
 {
-    const bool same = a->was_told && digest_equal(a->told, answer->digest);
+    if (a->was_told && digest_equal(a->told, answer->digest))
+        return false;
+    a->since = a->was_told ? answer->revision : answer->since;
     a->told = answer->digest;
-    a->since = answer->since;
     a->was_told = true;
-    return !same;
+    return true;
 }

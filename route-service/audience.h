@@ -29,7 +29,7 @@ struct audience {
     struct concern_place *places;
     size_t n_places;
     struct digest told; /* of the answer, without its revision */
-    int64_t since;      /* revision from which on it has been that answer */
+    int64_t since;      /* revision that made it that, as far as is known */
     bool was_told;
     uint64_t mark;          /* of the last round that has looked at it */
     struct client *clients; /* clients.c; also those that are away */

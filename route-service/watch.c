@@ -242,7 +242,7 @@ greet(struct watches *all, struct client *c, int64_t known)
     struct answer *answer = answers_get(all->w->answers, t, &c->audience->id);
     (void)audience_note(c->audience, answer); /* the others know it */
     c->told = t->revision;
-    if (known < answer->since || known > t->revision) {
+    if (!answer_known(answer, known)) {
         http_stream_send_event(c->stream, answer_event(answer));
         all->w->metrics.events_route++;
         return;

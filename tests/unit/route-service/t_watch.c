@@ -66,33 +66,6 @@ START_TEST(route_comes_and_goes)
 }
 END_TEST
 
-struct listed {
-    const char *path;
-    int total;
-};
-
-static bool
-lists(void *arg)
-{
-    const struct listed *l = arg;
-    char total[32];
-    char *answer = ask(l->path, NULL, 200);
-    (void)snprintf(total, sizeof(total), "],\"total\":%d,", l->total);
-    const bool so = strstr(answer, total) != NULL;
-    free(answer);
-    http_client_poll(client, 10);
-    return so;
-}
-
-/* Waits until the register lists so many at this path. */
-static void
-wait_listed(const char *path, int total)
-{
-    struct listed l = {path, total};
-    ck_assert_msg(wait_until(lists, &l, DEADLINE_MS), "%s: not %d", path,
-                  total);
-}
-
 START_TEST(listed)
 {
     struct seen s;

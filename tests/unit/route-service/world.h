@@ -126,7 +126,7 @@ full_url(const char *path)
 }
 
 /* `body` has ' for "; NULL: GET.  The answer is the caller's. */
-static inline char *
+static char *__attribute__((noinline))
 ask(const char *path, const char *body, int status)
 {
     char *at = full_url(path);
@@ -171,6 +171,8 @@ struct seen {
     char event[32], id[32], data[4096]; /* of the last that is no heartbeat */
     int events, heartbeats;
     bool done;
+    int status; /* when done */
+    int64_t retry_after_ms;
     struct http_call *call;
 };
 
@@ -191,13 +193,17 @@ on_event(const struct sse_event *e, void *arg)
 static inline void
 on_done(const struct http_answer *a, void *arg)
 {
-    (void)a;
-    ((struct seen *)arg)->done = true;
+    struct seen *s = arg;
+    s->done = true;
+    s->status = a->status;
+    s->retry_after_ms = a->retry_after_ms;
 }
 
+/* `header`: one more, or NULL. */
 static inline void
-watch(struct seen *s, const char *body)
+watch_with(struct seen *s, const char *body, const char *header)
 {
+    const char *const headers[] = {header, NULL};
     char *at = full_url("/v1/watch");
     char *copy = strdup(body);
     struct err err;
@@ -208,6 +214,7 @@ watch(struct seen *s, const char *body)
         .method = "POST",
         .url = at,
         .body = copy,
+        .headers = headers,
         .timeout_ms = DEADLINE_MS,
         .silence_ms = DEADLINE_MS,
         .answer_max_bytes = BODY_MAX,
@@ -220,6 +227,12 @@ watch(struct seen *s, const char *body)
                   err.text);
     free(at);
     free(copy);
+}
+
+static inline void
+watch(struct seen *s, const char *body)
+{
+    watch_with(s, body, NULL);
 }
 
 #define WATCH(instance)                                                        \
@@ -272,6 +285,35 @@ assert_data(const struct seen *s, const char *words)
     ck_assert_msg(strstr(s->data, wanted) != NULL, "no %s in %s", wanted,
                   s->data);
     free(wanted);
+}
+
+/* ---- the register ------------------------------------------------------- */
+
+struct listed {
+    const char *path;
+    int total;
+};
+
+static inline bool
+lists(void *arg)
+{
+    const struct listed *l = arg;
+    char total[32];
+    char *answer = ask(l->path, NULL, 200);
+    (void)snprintf(total, sizeof(total), "],\"total\":%d,", l->total);
+    const bool so = strstr(answer, total) != NULL;
+    free(answer);
+    http_client_poll(client, 10);
+    return so;
+}
+
+/* Waits until the register lists so many at this path. */
+static inline void
+wait_listed(const char *path, int total)
+{
+    struct listed l = {path, total};
+    ck_assert_msg(wait_until(lists, &l, DEADLINE_MS), "%s: not %d", path,
+                  total);
 }
 
 #endif
