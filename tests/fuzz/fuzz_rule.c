@@ -154,20 +154,20 @@ put_change(struct fuzz_input *in, struct buf *b)
 
 /* ---- past tables -------------------------------------------------------------- */
 
-struct past {
+struct past_tables {
     struct table *v[REVISIONS_MAX];
     size_t n;
 };
 
 static struct table *
-newest(const struct past *p)
+newest(const struct past_tables *p)
 {
     return p->v[p->n - 1];
 }
 
 /* Applies the text at `time_ms`; what is refused leaves no trace. */
 static void
-apply(struct past *p, const char *text, int64_t time_ms)
+apply(struct past_tables *p, const char *text, int64_t time_ms)
 {
     struct err err = {0};
     struct json_t *j = NULL;
@@ -197,7 +197,7 @@ apply(struct past *p, const char *text, int64_t time_ms)
 }
 
 static void
-begin(struct past *p)
+begin(struct past_tables *p)
 {
     static const char text[] =
         "{\"operations\":["
@@ -242,7 +242,7 @@ cluster_of(const struct item *rule)
 }
 
 static struct residency
-plain_residency(const struct past *p, const struct pt_identity *id,
+plain_residency(const struct past_tables *p, const struct pt_identity *id,
                 const char *topic)
 {
     size_t at = p->n - 1;
@@ -318,7 +318,8 @@ check_explain(const struct table *t, const struct pt_identity *id,
 }
 
 static void
-ask(const struct past *p, const struct pt_identity *id, const char *topic)
+ask(const struct past_tables *p, const struct pt_identity *id,
+    const char *topic)
 {
     const struct table *t = newest(p);
     const struct residency got = table_residency(t, id, topic);
@@ -373,7 +374,7 @@ make_identity(struct fuzz_input *in, struct pt_identity *id)
 }
 
 static void
-ask_everybody(struct fuzz_input *in, const struct past *p)
+ask_everybody(struct fuzz_input *in, const struct past_tables *p)
 {
     for (int i = 0; i < 3; i++) {
         struct pt_identity id;
@@ -391,7 +392,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {data, size};
-    struct past p;
+    struct past_tables p;
     struct buf text;
     int64_t time_ms = 0;
     buf_init(&text, 1 << 16);
