@@ -170,15 +170,16 @@ call_say_refused(const struct ctl *ctl, const struct reply *r)
     return r->status == 409 ? CTL_CONFLICT : CTL_FAILED;
 }
 
-/* The answer may have been lost on its way back. */
+/* The answer may have been lost on its way back, or ZooKeeper's to the
+ * server (504). */
 static int
 say_unknown(const struct ctl *ctl, const struct reply *r)
 {
     (void)fprintf(
         stderr,
-        "shuntctl: %s\nIt is not known whether the change was made: it was "
-        "sent and no answer came.  `shuntctl history --limit 5` shows whether "
-        "there is one by %s; only if not, try again.\n",
+        "shuntctl: %s\nIt is not known whether the change was made.  "
+        "`shuntctl history --limit 5` shows whether there is one by %s; only "
+        "if not, try again.\n",
         r->err.text, ctl->conf.author);
     return CTL_UNKNOWN;
 }
@@ -214,9 +215,10 @@ judge(const struct ctl *ctl, const struct call *call, const char *bases,
         return CTL_OK;
     if (r->status == 404 && call->may_lack)
         return CTL_OK;
-    if (r->status || call->kind == CALL_READ || r->unsent)
-        return say_failed(ctl, bases, r);
-    return say_unknown(ctl, r);
+    const bool lost = r->status ? r->status == 504 : !r->unsent;
+    if (call->kind == CALL_CHANGE && lost)
+        return say_unknown(ctl, r);
+    return say_failed(ctl, bases, r);
 }
 
 /* Of two replies that are none, the one to tell: one that came beats one that

@@ -199,7 +199,11 @@ wait_for_clients(const struct ctl *ctl, int64_t revision)
     int rc = servers_find(ctl, &s);
     if (rc)
         return rc;
-    rc = watch_them(ctl, &s, "/v1/clients", revision);
+    char *path =
+        words_query_take(xstrdup("/v1/clients"), "cluster.code", ctl->argv[0]);
+    path = words_query_take(path, "connected", "true");
+    rc = watch_them(ctl, &s, path, revision);
+    free(path);
     servers_fini(&s);
     return rc;
 }

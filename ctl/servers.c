@@ -12,12 +12,11 @@
 /* ---- who they are -------------------------------------------------------- */
 
 static bool
-is_self(const struct json_t *server)
+is_self(const struct json_t *answer, const struct json_t *server)
 {
-    bool self = false;
-    if (js_get_bool(server, "", "self", JS_OPTIONAL, &self, NULL) != 0)
-        return false;
-    return self;
+    const char *self = js_str(js_any(answer, "self"));
+    const char *id = js_str(js_any(server, "id"));
+    return self && id && strcmp(self, id) == 0;
 }
 
 static void
@@ -28,11 +27,11 @@ add_url(struct servers *s, const char *url)
 }
 
 static void
-fill(struct servers *s, const char *reached)
+fill(struct servers *s, const struct json_t *answer, const char *reached)
 {
     for (size_t i = 0; i < js_len(s->list); i++) {
         struct json_t *server = js_at(s->list, i);
-        if (is_self(server) && js_put_str(server, "url", reached) != 0)
+        if (is_self(answer, server) && js_put_str(server, "url", reached) != 0)
             abort(); /* out of memory */
         add_url(s, js_str(js_any(server, "url")));
     }
@@ -52,7 +51,7 @@ servers_find(const struct ctl *ctl, struct servers *out)
     if (!rc) {
         struct json_t *list = js_any(r.json, "servers");
         out->list = list ? js_ref(list) : js_array();
-        fill(out, r.base);
+        fill(out, r.json, r.base);
     }
     reply_fini(&r);
     return rc;

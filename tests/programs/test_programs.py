@@ -191,7 +191,8 @@ class Routing(Folder):
 
     def setUp(self) -> None:
         super().setUp()
-        self.service = Daemon("shunt-route", "--listen", "127.0.0.1:0", "--data.dir", str(self.dir / "route"))
+        self.service = Daemon("shunt-route", "--listen", "127.0.0.1:0", "--data.dir", str(self.dir / "route"),
+                              "--body.max.bytes", str(4 << 20))
         self.addCleanup(lambda: self.assertEqual(self.service.stop(), 0))
         self.ok("cluster", "put", "a", "bootstrap.servers=h1:9092")
         self.ok("cluster", "put", "b", "bootstrap.servers=h2:9092", "security.protocol=ssl")

@@ -254,11 +254,39 @@ on_answer(struct pt_answer *taken, void *arg)
     return install(c, taken, 0); /* no memory: the next answer is tried */
 }
 
+/* Does the route in use say the same of every topic? */
 static bool
-on_resumed(int64_t revision, void *arg)
+agrees(const struct pt_answer *in_use, const struct json_t *outline)
+{
+    const struct json_t *routes = js_any(outline, "routes");
+    for (size_t i = 0; i < js_len(routes); i++) {
+        const struct json_t *r = js_at(routes, i);
+        const char *topic = js_str(js_any(r, "topic"));
+        const struct pt_route *was = topic ? route_of(in_use, topic) : NULL;
+        int64_t since = 0;
+        if (!was ||
+            js_get_int(r, "", "since", JS_REQUIRED, 0, INT64_MAX, &since,
+                       NULL) != 0 ||
+            since != was->since ||
+            !str_equal(was->cluster, js_str(js_any(r, "cluster"))))
+            return false;
+    }
+    return true;
+}
+
+static bool
+on_resumed(int64_t revision, const struct json_t *outline, void *arg)
 {
     struct control *c = arg;
-    if (too_old(c, revision, watch_server(c->watch)))
+    struct route *r = control_route(c);
+    const bool same = r && agrees(&r->answer, outline);
+    route_unref(r);
+    if (!same)
+        say(c, LOG_WARNING,
+            "%s resumes another route than the one in use: all of it is asked "
+            "for",
+            watch_server(c->watch));
+    if (!same || too_old(c, revision, watch_server(c->watch)))
         return false;
     pthread_mutex_lock(&c->mutex);
     c->known = revision;

@@ -147,108 +147,6 @@ watch_identity(struct watch *w, const struct pt_identity *identity)
     return 0;
 }
 
-static void
-hear(struct watch *w)
-{
-    w->last_error[0] = '\0';
-    if (!w->heard)
-        w->conf.on_open(w->conf.arg);
-    w->heard = true;
-}
-
-static void
-complain_of_event(struct watch *w, const char *name, const struct err *why)
-{
-    char text[768];
-    (void)snprintf(text, sizeof(text),
-                   "route service %s sent a %s that cannot be used, it is "
-                   "ignored: %s",
-                   watch_server(w), name, why->text);
-    complain(w, text);
-}
-
-static void
-on_route(struct watch *w, const struct sse_event *e)
-{
-    struct json_t *j = NULL;
-    struct err why = {0};
-    struct pt_answer answer = {0};
-    int rc = js_parse(e->data, strlen(e->data), &j, &why);
-    if (!rc)
-        rc = pt_answer_decode(j, &answer, &why);
-    js_free(j);
-    if (rc) {
-        complain_of_event(w, "route", &why);
-        return;
-    }
-    hear(w);
-    const int64_t revision = answer.revision;
-    if (w->conf.on_answer(&answer, w->conf.arg))
-        w->held = revision;
-}
-
-/* Nothing was missed since the answer that is held. */
-static void
-on_resumed(struct watch *w, const struct sse_event *e)
-{
-    struct json_t *j = NULL;
-    struct err why = {0};
-    int64_t revision = -1;
-    int rc = js_parse(e->data, strlen(e->data), &j, &why);
-    if (!rc)
-        rc = js_get_int(j, "", "revision", JS_REQUIRED, 0, INT64_MAX, &revision,
-                        &why);
-    if (!rc && w->held < 0)
-        rc = err_set(&why, ERR_INVALID, "there is nothing to resume");
-    js_free(j);
-    if (rc) {
-        complain_of_event(w, "resumed", &why);
-        return;
-    }
-    hear(w);
-    if (w->conf.on_resumed(revision, w->conf.arg))
-        w->held = revision;
-}
-
-static void
-on_closed(struct watch *w, const struct sse_event *e)
-{
-    char text[512];
-    (void)snprintf(text, sizeof(text), "route service %s closes the stream: %s",
-                   watch_server(w), e->data);
-    say(w, LOG_INFO, text);
-    w->closed = true;
-}
-
-static void
-on_event(const struct sse_event *e, void *arg)
-{
-    struct watch *w = arg;
-    if (!w->call)
-        return; /* hung up */
-    if (strcmp(e->event, "route") == 0)
-        on_route(w, e);
-    else if (strcmp(e->event, "resumed") == 0)
-        on_resumed(w, e);
-    else if (strcmp(e->event, "closed") == 0)
-        on_closed(w, e);
-}
-
-static void
-explain_end(struct watch *w, const struct http_answer *a)
-{
-    char text[768];
-    if (a->error)
-        (void)snprintf(text, sizeof(text), "route service: %s", a->text);
-    else if (a->status != 200)
-        (void)snprintf(text, sizeof(text), "route service %s answered %d: %s",
-                       watch_server(w), a->status, a->body);
-    else
-        (void)snprintf(text, sizeof(text), "route service %s ended the stream",
-                       watch_server(w));
-    complain(w, text);
-}
-
 static int64_t
 shut_until(const struct watch *w, size_t turn)
 {
@@ -295,6 +193,118 @@ go_on(struct watch *w)
         now_ms + (w->closed ? backoff_spread_ms(&w->backoff, WATCH_SPREAD_MS)
                             : backoff_next_ms(&w->backoff));
     choose_next(w);
+}
+
+static void
+hear(struct watch *w)
+{
+    w->last_error[0] = '\0';
+    if (!w->heard)
+        w->conf.on_open(w->conf.arg);
+    w->heard = true;
+}
+
+static void
+complain_of_event(struct watch *w, const char *name, const struct err *why)
+{
+    char text[768];
+    (void)snprintf(text, sizeof(text),
+                   "route service %s sent a %s that cannot be used, it is "
+                   "ignored: %s",
+                   watch_server(w), name, why->text);
+    complain(w, text);
+}
+
+static void
+on_route(struct watch *w, const struct sse_event *e)
+{
+    struct json_t *j = NULL;
+    struct err why = {0};
+    struct pt_answer answer = {0};
+    int rc = js_parse(e->data, strlen(e->data), &j, &why);
+    if (!rc)
+        rc = pt_answer_decode(j, &answer, &why);
+    js_free(j);
+    if (rc) {
+        complain_of_event(w, "route", &why);
+        return;
+    }
+    hear(w);
+    const int64_t revision = answer.revision;
+    if (w->conf.on_answer(&answer, w->conf.arg))
+        w->held = revision;
+}
+
+static void
+resume(struct watch *w, int64_t revision, const struct json_t *outline)
+{
+    hear(w);
+    if (w->conf.on_resumed(revision, outline, w->conf.arg)) {
+        w->held = revision;
+        return;
+    }
+    w->held = -1;
+    hang_up(w);
+    go_on(w);
+}
+
+/* Nothing was missed since the answer that is held. */
+static void
+on_resumed(struct watch *w, const struct sse_event *e)
+{
+    struct json_t *j = NULL;
+    struct err why = {0};
+    int64_t revision = -1;
+    int rc = js_parse(e->data, strlen(e->data), &j, &why);
+    if (!rc)
+        rc = js_get_int(j, "", "revision", JS_REQUIRED, 0, INT64_MAX, &revision,
+                        &why);
+    if (!rc && w->held < 0)
+        rc = err_set(&why, ERR_INVALID, "there is nothing to resume");
+    if (rc)
+        complain_of_event(w, "resumed", &why);
+    else
+        resume(w, revision, j);
+    js_free(j);
+}
+
+static void
+on_closed(struct watch *w, const struct sse_event *e)
+{
+    char text[512];
+    (void)snprintf(text, sizeof(text), "route service %s closes the stream: %s",
+                   watch_server(w), e->data);
+    say(w, LOG_INFO, text);
+    w->closed = true;
+}
+
+static void
+on_event(const struct sse_event *e, void *arg)
+{
+    struct watch *w = arg;
+    if (!w->call)
+        return; /* hung up */
+    if (strcmp(e->event, "route") == 0)
+        on_route(w, e);
+    else if (strcmp(e->event, "resumed") == 0)
+        on_resumed(w, e);
+    else if (strcmp(e->event, "closed") == 0)
+        on_closed(w, e);
+}
+
+static void
+explain_end(struct watch *w, const struct http_answer *a)
+{
+    char text[768];
+    if (a->error)
+        (void)snprintf(text, sizeof(text), "route service: %s", a->text);
+    else if (a->status != 200)
+        (void)snprintf(text, sizeof(text), "route service %s answered %d: %s",
+                       watch_server(w), a->status, a->body);
+    else
+        (void)snprintf(text, sizeof(text), "route service %s ended the stream",
+                       watch_server(w));
+    complain(w, text);
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "common/net/http_client.h"
 #include "sdk/src/control/control.h"
 
+struct json_t;
 struct watch;
 
 struct watch_conf {
@@ -31,9 +32,11 @@ struct watch_conf {
      * taken into use.  Inside a callback of http_client: must not restart the
      * watch. */
     bool (*on_answer)(struct pt_answer *taken, void *arg);
-    /* The answer in use is that of this revision too.  False: not believed.
-     * Under the same rule. */
-    bool (*on_resumed)(int64_t revision, void *arg);
+    /* The answer in use is that of this revision too; `outline` says of each
+     * topic where it is.  False: not believed, all is asked for anew. Under the
+     * same rule. */
+    bool (*on_resumed)(int64_t revision, const struct json_t *outline,
+                       void *arg);
     /* Before the first answer of each stream: the service knows us now. Under
      * the same rule. */
     void (*on_open)(void *arg);

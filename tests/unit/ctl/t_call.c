@@ -35,6 +35,9 @@ static const char no_changes[] =
 static const char conflict[] =
     "HTTP/1.1 409 Conflict\r\n\r\n"
     "{\"error\":{\"code\":\"CONFLICT\",\"message\":\"too late\"}}";
+static const char lost[] =
+    "HTTP/1.1 504 Gateway Timeout\r\n\r\n"
+    "{\"error\":{\"code\":\"TIMEOUT\",\"message\":\"no answer\"}}";
 static const char not_json[] = "HTTP/1.1 200 OK\r\n\r\nhello";
 
 static void *
@@ -133,6 +136,7 @@ START_TEST(changes_are_sent_once)
     comes_to(CALL_CHANGE, NULL, (struct outcome){CTL_OK, 0, 1});
     comes_to(CALL_CHANGE, no_changes, (struct outcome){CTL_OK, 1, 1});
     comes_to(CALL_CHANGE, "", (struct outcome){CTL_UNKNOWN, 1, 0});
+    comes_to(CALL_CHANGE, lost, (struct outcome){CTL_UNKNOWN, 1, 0});
     comes_to(CALL_CHANGE, conflict, (struct outcome){CTL_CONFLICT, 1, 0});
 }
 END_TEST

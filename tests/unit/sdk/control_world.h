@@ -41,7 +41,8 @@ static size_t streams_max = 1; /* the last slot is taken over when all are
 static char first[4096];       /* first event's data; before start_with() */
 static bool hang_up_at_once;   /* likewise */
 static atomic_int busy;        /* 503s to come */
-static atomic_int resumed_at;  /* answers a Last-Event-ID with this; 0: not */
+static atomic_bool resumed_elsewhere; /* on cluster b, not a */
+static atomic_int resumed_at; /* answers a Last-Event-ID with this; 0: not */
 static atomic_int n_watches, n_reports, n_questions, translate_status;
 static atomic_int report_refusals; /* 404s to come */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -100,9 +101,12 @@ refuse_if_busy(struct http_req *req)
 static void
 greet(struct http_stream *s, bool may_resume)
 {
-    char text[64];
+    char text[256];
     const int revision = atomic_load(&resumed_at);
-    (void)snprintf(text, sizeof(text), "{\"revision\":%d}", revision);
+    (void)snprintf(text, sizeof(text),
+                   "{\"revision\":%d,\"routes\":[{\"topic\":\"orders\","
+                   "\"cluster\":\"%s\",\"since\":5}]}",
+                   revision, atomic_load(&resumed_elsewhere) ? "b" : "a");
     if (may_resume && revision)
         http_stream_send(s, "resumed", "1", text);
     else if (*first)

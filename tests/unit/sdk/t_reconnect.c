@@ -87,9 +87,26 @@ START_TEST(resumed_at_an_older_revision_is_refused)
     end_all(NULL);
     ck_assert(
         wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    expect_watches(3); /* for all of it */
+    expect_last_id("");
+    ck_assert_int_eq(revision(), 5);
+}
+END_TEST
+
+/* Another table with the same revisions. */
+START_TEST(resuming_another_route_is_refused)
+{
+    start_with(url);
+    expect_revision(5);
+    atomic_store(&resumed_at, 9);
+    atomic_store(&resumed_elsewhere, true);
     end_all(NULL);
+    ck_assert(wait_until(has_line, (char[]){"resumes another route"}, WAIT_MS));
     expect_watches(3);
-    expect_last_id("5");
+    expect_last_id("");
+    ck_assert_int_eq(revision(), 5);
+    push_route(10, "b");
+    expect_revision(10);
 }
 END_TEST
 
@@ -272,6 +289,7 @@ main(void)
     tcase_add_test(one, says_what_it_holds);
     tcase_add_test(one, resumed_keeps_the_route);
     tcase_add_test(one, resumed_at_an_older_revision_is_refused);
+    tcase_add_test(one, resuming_another_route_is_refused);
     tcase_add_test(one, a_refused_answer_is_not_held);
     tcase_add_test(one, other_topics_are_another_question);
     tcase_add_test(one, the_route_on_disk_is_not_resumed);
