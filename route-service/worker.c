@@ -103,6 +103,7 @@ worker_end(struct worker *w)
 {
     w->stopping = true;
     watches_close_all(w->watches, "the server is stopping");
+    http_server_drain(w->server);
     w->end_by_ms = clock_mono_ms() + ENDING_MAX_MS;
     w->ending = loop_timer_new(w->loop, ENDING_STEP_MS, on_ending, w);
     if (!w->ending)

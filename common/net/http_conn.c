@@ -134,7 +134,7 @@ http_conn_settle(struct http_conn *conn)
         http_conn_want(conn, EV_WRITE);
         return;
     }
-    if (conn->close_after) {
+    if (conn->close_after || conn->server->draining) {
         part(conn);
         return;
     }
@@ -243,7 +243,7 @@ bury(struct http_conn *conn)
     http_out_drop(conn);
     http_gate_leave(server->gate, &conn->peer);
     http_count_by(server, connections, -1);
-    free(conn->in.data);
+    http_read_forget(conn);
     free(conn);
 }
 

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "common/net/http_impl.h"
+
 /* An IPv4 address as itself, an IPv6 address as its first 64 bits: what one
  * household, or one attacker, has. */
 struct key {
@@ -27,8 +29,8 @@ struct caller {
 };
 
 struct http_gate {
-    size_t max, per_address_max;
-    atomic_size_t total;
+    size_t max, per_address_max, bytes_max;
+    atomic_size_t total, bytes;
     pthread_mutex_t lock;
     struct caller *callers; /* under lock */
 };
@@ -42,6 +44,10 @@ http_gate_new(const struct http_limits *limits, struct http_gate **out,
         return err_nomem(err);
     gate->max = limits->connections_max;
     gate->per_address_max = limits->connections_per_address_max;
+    gate->bytes_max =
+        HTTP_KEPT_BODIES * (limits->body_max_bytes + limits->header_max_bytes);
+    if (gate->bytes_max < HTTP_KEPT_MIN_BYTES)
+        gate->bytes_max = HTTP_KEPT_MIN_BYTES;
     (void)pthread_mutex_init(&gate->lock, NULL);
     *out = gate;
     return 0;
@@ -136,4 +142,19 @@ http_gate_leave(struct http_gate *gate, const struct in6_addr *from)
         pthread_mutex_unlock(&gate->lock);
     }
     (void)atomic_fetch_sub(&gate->total, 1);
+}
+
+bool
+http_gate_take_bytes(struct http_gate *gate, size_t n)
+{
+    if (atomic_fetch_add(&gate->bytes, n) + n <= gate->bytes_max)
+        return true;
+    http_gate_give_bytes(gate, n);
+    return false;
+}
+
+void
+http_gate_give_bytes(struct http_gate *gate, size_t n)
+{
+    (void)atomic_fetch_sub(&gate->bytes, n);
 }

@@ -40,6 +40,8 @@
 #define HTTP_IOV_MAX           16                 /* pieces of one write */
 #define HTTP_ACCEPTS_MAX       64                 /* in one turn of the loop */
 #define HTTP_BACKLOG           4096               /* connections not accepted */
+#define HTTP_KEPT_BODIES       4 /* largest ones, of all incomplete requests */
+#define HTTP_KEPT_MIN_BYTES    ((size_t)16 << 20) /* but not less */
 #define HTTP_STREAM_IN_BYTES   ((size_t)64 << 10) /* sent by a stream's peer */
 #define HTTP_LINGER_BYTES      ((size_t)64 << 20) /* read after a refusal */
 #define HTTP_LINGER_MS         5000               /* and how long */
@@ -120,6 +122,7 @@ enum http_refusal {
     REFUSED_HEAD_LARGE,
     REFUSED_BODY_LARGE,
     REFUSED_EXPECT,
+    REFUSED_MEMORY,
     REFUSED_HEAD_SLOW,
     REFUSED_BODY_SLOW,
 };
@@ -142,8 +145,9 @@ struct param {
 struct http_req {
     struct http_conn *conn;
     http_parser parser;
-    char *data;    /* begins with the head; borrowed while the handler runs */
-    char *own;     /* the same for one that answers later; or NULL */
+    char *data; /* begins with the head; borrowed while the handler runs */
+    char *own;  /* the same for one that answers later; or NULL */
+    size_t own_bytes;
     size_t len;    /* bytes of `data` that were there last time */
     size_t parsed; /* bytes of `data` that the parser has had */
     struct slice url, body;
@@ -214,6 +218,7 @@ struct http_server {
     struct http_gate *gate, *own_gate;
     struct http_listener *listeners;
     bool paused;           /* accepting is */
+    bool draining;         /* every answer is the last of its connection */
     struct event *unpause; /* when a descriptor may be free again */
     struct event *tick;    /* timeouts, and the date */
     struct event *reap;    /* frees what is CONN_ENDING */
@@ -257,6 +262,8 @@ void http_conn_reap_all(evutil_socket_t fd, short what, void *server);
 void http_read_ready(struct http_conn *conn);
 /* Goes on with what is kept in conn->in. */
 void http_read_serve_kept(struct http_conn *conn);
+/* Frees what is kept. */
+void http_read_forget(struct http_conn *conn);
 /* Answers a request that is not read to its end, and lingers. */
 void http_read_refuse(struct http_conn *conn, enum http_refusal why);
 

@@ -251,11 +251,14 @@ explain_garbage(const struct http_req *req, struct err *err)
 static int
 explain_method(const struct http_req *req, struct err *err)
 {
+    char name[40];
     size_t len = 0; /* no NUL stands behind the data */
-    while (len < req->len && len < 40 && !strchr(" \r\n", req->data[len]))
+    while (len < req->len && len + 1 < sizeof(name) && req->data[len] != ' ')
         len++;
-    (void)err_field(err, ERR_UNSUPPORTED, "method", NULL,
-                    "HTTP knows no method \"%.*s\"", (int)len, req->data);
+    memcpy(name, req->data, len);
+    name[len] = '\0';
+    (void)err_field(err, ERR_UNSUPPORTED, "method", name,
+                    "HTTP knows no method \"%s\"", name);
     return 405;
 }
 
@@ -282,6 +285,10 @@ static const struct explanation explanations[] = {
                            " ms"},
     [REFUSED_VERSION] = {505, ERR_UNSUPPORTED,
                          "what is spoken here is HTTP version", ""},
+    [REFUSED_MEMORY] = {503, ERR_BUSY,
+                        "requests that are being read hold all "
+                        "the memory they may, that of",
+                        " bodies"},
     [REFUSED_EXPECT] = {417, ERR_UNSUPPORTED, "nothing can be expected but",
                         "-continue"},
 };
@@ -307,6 +314,8 @@ limit_of(const struct http_req *req)
         return timeout_ms[CONN_BODY];
     case REFUSED_EXPECT:
         return 100;
+    case REFUSED_MEMORY:
+        return HTTP_KEPT_BODIES;
     case REFUSED_VERSION:
     case REFUSED_NOT:
     case REFUSED_GARBAGE:

@@ -19,39 +19,58 @@
 /* ---- what is kept ---- */
 
 static bool
-reserve(struct bytes *b, size_t len)
+reserve(struct http_conn *conn, size_t len)
 {
+    struct http_gate *gate = conn->server->gate;
+    struct bytes *b = &conn->in;
     if (len < b->cap)
         return true;
     size_t cap = b->cap ? b->cap : 256;
     while (cap <= len)
         cap *= 2;
-    char *data = realloc(b->data, cap);
-    if (!data)
+    if (!http_gate_take_bytes(gate, cap - b->cap))
         return false;
+    char *data = realloc(b->data, cap);
+    if (!data) {
+        http_gate_give_bytes(gate, cap - b->cap);
+        return false;
+    }
     b->data = data;
     b->cap = cap;
     return true;
 }
 
-static void
-forget(struct bytes *b)
+void
+http_read_forget(struct http_conn *conn)
 {
-    free(b->data);
-    *b = (struct bytes){0};
+    http_gate_give_bytes(conn->server->gate, conn->in.cap);
+    free(conn->in.data);
+    conn->in = (struct bytes){0};
+}
+
+static bool
+is_reading(const struct http_conn *conn)
+{
+    return conn->state == CONN_IDLE || conn->state == CONN_HEAD ||
+           conn->state == CONN_BODY;
 }
 
 /* Has room for a NUL behind. */
 static bool
 append(struct http_conn *conn, const char *data, size_t len)
 {
-    if (!reserve(&conn->in, conn->in.len + len + 1)) {
-        http_conn_end(conn, "out of memory");
-        return false;
+    if (reserve(conn, conn->in.len + len + 1)) {
+        memcpy(conn->in.data + conn->in.len, data, len);
+        conn->in.len += len;
+        return true;
     }
-    memcpy(conn->in.data + conn->in.len, data, len);
-    conn->in.len += len;
-    return true;
+    if (conn->req && is_reading(conn)) {
+        http_count(conn->server, refused_memory);
+        http_read_refuse(conn, REFUSED_MEMORY);
+    } else {
+        http_conn_end(conn, "too much is kept, of all connections together");
+    }
+    return false;
 }
 
 /* `data` may be a part of conn->in itself. */
@@ -60,7 +79,7 @@ keep(struct http_conn *conn, const char *data, size_t len)
 {
     struct bytes *in = &conn->in;
     if (len == 0) {
-        forget(in);
+        http_read_forget(conn);
     } else if (in->data && data >= in->data && data <= in->data + in->len) {
         memmove(in->data, data, len);
         in->len = len;
@@ -85,7 +104,7 @@ http_read_refuse(struct http_conn *conn, enum http_refusal why)
     http_conn_move(conn, CONN_ANSWER);
     http_reply_status(req, status, "", &err);
     if (!conn->serving)
-        forget(&conn->in);
+        http_read_forget(conn);
 }
 
 static void
@@ -124,17 +143,10 @@ answer(struct http_conn *conn, struct http_req *req)
     http_count(conn->server, requests);
     http_conn_move(conn, CONN_ANSWER);
     http_req_dispatch(req);
-    if (conn->req && http_req_detach(req) != 0)
-        http_conn_end(conn, "out of memory");
     if (has_body)
         *end = next;
-}
-
-static bool
-is_reading(const struct http_conn *conn)
-{
-    return conn->state == CONN_IDLE || conn->state == CONN_HEAD ||
-           conn->state == CONN_BODY;
+    if (conn->req && http_req_detach(req) != 0)
+        http_conn_end(conn, "out of memory");
 }
 
 static struct http_req *

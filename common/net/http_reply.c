@@ -94,7 +94,7 @@ put_status(char *to, const char *end, int status, const char *date)
 static const char *
 connection_line(const struct http_req *req)
 {
-    if (!req->keep_alive)
+    if (!req->keep_alive || req->conn->server->draining)
         return "\r\nConnection: close";
     return req->parser.http_minor == 0 ? "\r\nConnection: keep-alive" : "";
 }

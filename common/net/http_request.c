@@ -27,7 +27,7 @@ http_req_new(struct http_conn *conn)
     /* The arrays begin empty by their counts. */
     req->conn = conn;
     req->data = req->own = NULL;
-    req->parsed = req->n_headers = req->n_params = 0;
+    req->own_bytes = req->parsed = req->n_headers = req->n_params = 0;
     req->url = req->body = (struct slice){0};
     req->in_value = req->head_done = req->complete = req->keep_alive = false;
     req->refusal = REFUSED_NOT;
@@ -44,6 +44,8 @@ http_req_free(struct http_req *req)
         return;
     struct http_server *server = req->conn->server;
     req->conn->req = NULL;
+    if (req->own)
+        http_gate_give_bytes(server->gate, req->own_bytes);
     free(req->own);
     if (server->spare)
         free(req);
@@ -54,11 +56,24 @@ http_req_free(struct http_req *req)
 int
 http_req_detach(struct http_req *req)
 {
+    struct bytes *in = &req->conn->in;
     const size_t body_end = req->body.at + req->body.len;
     const size_t len = req->body.len > 0 ? body_end : req->parsed;
-    req->own = malloc(len + 1);
-    if (!req->own)
+    if (req->data == in->data && req->parsed == in->len) {
+        req->own = in->data; /* nothing stands behind; there is room for NUL */
+        req->own[len] = '\0';
+        req->own_bytes = in->cap;
+        *in = (struct bytes){0};
+        return 0;
+    }
+    if (!http_gate_take_bytes(req->conn->server->gate, len + 1))
         return ERR_NOMEM;
+    req->own = malloc(len + 1);
+    req->own_bytes = len + 1;
+    if (!req->own) {
+        http_gate_give_bytes(req->conn->server->gate, len + 1);
+        return ERR_NOMEM;
+    }
     memcpy(req->own, req->data, len);
     req->own[len] = '\0';
     req->data = req->own;

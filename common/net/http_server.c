@@ -145,6 +145,18 @@ free_event(struct event *event)
 }
 
 void
+http_server_drain(struct http_server *server)
+{
+    struct http_conn *conn, *next;
+    server->draining = true;
+    http_listen_close_all(server);
+    for (conn = TAILQ_FIRST(&server->in_state[CONN_IDLE]); conn; conn = next) {
+        next = TAILQ_NEXT(conn, link);
+        http_conn_end(conn, "server stops");
+    }
+}
+
+void
 http_server_free(struct http_server *server)
 {
     if (!server)

@@ -27,7 +27,8 @@ struct http_gate;
 /* Each is answered with a JSON error where the peer can still read one, and
  * counted (struct http_counts). */
 struct http_limits {
-    size_t body_max_bytes;   /* 413 */
+    size_t body_max_bytes;   /* 413; what is read of all requests that are not
+                                complete may be four times that: 503 */
     size_t header_max_bytes; /* request line and headers together: 431 */
     size_t line_max_bytes;   /* request line 414, one header 431; 0: no limit
                                 but the one before */
@@ -50,6 +51,7 @@ struct http_limits {
     X(refused_address, "connections over the cap of their address")            \
     X(refused_head, "requests with a head or line over its limit")             \
     X(refused_body, "requests with a body over its limit")                     \
+    X(refused_memory, "requests over the memory that all may hold together")   \
     X(refused_garbage, "requests that are not HTTP/1")                         \
     X(timeouts_head, "heads that did not arrive in time")                      \
     X(timeouts_body, "bodies that did not arrive in time")                     \
@@ -94,10 +96,15 @@ size_t http_server_connections(const struct http_server *server);
 /* Any thread, while the server lives. */
 void http_server_counts(const struct http_server *server,
                         struct http_counts *out);
+/* Before the end: closes the listeners and what is idle, and every other
+ * connection after the answer that it waits for.  Streams are the caller's to
+ * close. */
+void http_server_drain(struct http_server *server);
 void http_server_free(struct http_server *server); /* closes everything */
 
 /* Any thread.  The caps are connections_max and connections_per_address_max of
- * `limits`; of an IPv6 address the first 64 bits count. */
+ * `limits` (of an IPv6 address the first 64 bits count), and the memory that
+ * incomplete requests hold together, by body_max_bytes. */
 MUST_CHECK int http_gate_new(const struct http_limits *limits,
                              struct http_gate **out, struct err *err);
 size_t http_gate_connections(const struct http_gate *gate);

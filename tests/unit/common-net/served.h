@@ -4,7 +4,7 @@
  *
  *   POST /echo        the body, or the error of http_req_json()
  *   POST /length      how long the body was
- *   GET  /hold        answered by release(); then with its own URL's "n"
+ *   GET  /hold?n      answered by release(), and so is POST
  *   GET  /big?bytes   that many x
  *   GET  /watch       a stream with one event; GET /brief: closed at once
  */
@@ -125,13 +125,18 @@ on_brief(struct http_req *req, void *ctx)
 }
 
 static const struct http_route served_routes[] = {
-    {"POST", "/echo", on_echo},     {"POST", "/length", on_length},
-    {"GET", "/hold?n", on_hold},    {"GET", "/big?bytes", on_big},
-    {"GET", "/watch", on_watch},    {"GET", "/brief", on_brief},
-    {"DELETE", "/watch", on_watch}, {0},
+    {"POST", "/echo", on_echo},
+    {"POST", "/length", on_length},
+    {"GET", "/hold?n", on_hold},
+    {"GET", "/big?bytes", on_big},
+    {"GET", "/watch", on_watch},
+    {"GET", "/brief", on_brief},
+    {"POST", "/hold", on_hold},
+    {"DELETE", "/watch", on_watch},
+    {0},
 };
 
-/* Answers what is held, the newest first: with what was asked for. */
+/* Answers what is held, the newest first: with its n, or its body. */
 static inline void
 release(void *arg)
 {
@@ -141,7 +146,8 @@ release(void *arg)
         if (!req)
             continue;
         const char *n = http_req_query(req, "n");
-        http_reply_text(req, 200, "text/plain", n ? n : "held");
+        http_reply_text(req, 200, "text/plain",
+                        n ? n : http_req_body(req, NULL));
     }
 }
 

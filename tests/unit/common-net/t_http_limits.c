@@ -333,6 +333,86 @@ START_TEST(shares_a_port_and_a_gate)
 }
 END_TEST
 
+/* Eight peers begin bodies that nobody could keep all. */
+START_TEST(caps_what_incomplete_requests_hold)
+{
+    enum { PEERS = 8, EACH = 6000000 };
+    struct http_limits limits = served_limits;
+    char *part = malloc(EACH);
+    int fds[PEERS];
+    ck_assert_ptr_nonnull(part);
+    memset(part, 'x', EACH);
+    limits.body_max_bytes = 8000000;
+    serve_with(&limits);
+    for (size_t i = 0; i < PEERS; i++) {
+        fds[i] = dial();
+        say(fds[i], "POST /length HTTP/1.1\r\nContent-Length: 6000001\r\n"
+                    "Connection: close\r\n\r\n");
+        say_bytes(fds[i], part, EACH);
+    }
+    let_it_read();
+    const size_t refused = counts().refused_memory;
+    ck_assert_uint_gt(refused, 0);
+    ck_assert_uint_lt(refused, PEERS);
+    size_t busy = 0;
+    for (size_t i = 0; i < PEERS; i++) {
+        (void)!send(fds[i], "x", 1, MSG_NOSIGNAL);
+        (void)hear_all(fds[i]);
+        busy += strstr(got, " 503 ") && strstr(got, "\"BUSY\"");
+        if (!strstr(got, " 503 "))
+            check_got("200 ", "6000001 bytes");
+        hang_up(fds[i]);
+    }
+    ck_assert_uint_eq(busy, refused);
+    const int fd = dial(); /* and all is given back */
+    say(fd, "POST /length HTTP/1.1\r\nContent-Length: 6000000\r\n\r\n");
+    say_bytes(fd, part, EACH);
+    hear(fd, "6000000 bytes");
+    hang_up(fd);
+    stop_serving();
+    free(part);
+}
+END_TEST
+
+/* ---- the end ---- */
+
+static void
+drain(void *arg)
+{
+    (void)arg;
+    http_server_drain(server);
+}
+
+START_TEST(ends_gently)
+{
+    const int idle = dial(), asking = dial(), begun = dial(), watching = dial();
+    say(watching, "GET /watch HTTP/1.1\r\n\r\n");
+    hear(watching, "data: first\n\n");
+    say(asking, "GET /hold?n=kept HTTP/1.1\r\n\r\n");
+    say(begun, "POST /length HTTP/1.1\r\nContent-Length: 3\r\n\r\na");
+    ck_assert(wait_until(is_positive, &requests_held, DEADLINE_MS));
+    let_it_read();
+    on_loop(drain, NULL);
+    ck_assert_uint_eq(hear_all(idle), 0);
+    on_loop(release, NULL);
+    (void)hear_all(asking);
+    check_got("200 ", "\r\n\r\nkept");
+    ck_assert_msg(strstr(got, "\r\nConnection: close\r\n") != NULL, "%s", got);
+    say(begun, "bc");
+    (void)hear_all(begun);
+    check_got("200 ", "3 bytes");
+    on_loop(close_streams, NULL);
+    (void)hear_all(watching);
+    ck_assert_str_eq(got, "0\r\n\r\n");
+    let_it_read();
+    ck_assert_uint_eq(counts().connections, 0);
+    hang_up(idle);
+    hang_up(asking);
+    hang_up(begun);
+    hang_up(watching);
+}
+END_TEST
+
 /* ---- no descriptors ---- */
 
 static size_t warnings;
@@ -461,6 +541,8 @@ main(void)
     tcase_add_test(served, counts_what_it_does);
     suite_add_tcase(suite, served);
     TCase *own = tests_with("own limits", NULL, NULL);
+    tcase_add_test(served, ends_gently);
+    tcase_add_test(own, caps_what_incomplete_requests_hold);
     tcase_add_test(own, ends_a_slow_head);
     tcase_add_test(own, ends_a_slow_body);
     tcase_add_test(own, ends_what_is_idle);

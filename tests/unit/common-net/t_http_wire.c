@@ -125,6 +125,41 @@ START_TEST(answers_in_order_what_is_answered_later)
 }
 END_TEST
 
+static void
+check_held(const char *text, size_t split)
+{
+    const int fd = dial();
+    const int before = atomic_load(&requests_held);
+    say_bytes(fd, text, split);
+    let_it_read();
+    say(fd, text + split);
+    while (atomic_load(&requests_held) == before)
+        on_loop(NULL, NULL);
+    let_it_read();
+    on_loop(release, NULL);
+    say(fd, "GET /big?bytes=1 HTTP/1.1\r\nConnection: close\r\n\r\n");
+    (void)hear_all(fd);
+    check_got("200 ", "\r\n\r\nabcdef");
+    ck_assert_msg(str_ends_with(got, "\r\n\r\nx"), "%s", got);
+    hang_up(fd);
+}
+
+/* It owns its bytes then, whether they were read at once or in pieces. */
+START_TEST(keeps_the_body_of_what_is_answered_later)
+{
+    static const char *const texts[] = {
+        "POST /hold HTTP/1.1\r\nContent-Length: 6\r\n\r\nabcdef",
+        "POST /hold HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\nab\r\n4\r\ncdef\r\n0\r\n\r\n",
+        "POST /hold HTTP/1.1\r\nContent-Length: 6\r\n\r\nabcdef"
+        "GET /big?bytes=1 HTTP/1.1\r\n\r\n",
+    };
+    for (size_t i = 0; i < 3; i++)
+        for (size_t split = 0; split < strlen(texts[i]); split += 7)
+            check_held(texts[i], split);
+}
+END_TEST
+
 /* The peer goes on sending behind a request that is not answered: what it may
  * send is bounded, and nothing is lost. */
 START_TEST(does_not_read_without_end_behind_a_held_request)
@@ -408,6 +443,7 @@ main(void)
         forgives_blank_lines_between_requests,
         answers_a_pipeline_in_order,
         answers_in_order_what_is_answered_later,
+        keeps_the_body_of_what_is_answered_later,
         does_not_read_without_end_behind_a_held_request,
         goes_on_when_asked_to,
         does_not_say_continue_when_the_body_is_there,
