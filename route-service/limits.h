@@ -22,7 +22,9 @@
 #define LIMIT_CLIENTS        10000   /* in one answer */
 #define LIMIT_CANDIDATES     200     /* rules that explain lists, per topic */
 #define LIMIT_WARNINGS       100     /* in one answer */
-#define LIMIT_COMPARISONS    5000000 /* pairs of rules looked at for warnings */
+#define LIMIT_RULE_WARNINGS  10      /* about one rule and others */
+#define LIMIT_COMPARISONS    1000000 /* pairs of rules looked at for warnings */
+#define LIMIT_RIVALS         10000   /* of them for one rule: some ms */
 #define LIMIT_CLIENT_BYTES   ((size_t)512 << 10) /* a watch or a report */
 #define LIMIT_CHANGE_BYTES   ((size_t)64 << 20)  /* one change set, stored */
 #define LIMIT_SNAPSHOT_BYTES ((size_t)1 << 30)   /* a whole table, stored */

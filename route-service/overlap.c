@@ -192,12 +192,19 @@ typedef bool (*side_fn)(const struct side *a, const struct side *b,
                         enum dim dim);
 
 static bool
+is_free(const struct side *s)
+{
+    return s->in->n == 0 && s->out->n == 0 && !s->share;
+}
+
+/* What neither of them cares about holds. */
+static bool
 holds_in(side_fn fn, const struct pt_rule *a, const struct pt_rule *b,
          enum dim dim, const char *attribute)
 {
     const struct side x = side_of(a, dim, attribute);
     const struct side y = side_of(b, dim, attribute);
-    return fn(&x, &y, dim);
+    return (is_free(&x) && is_free(&y)) || fn(&x, &y, dim);
 }
 
 static bool
@@ -219,12 +226,13 @@ holds_in_shared_attribute(side_fn fn, const struct pt_rule *a,
            holds_in(fn, a, b, DIM_ATTRIBUTE, by + sizeof(prefix) - 1);
 }
 
-/* Attributes that only one of them names are asked about too. */
+/* Dimensions in which rules differ most come first.  Attributes that only one
+ * of them names are asked about too. */
 static bool
 holds(side_fn fn, const struct pt_rule *a, const struct pt_rule *b)
 {
-    static const enum dim dims[] = {DIM_CODE, DIM_CLIENT_ID, DIM_GROUP,
-                                    DIM_TOPIC, DIM_ROLE};
+    static const enum dim dims[] = {DIM_CLIENT_ID, DIM_GROUP, DIM_TOPIC,
+                                    DIM_ROLE, DIM_CODE};
     for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
         if (!holds_in(fn, a, b, dims[i], NULL))
             return false;
@@ -236,6 +244,24 @@ holds(side_fn fn, const struct pt_rule *a, const struct pt_rule *b)
            holds_in_shared_attribute(fn, a, b, b->share_by);
 }
 
+/* Something that `wide` asks for and `narrow` does not say: seen without looking
+ * at any pattern, which is what keeps many rules cheap to compare. */
+static bool
+asks_for_more(const struct strlist *wide, const struct strlist *narrow)
+{
+    return wide->n > 0 && narrow->n == 0 && !strlist_has(wide, "*");
+}
+
+static bool
+is_out_of_question(const struct pt_match *wide, const struct pt_match *narrow)
+{
+    return wide->n_attrs > narrow->n_attrs ||
+           asks_for_more(&wide->client_id, &narrow->client_id) ||
+           asks_for_more(&wide->group, &narrow->group) ||
+           asks_for_more(&wide->topic, &narrow->topic) ||
+           asks_for_more(&wide->cluster_code, &narrow->cluster_code);
+}
+
 bool
 rules_overlap(const struct pt_rule *a, const struct pt_rule *b)
 {
@@ -245,7 +271,8 @@ rules_overlap(const struct pt_rule *a, const struct pt_rule *b)
 bool
 rule_covers(const struct pt_rule *wide, const struct pt_rule *narrow)
 {
-    return holds(side_covers, wide, narrow);
+    return !is_out_of_question(&wide->match, &narrow->match) &&
+           holds(side_covers, wide, narrow);
 }
 
 /* `b` is not looked at: true where nothing is ruled out for sure. */

@@ -59,7 +59,11 @@ struct comparing {
     const struct item *rule;
     int64_t now_ms;
     struct strlist *out;
-    size_t pairs; /* looked at */
+    size_t pairs;                 /* looked at, in all */
+    size_t rivals;                /* of this rule */
+    size_t enough;                /* warnings; then it is time to stop */
+    const struct item *first_cut; /* not compared with all; NULL: none */
+    size_t n_cut;
 };
 
 static void
@@ -85,13 +89,18 @@ compare_with(struct item *other, void *arg)
 {
     struct comparing *with = arg;
     with->pairs++;
+    if (with->rivals++ == LIMIT_RIVALS) {
+        with->first_cut = with->first_cut ? with->first_cut : with->rule;
+        with->n_cut++;
+        return false;
+    }
     if (other == with->rule || !is_alive(&other->u.rule, with->now_ms))
         return true;
     if (match_compare(other, with->rule) < 0)
         compare(other, with->rule, with);
     else
         compare(with->rule, other, with);
-    return with->out->n < LIMIT_WARNINGS && with->pairs < LIMIT_COMPARISONS;
+    return with->out->n < with->enough;
 }
 
 /* False: there is no need to compare it with others. */
@@ -120,11 +129,24 @@ can_win(const struct item *rule, const struct comparing *with)
 }
 
 static void
+compare_with_rivals(const struct item *rule, const struct table *t,
+                    struct comparing *with)
+{
+    with->rule = rule;
+    with->rivals = 0;
+    with->enough = with->out->n + LIMIT_RULE_WARNINGS;
+    table_rivals(t, rule, compare_with, with);
+    if (with->out->n >= with->enough)
+        warn(with->out, xasprintf("there may be more like these about rule %s",
+                                  rule->key));
+}
+
+static void
 warn_of_rules(const struct change *c, const struct table *after,
               struct strlist *out)
 {
     struct comparing with = {.out = out, .now_ms = after->time_ms};
-    for (size_t i = 0; i < c->n; i++) {
+    for (size_t i = 0; i < c->n && out->n < LIMIT_WARNINGS; i++) {
         const struct item *rule = c->operations[i].item;
         if (!rule || rule->kind != KIND_RULE || !can_win(rule, &with))
             continue;
@@ -132,11 +154,14 @@ warn_of_rules(const struct change *c, const struct table *after,
             warn(out, xasprintf("rules from %s on were not compared with the "
                                 "others: too many at once",
                                 rule->key));
-            return;
+            break;
         }
-        with.rule = rule;
-        table_rivals(after, rule, compare_with, &with);
+        compare_with_rivals(rule, after, &with);
     }
+    if (with.n_cut > 0)
+        warn(out, xasprintf("%zu rules, %s first, were compared with %d others "
+                            "only: more may match the same clients",
+                            with.n_cut, with.first_cut->key, LIMIT_RIVALS));
 }
 
 /* ---- default rules ------------------------------------------------------- */

@@ -213,6 +213,32 @@ START_TEST(ties_within_windows)
 }
 END_TEST
 
+/* Not more than a person would read, and no more work than is allowed. */
+START_TEST(not_too_many)
+{
+    char *put = malloc(4 << 20);
+    size_t n = 0;
+    ck_assert_ptr_nonnull(put);
+    for (int i = 0; i < 12000; i++)
+        n += (size_t)sprintf(put + n,
+                             "%s{'op':'put','rule':{'id':'r%d','cluster':'a',"
+                             "'match':{'group':'%05d*'}}}",
+                             i ? "," : "", i, i);
+    struct strlist out = warnings_of(put, 0);
+    ck_assert_uint_eq(out.n, 2);
+    ck_assert_msg(strstr(out.v[out.n - 1], "were compared with") != NULL, "%s",
+                  out.v[out.n - 1]);
+    strlist_fini(&out);
+    out = warnings_of("{'op':'put','rule':{'id':'n','cluster':'a','match':"
+                      "{'client.id':'c*'}}}",
+                      0);
+    ck_assert_uint_eq(out.n, 11);
+    ck_assert_str_eq(out.v[10], "there may be more like these about rule n");
+    strlist_fini(&out);
+    free(put);
+}
+END_TEST
+
 /* ---- default rules ------------------------------------------------------- */
 
 struct coded {
@@ -583,6 +609,7 @@ suite(void)
     tcase_add_loop_test(t, warned, 0, COUNT(warnings));
     tcase_add_loop_test(t, warned_within_windows, 0, COUNT(windows));
     tcase_add_test(t, ties_within_windows);
+    tcase_add_test(t, not_too_many);
     tcase_add_loop_test(t, default_rules, 0, COUNT(coded));
     tcase_add_loop_test(t, said_of_one_dimension, 0, 8);
     tcase_add_loop_test(t, never_wrong, 0, 10);
