@@ -257,7 +257,7 @@ clean:
 help:
 	@echo 'make            build everything into build/release (MODE=debug: build/debug)'
 	@echo 'make demo       move an application between two embedded clusters; KAFKA=real: real ones'
-	@echo 'make check      all tests; SUITES=unit,programs,sandbox,real chooses'
+	@echo 'make check      all tests; SUITES=unit,programs,route,sandbox,real chooses'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; FUZZ="glob http" chooses'
 	@echo 'make lint       format, layers, headers, lengths, options, symbols, shell'
 	@echo 'make bench      every make bench-NAME; figures in build/bench/NAME.json'

@@ -152,9 +152,12 @@ decode_table(const struct json_t *j, struct change *c, struct err *err)
     static const char *const keys[] = {"revision", "clusters", "flows", "rules",
                                        NULL};
     struct json_t *table = NULL;
+    int64_t ignored;
     int rc;
     if ((rc = js_get_object(j, "", "table", JS_REQUIRED, &table, err)) ||
-        (rc = js_only_keys(table, "table", keys, err)))
+        (rc = js_only_keys(table, "table", keys, err)) ||
+        (rc = js_get_int(table, "table", "revision", JS_OPTIONAL, 0, INT64_MAX,
+                         &ignored, err)))
         return rc;
     for (int k = 0; k < KIND_COUNT && rc == 0; k++) {
         char name[16];

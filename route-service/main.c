@@ -62,7 +62,8 @@ static const struct opt options[] = {
     {"stream.backlog.max.bytes", OPT_INT, FIELD(backlog_max), "1048576", 4096,
      67108864, "BYTES", "unread events of a watcher before it is dropped"},
     {"idle.timeout.ms", OPT_INT, FIELD(idle_ms), "60000", 1000, 3600000, "MS",
-     "a connection without request or stream is closed after this time"},
+     "a connection without request or stream is closed after this time, and one "
+     "whose peer acknowledges nothing"},
     {"head.timeout.ms", OPT_INT, FIELD(head_ms), "10000", 100, 3600000, "MS",
      "longest time for the head of a request to arrive"},
     {"body.timeout.ms", OPT_INT, FIELD(body_ms), "60000", 100, 3600000, "MS",

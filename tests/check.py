@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the test suites and ends with one line: N passed, N failed, N skipped.
 
-usage: tests/check.py --build build/release [--suites unit,programs,sandbox,real]
+usage: tests/check.py --build build/release [--suites unit,programs,route,sandbox,real]
 
 unit      every Check program below BUILD/unit
 programs  the programs' command lines and their bad input, as processes
+route     shunt-route against peers and machines that misbehave, and against its OpenAPI file
 sandbox   harness and stories on the embedded clusters
 real      the same on real Apache Kafka and MirrorMaker 2
 """
@@ -19,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUITES = ("unit", "programs", "sandbox", "real")
+SUITES = ("unit", "programs", "route", "sandbox", "real")
 ROOT = Path(__file__).resolve().parent.parent
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
@@ -81,6 +82,9 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
                 for p in sorted((build / "unit").glob("*/t_*")) if p.suffix == ""]
     if suite == "programs":
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300)]
+    if suite == "route":
+        return [(f"route: {p.stem.removeprefix('test_')}", ["python3", str(p)], 600)
+                for p in sorted((ROOT / "tests/route").glob("test_*.py"))]
     kind = "embedded" if suite == "sandbox" else "real"
     where = ["--build", str(build)]
     replicator = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400)]

@@ -52,7 +52,9 @@
 #define HTTP_KEEPALIVE_IDLE_S  60 /* a silent peer is asked whether it lives */
 #define HTTP_KEEPALIVE_EVERY_S 15
 #define HTTP_KEEPALIVE_TRIES   4
-#define HTTP_UNACKED_MS        60000 /* sent, and the peer's kernel is silent */
+#define HTTP_UNACKED_MS                                                        \
+    60000 /* sent, and the peer's kernel is silent,
+                                    where there is no idle_timeout_ms */
 
 /* ---- connections ---- */
 

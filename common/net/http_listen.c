@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -228,9 +229,11 @@ note_url(struct http_server *server, int fd)
 /* What connections inherit: answers leave at once, and a peer that has gone
  * without a word is noticed.  A kernel without one of them works too. */
 static void
-set_inherited(int fd)
+set_inherited(int fd, int64_t idle_ms)
 {
-    static const struct {
+    const int unacked_ms =
+        idle_ms > 0 && idle_ms < INT_MAX ? (int)idle_ms : HTTP_UNACKED_MS;
+    const struct {
         int level, name, value;
     } options[] = {
         {IPPROTO_TCP, TCP_NODELAY, 1},
@@ -238,7 +241,7 @@ set_inherited(int fd)
         {IPPROTO_TCP, TCP_KEEPIDLE, HTTP_KEEPALIVE_IDLE_S},
         {IPPROTO_TCP, TCP_KEEPINTVL, HTTP_KEEPALIVE_EVERY_S},
         {IPPROTO_TCP, TCP_KEEPCNT, HTTP_KEEPALIVE_TRIES},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, HTTP_UNACKED_MS},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, unacked_ms},
     };
     for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
         (void)setsockopt(fd, options[i].level, options[i].name,
@@ -267,7 +270,6 @@ open_socket(const char *addr, bool reuse_port, int *out, struct err *err)
         (void)close(fd);
         return cannot_listen(addr, why, err);
     }
-    set_inherited(fd);
     *out = fd;
     return 0;
 }
@@ -280,6 +282,7 @@ http_server_listen(struct http_server *server, const char *addr,
     const int rc = open_socket(addr, reuse_port, &fd, err);
     if (rc)
         return rc;
+    set_inherited(fd, server->limits.idle_timeout_ms);
     struct http_listener *l = calloc(1, sizeof(*l));
     if (l)
         l->event = event_new(loop_base(server->loop), fd, EV_READ | EV_PERSIST,

@@ -35,7 +35,8 @@ struct http_limits {
     size_t connections_max;  /* of the server, or of all that share its gate */
     size_t connections_per_address_max; /* 0: no limit */
     size_t stream_backlog_max_bytes;    /* unsent bytes of one stream */
-    int64_t idle_timeout_ms;  /* between requests, not for streams; 0: never */
+    int64_t idle_timeout_ms;  /* between requests, not for streams; 0: never.
+                                 Anywhere: what was sent is not acknowledged */
     int64_t head_timeout_ms;  /* for the whole head: 408; 0: as idle */
     int64_t body_timeout_ms;  /* for the whole body: 408; 0: as idle */
     int64_t write_timeout_ms; /* nothing of what waits is taken: the connection

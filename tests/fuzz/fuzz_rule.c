@@ -22,7 +22,7 @@
 #include "route-service/table.h"
 #include "tests/fuzz/fuzz.h"
 
-#define REVISIONS_MAX 24
+#define REVISIONS_MAX 16
 #define RULES         6 /* ids: so few that they are often replaced */
 #define SECOND        1000
 
@@ -376,7 +376,7 @@ make_identity(struct fuzz_input *in, struct pt_identity *id)
 static void
 ask_everybody(struct fuzz_input *in, const struct past_tables *p)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         struct pt_identity id;
         struct pt_answer a;
         make_identity(in, &id);

@@ -60,10 +60,11 @@ class Server:
         return self.post("/v1/resolve", {"identity": identity(code)})["routes"][0]
 
     def metric(self, name: str, **labels: str) -> float:
-        """Sum of the samples with these labels; 0: there is none."""
+        """Sum of the samples with these labels; fails when the name is unknown."""
         with socket.create_connection(self.address, ANSWER_S) as s:
             s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+        assert re.search(rf"^{name}[ {{]", text, re.M), f"there is no metric {name}"
         total = 0.0
         for have, value in re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.M):
             if all(f'{k}="{v}"' in have for k, v in labels.items()):
@@ -197,10 +198,10 @@ class Wire:
         self.socket.close()
 
 
-def folder_for(test: Any) -> Path:
-    """A folder that goes with the test."""
+def folder_for(cleanup: Callable[..., Any]) -> Path:
+    """A folder that goes when `cleanup` (addCleanup, addClassCleanup) is run."""
     path = Path(tempfile.mkdtemp(prefix="shunt-route-"))
-    test.addCleanup(shutil.rmtree, path, ignore_errors=True)
+    cleanup(shutil.rmtree, path, ignore_errors=True)
     return path
 
 
