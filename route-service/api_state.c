@@ -118,7 +118,7 @@ static void
 encode_table(void *arg)
 {
     struct work *work = arg;
-    finish(work, table_encode(work->table));
+    work->text = table_text(work->table, &work->len);
 }
 
 void

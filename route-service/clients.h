@@ -76,6 +76,11 @@ size_t clients_away(const struct clients *all);
 void client_report_take(struct client *c, struct pt_report *r);
 
 /* Borrowed from the entry. */
+static inline const char *
+client_instance(const struct client *c)
+{
+    return c->words;
+}
 struct pt_client client_who(const struct client *c);
 const char *client_address(const struct client *c);
 /* "running", ..; "unknown" without a report. */

@@ -4,31 +4,23 @@
  */
 #include "route-service/concern.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 #include "common/base/xmem.h"
-#include "route-service/match.h"
+#include "route-service/literal.h"
 
 struct concern_bucket {
     struct concern_place **v; /* borrowed from the members */
     size_t n, cap;
-    size_t key_len;
     UT_hash_handle hh;
     char key[]; /* dimension, name of the attribute, NUL, value */
 };
 
 struct concern {
     struct concern_bucket *buckets;
-};
-
-enum dimension {
-    DIM_CODE = 'c',
-    DIM_TOPIC = 't',
-    DIM_GROUP = 'g',
-    DIM_CLIENT = 'i',
-    DIM_ATTRIBUTE = 'a',
 };
 
 struct concern *
@@ -46,29 +38,29 @@ concern_free(struct concern *r)
 /* ---- buckets ------------------------------------------------------------- */
 
 static size_t
-key_length(const char *name, const char *value)
+key_length(const struct literal *l)
 {
-    return 1 + strlen(name) + 1 + strlen(value);
+    return 1 + (l->attribute ? strlen(l->attribute) : 0) + 1 + strlen(l->value);
 }
 
 static void
-put_key(char *key, enum dimension dim, const char *name, const char *value)
+put_key(char *key, const struct literal *l)
 {
+    const char *name = l->attribute ? l->attribute : "";
     const size_t len = strlen(name) + 1;
-    key[0] = (char)dim;
+    key[0] = (char)l->dim;
     memcpy(key + 1, name, len);
-    memcpy(key + 1 + len, value, strlen(value));
+    memcpy(key + 1 + len, l->value, strlen(l->value));
 }
 
 static struct concern_bucket *
-find(const struct concern *r, enum dimension dim, const char *name,
-     const char *value)
+find(const struct concern *r, const struct literal *l)
 {
     char small[256];
-    const size_t len = key_length(name, value);
+    const size_t len = key_length(l);
     char *key = len <= sizeof(small) ? small : xmalloc(len);
     struct concern_bucket *bucket;
-    put_key(key, dim, name, value);
+    put_key(key, l);
     HASH_FIND(hh, r->buckets, key, len, bucket);
     if (key != small)
         free(key);
@@ -76,31 +68,50 @@ find(const struct concern *r, enum dimension dim, const char *name,
 }
 
 static struct concern_bucket *
-find_or_make(struct concern *r, enum dimension dim, const char *name,
-             const char *value)
+find_or_make(struct concern *r, const struct literal *l)
 {
-    struct concern_bucket *bucket = find(r, dim, name, value);
+    struct concern_bucket *bucket = find(r, l);
     if (bucket)
         return bucket;
-    const size_t len = key_length(name, value);
+    const size_t len = key_length(l);
     bucket = xcalloc(1, sizeof(*bucket) + len);
-    bucket->key_len = len;
-    put_key(bucket->key, dim, name, value);
+    put_key(bucket->key, l);
     HASH_ADD(hh, r->buckets, key, len, bucket);
     return bucket;
 }
 
-static void
-file_under(struct concern *r, struct concern_place *place, void *member,
-           enum dimension dim, const char *name, const char *value)
+/* One member on its way into the buckets. */
+struct filing {
+    struct concern *r;
+    void *member;
+    struct concern_place *places; /* NULL: only counts */
+    size_t n;
+};
+
+/* There are but two roles: nobody looks for all of one.  And no rule names the
+ * empty text. */
+static bool
+is_filed(const struct literal *l)
 {
-    struct concern_bucket *bucket = find_or_make(r, dim, name, value);
+    return l->dim != DIM_ROLE && *l->value;
+}
+
+static void
+file_under(const struct literal *l, void *arg)
+{
+    struct filing *f = arg;
+    if (!is_filed(l))
+        return;
+    const size_t i = f->n++;
+    if (!f->places)
+        return;
+    struct concern_bucket *bucket = find_or_make(f->r, l);
     if (bucket->n == bucket->cap) {
         bucket->cap = bucket->cap ? bucket->cap * 2 : 1;
         bucket->v = xreallocarray(bucket->v, bucket->cap, sizeof(*bucket->v));
     }
-    *place = (struct concern_place){bucket, member, bucket->n};
-    bucket->v[bucket->n++] = place;
+    f->places[i] = (struct concern_place){bucket, f->member, bucket->n};
+    bucket->v[bucket->n++] = &f->places[i];
 }
 
 static void
@@ -121,20 +132,13 @@ void
 concern_add(struct concern *r, void *member, const struct pt_identity *id,
             struct concern_place **places, size_t *n)
 {
-    *n = 1 + id->topics.n + (id->group != NULL) + (id->client_id != NULL) +
-         id->attrs.n;
-    *places = xcalloc(*n, sizeof(**places));
-    struct concern_place *p = *places;
-    file_under(r, p++, member, DIM_CODE, "", id->cluster_code);
-    for (size_t i = 0; i < id->topics.n; i++)
-        file_under(r, p++, member, DIM_TOPIC, "", id->topics.v[i]);
-    if (id->group)
-        file_under(r, p++, member, DIM_GROUP, "", id->group);
-    if (id->client_id)
-        file_under(r, p++, member, DIM_CLIENT, "", id->client_id);
-    for (size_t i = 0; i < id->attrs.n; i++)
-        file_under(r, p++, member, DIM_ATTRIBUTE, id->attrs.v[i].key,
-                   id->attrs.v[i].value);
+    struct filing f = {.r = r, .member = member};
+    literals_offered(id, file_under, &f);
+    f.places = xcalloc(f.n, sizeof(*f.places));
+    f.n = 0;
+    literals_offered(id, file_under, &f);
+    *places = f.places;
+    *n = f.n;
 }
 
 void
@@ -147,50 +151,64 @@ concern_remove(struct concern *r, struct concern_place *places, size_t n)
 
 /* ---- asking -------------------------------------------------------------- */
 
-/* The narrowest dimension found so far. */
+/* How many have one of the rule's values, dimension by dimension: those that
+ * one dimension demands come one after the other. */
 struct narrowest {
     const struct concern *r;
-    enum dimension dim;
-    const char *name;
-    const struct strlist *values; /* NULL: none yet */
-    size_t n;
+    struct literal now, best; /* only the dimension counts */
+    size_t n_now, n_best;
+    bool any, any_best;
 };
 
-static void
-consider(struct narrowest *best, enum dimension dim, const char *name,
-         const struct strlist *values)
+static bool
+same_dimension(const struct literal *a, const struct literal *b)
 {
-    size_t n = 0;
-    if (!match_all_literal(values))
-        return;
-    for (size_t i = 0; i < values->n; i++) {
-        const struct concern_bucket *b = find(best->r, dim, name, values->v[i]);
-        n += b ? b->n : 0;
+    return a->dim == b->dim && str_equal(a->attribute, b->attribute);
+}
+
+static void
+end_dimension(struct narrowest *s)
+{
+    if (s->any && (!s->any_best || s->n_now < s->n_best)) {
+        s->best = s->now;
+        s->n_best = s->n_now;
+        s->any_best = true;
     }
-    if (best->values && n >= best->n)
+    s->any = false;
+    s->n_now = 0;
+}
+
+static void
+count_literal(const struct literal *l, void *arg)
+{
+    struct narrowest *s = arg;
+    if (!is_filed(l))
         return;
-    *best = (struct narrowest){best->r, dim, name, values, n};
+    if (s->any && !same_dimension(l, &s->now))
+        end_dimension(s);
+    const struct concern_bucket *b = find(s->r, l);
+    s->now = *l;
+    s->any = true;
+    s->n_now += b ? b->n : 0;
 }
 
 long
 concern_each(const struct concern *r, const struct pt_rule *rule,
              void (*fn)(void *member, void *arg), void *arg)
 {
-    const struct pt_match *m = &rule->match;
-    struct narrowest best = {.r = r};
-    consider(&best, DIM_CLIENT, "", &m->client_id);
-    consider(&best, DIM_GROUP, "", &m->group);
-    consider(&best, DIM_TOPIC, "", &m->topic);
-    for (size_t i = 0; i < m->n_attrs; i++)
-        consider(&best, DIM_ATTRIBUTE, m->attrs[i].key, &m->attrs[i].patterns);
-    consider(&best, DIM_CODE, "", &m->cluster_code);
-    if (!best.values)
+    struct narrowest s = {.r = r};
+    literals_demanded(&rule->match, count_literal, &s);
+    end_dimension(&s);
+    if (!s.any_best)
         return -1;
-    for (size_t i = 0; i < best.values->n; i++) {
-        const struct concern_bucket *b =
-            find(r, best.dim, best.name, best.values->v[i]);
+    struct literal l = s.best;
+    const struct strlist *values =
+        literal_patterns(&rule->match, l.dim, l.attribute);
+    for (size_t i = 0; i < values->n; i++) {
+        l.value = values->v[i];
+        const struct concern_bucket *b = find(r, &l);
         for (size_t k = 0; b && k < b->n; k++)
             fn(b->v[k]->member, arg);
     }
-    return (long)best.n;
+    return (long)s.n_best;
 }

@@ -4,6 +4,7 @@
  */
 #include "route-service/roster.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,44 +149,57 @@ matches(const struct roster *r, const struct client *c)
 
 /* ---- one loop ------------------------------------------------------------ */
 
+/* The texts of all entries stand behind each other in `texts`. */
 struct entry {
-    char *instance, *text;
+    char *instance;
+    const char *text; /* when merged */
+    size_t at, len;
 };
 
 struct page {
     struct entry *v;
     size_t n;
     size_t total; /* that match, on this page or not */
+    struct buf texts;
 };
 
 static void
-put_report(struct json_t *j, const struct client *c)
+write_report(struct buf *b, const struct client *c)
 {
     if (!c->report) {
-        must(js_put_null(j, "report"));
-        must(js_put_null(j, "report_age_ms"));
+        buf_puts(b, ",\"report\":null,\"report_age_ms\":null}");
         return;
     }
-    must(js_put_take(j, "report", pt_report_encode(c->report)));
-    must(js_put_int(j, "report_age_ms", clock_mono_ms() - c->report_ms));
+    buf_puts(b, ",\"report\":");
+    pt_report_write(b, c->report);
+    buf_printf(b, ",\"report_age_ms\":%" PRId64 "}",
+               clock_mono_ms() - c->report_ms);
 }
 
-static char *
-encode(const struct client *c)
+static void
+write_one(struct buf *b, const struct client *c)
 {
-    struct json_t *j = js_object();
     const struct pt_client who = client_who(c);
-    must(js_put_take(j, "client", pt_client_encode(&who)));
-    must(js_put_take(j, "identity", pt_identity_encode(&c->audience->id)));
-    must(js_put_bool(j, "connected", c->state == CLIENT_CONNECTED));
-    must(js_put_str(j, "address", client_address(c)));
-    must(js_put_int(j, "since_ms", c->since_ms));
-    must(js_put_int(j, "revision", c->told));
-    must(js_put_bool(j, "behind", client_behind(c)));
-    put_report(j, c);
-    char *text = must_have(js_dump(j));
-    js_free(j);
-    return text;
+    buf_puts(b, "{\"client\":");
+    pt_client_write(b, &who);
+    buf_puts(b, ",\"identity\":");
+    pt_identity_write(b, &c->audience->id);
+    buf_printf(b, ",\"connected\":%s,\"address\":",
+               c->state == CLIENT_CONNECTED ? "true" : "false");
+    js_write_str(b, client_address(c));
+    buf_printf(
+        b, ",\"since_ms\":%" PRId64 ",\"revision\":%" PRId64 ",\"behind\":%s",
+        c->since_ms, c->told, client_behind(c) ? "true" : "false");
+    write_report(b, c);
+}
+
+static struct entry
+entry_of(struct page *page, const struct client *c)
+{
+    const size_t at = page->texts.len;
+    write_one(&page->texts, c);
+    return (struct entry){xstrdup(client_instance(c)), NULL, at,
+                          page->texts.len - at};
 }
 
 static int
@@ -193,7 +207,7 @@ by_instance(const void *a, const void *b)
 {
     const struct client *const *x = a;
     const struct client *const *y = b;
-    return strcmp(client_who(*x).instance, client_who(*y).instance);
+    return strcmp(client_instance(*x), client_instance(*y));
 }
 
 static void *
@@ -201,6 +215,7 @@ page_here(struct worker *w, const void *arg)
 {
     const struct roster *r = arg;
     struct page *page = xcalloc(1, sizeof(*page));
+    buf_init(&page->texts, SIZE_MAX / 2);
     const size_t all = clients_connected(w->clients) + clients_away(w->clients);
     const struct client **v = xcalloc(all + 1, sizeof(struct client *));
     size_t n = 0;
@@ -209,7 +224,7 @@ page_here(struct worker *w, const void *arg)
         if (!matches(r, c))
             continue;
         page->total++;
-        if (!r->after || strcmp(client_who(c).instance, r->after) > 0)
+        if (!r->after || strcmp(client_instance(c), r->after) > 0)
             v[n++] = c;
     }
     qsort(v, n, sizeof(struct client *), by_instance);
@@ -217,8 +232,7 @@ page_here(struct worker *w, const void *arg)
     page->n = n < r->limit + 1 ? n : r->limit + 1;
     page->v = xcalloc(page->n + 1, sizeof(*page->v));
     for (size_t i = 0; i < page->n; i++)
-        page->v[i] =
-            (struct entry){xstrdup(client_who(v[i]).instance), encode(v[i])};
+        page->v[i] = entry_of(page, v[i]);
     free(v);
     return page;
 }
@@ -234,46 +248,49 @@ by_entry(const void *a, const void *b)
 }
 
 static void
-put_next(struct buf *b, const char *instance)
-{
-    struct json_t *j = js_object();
-    must(js_put_str(j, "next", instance));
-    char *text = must_have(js_dump(j));
-    buf_puts(b, ",");
-    buf_puts(b, text + 1); /* with the brace that ends all of it */
-    free(text);
-    js_free(j);
-}
-
-static void
 write_page(struct buf *b, const struct page *page, size_t limit)
 {
     const size_t n = page->n < limit ? page->n : limit;
     buf_puts(b, "{\"clients\":[");
     for (size_t i = 0; i < n; i++) {
         buf_puts(b, i ? "," : "");
-        buf_puts(b, page->v[i].text);
+        buf_append(b, page->v[i].text, page->v[i].len);
     }
     buf_printf(b, "],\"total\":%zu", page->total);
-    put_next(b, page->n > limit ? page->v[n - 1].instance : NULL);
+    buf_puts(b, ",\"next\":");
+    js_write_str(b, page->n > limit ? page->v[n - 1].instance : NULL);
+    buf_puts(b, "}");
     must(buf_failed(b) ? ERR_NOMEM : 0);
 }
 
+/* Borrows the texts of the parts. */
 static struct page
-merge(void **parts, size_t n)
+merge(void *const *parts, size_t n)
 {
     struct page all = {0};
     for (size_t i = 0; i < n; i++) {
         struct page *page = parts[i];
+        must(buf_failed(&page->texts) ? ERR_NOMEM : 0);
         all.v = xreallocarray(all.v, all.n + page->n + 1, sizeof(*all.v));
-        memcpy(all.v + all.n, page->v, page->n * sizeof(*all.v));
+        for (size_t k = 0; k < page->n; k++) {
+            all.v[all.n + k] = page->v[k];
+            all.v[all.n + k].text = page->texts.data + page->v[k].at;
+        }
         all.n += page->n;
         all.total += page->total;
-        free(page->v);
-        free(page);
     }
     qsort(all.v, all.n, sizeof(*all.v), by_entry);
     return all;
+}
+
+static void
+page_free(struct page *page)
+{
+    for (size_t i = 0; i < page->n; i++)
+        free(page->v[i].instance);
+    free(page->v);
+    buf_fini(&page->texts);
+    free(page);
 }
 
 static void
@@ -287,11 +304,9 @@ on_gathered(struct worker *home, void **parts, size_t n, void *arg)
     write_page(&b, &all, r->limit);
     r->done(b.data, b.len, r->arg);
     buf_fini(&b);
-    for (size_t i = 0; i < all.n; i++) {
-        free(all.v[i].instance);
-        free(all.v[i].text);
-    }
     free(all.v);
+    for (size_t i = 0; i < n; i++)
+        page_free(parts[i]);
     roster_free(r);
 }
 

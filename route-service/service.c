@@ -131,16 +131,33 @@ open_workers(struct service *s, struct err *err)
     return 0;
 }
 
+/* Loops share an address, and so would another shunt-route: is it free? */
+static int
+check_free(struct service *s, struct err *err)
+{
+    static const struct http_route none[] = {{0}};
+    struct http_server *server;
+    int rc =
+        http_server_new(s->loop, &s->conf.limits, none, NULL, &server, err);
+    if (rc)
+        return rc;
+    rc = http_server_listen(server, s->conf.listen, false, err);
+    http_server_free(server);
+    return rc;
+}
+
 /* The first takes the address as it is given, the others what came of it. */
 static int
 listen_all(struct service *s, struct err *err)
 {
     const char *addr = s->conf.listen;
     const bool shared = s->n_workers > 1;
+    int rc = shared ? check_free(s, err) : 0;
+    if (rc)
+        return rc;
     for (size_t i = 0; i < s->n_workers; i++) {
         struct http_server *server = s->workers[i].server;
-        const int rc = http_server_listen(server, addr, shared, err);
-        if (rc)
+        if ((rc = http_server_listen(server, addr, shared, err)))
             return rc;
         addr = service_url(s) + strlen("http://");
     }

@@ -12,9 +12,11 @@
  */
 #include "route-service/table.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "route-service/match.h"
@@ -469,4 +471,31 @@ table_encode(const struct table *t)
     must(js_put_take(j, "flows", encode_all(t, KIND_FLOW)));
     must(js_put_take(j, "rules", encode_all(t, KIND_RULE)));
     return j;
+}
+
+static void
+put_all(struct buf *b, const struct table *t, enum kind kind, const char *name)
+{
+    const struct items items = table_items(t, kind);
+    buf_printf(b, ",\"%s\":[", name);
+    for (size_t i = 0; i < items.n; i++) {
+        buf_puts(b, i ? "," : "");
+        buf_puts(b, items.v[i]->json);
+    }
+    buf_puts(b, "]");
+    free(items.v);
+}
+
+char *
+table_text(const struct table *t, size_t *len)
+{
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 2);
+    buf_printf(&b, "{\"revision\":%" PRId64, t->revision);
+    put_all(&b, t, KIND_CLUSTER, "clusters");
+    put_all(&b, t, KIND_FLOW, "flows");
+    put_all(&b, t, KIND_RULE, "rules");
+    buf_puts(&b, "}");
+    *len = b.len;
+    return must_have(buf_take(&b));
 }

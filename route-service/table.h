@@ -74,6 +74,8 @@ void table_diff(const struct table *a, const struct table *b, table_diff_fn fn,
 /* The same clusters, flows and rules. */
 bool table_equal(const struct table *a, const struct table *b);
 struct json_t *table_encode(const struct table *t);
+/* Its text, put together from those of the items; owned by the caller. */
+char *table_text(const struct table *t, size_t *len);
 
 /* Building (apply.c): a table like `from` at the next revision and at `time_ms`
  * (`from`'s, if that is later); then its changes, each object once; then the

@@ -146,7 +146,7 @@ note_drop(struct watches *all, const struct client *c)
         return;
     log_warn("%" PRIu64 " clients that do not read their events were dropped, "
              "the last is %s of %s",
-             all->drops, client_who(c).instance, client_address(c));
+             all->drops, client_instance(c), client_address(c));
     all->drops = 0;
     all->drops_logged_ms = now_ms;
 }
@@ -156,7 +156,7 @@ on_gone(void *arg, const char *why)
 {
     struct client *c = arg;
     struct watches *all = c->watches;
-    log_debug("client %s of %s is gone: %s", client_who(c).instance,
+    log_debug("client %s of %s is gone: %s", client_instance(c),
               client_address(c), why);
     if (strcmp(why, "slow reader") == 0)
         note_drop(all, c);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
+
 int
 js_parse(const char *text, size_t len, struct json_t **out, struct err *err)
 {
@@ -57,6 +59,38 @@ struct json_t *
 js_string(const char *value)
 {
     return json_string(value);
+}
+
+/* Bytes of `at` that stand in a JSON string as they are. */
+static size_t
+plain_bytes(const char *at)
+{
+    size_t n = 0;
+    while ((unsigned char)at[n] >= ' ' && at[n] != '"' && at[n] != '\\')
+        n++;
+    return n;
+}
+
+void
+js_write_str(struct buf *b, const char *text)
+{
+    if (!text) {
+        buf_puts(b, "null");
+        return;
+    }
+    buf_append(b, "\"", 1);
+    for (;;) {
+        const size_t n = plain_bytes(text);
+        buf_append(b, text, n);
+        text += n;
+        if (!*text)
+            break;
+        if (*text == '"' || *text == '\\')
+            buf_printf(b, "\\%c", *text++);
+        else
+            buf_printf(b, "\\u%04X", (unsigned)*text++);
+    }
+    buf_append(b, "\"", 1);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "common/base/err.h"
 #include "common/base/strs.h"
 
+struct buf;
 struct json_t; /* jansson's own; reference-counted */
 
 /* ERR_PARSE with line, column and reason. Duplicate keys are refused. */
@@ -41,6 +42,10 @@ int js_put_strs(struct json_t *obj, const char *key, const struct strlist *l);
 int js_put_props(struct json_t *obj, const char *key, const struct props *p);
 int js_put_take(struct json_t *obj, const char *key, struct json_t *value);
 int js_add_take(struct json_t *array, struct json_t *value);
+
+/* Appends `text`, which is UTF-8, as a JSON string; NULL as null: for answers
+ * that are too large to be built first. */
+void js_write_str(struct buf *b, const char *text);
 
 /* Reading.  `path` is where `obj` stands ("" at the root) and prefixes the
  * field in errors: "operations[0].rule" + "cluster".  An absent optional field

@@ -13,6 +13,7 @@
 #include "common/base/err.h"
 #include "common/base/strs.h"
 
+struct buf;
 struct json_t;
 
 struct pt_cluster {
@@ -156,5 +157,10 @@ MUST_CHECK int pt_report_decode(const struct json_t *j, struct pt_report *out,
                                 struct err *err);
 struct json_t *pt_report_encode(const struct pt_report *r);
 void pt_report_fini(struct pt_report *r);
+
+/* The same texts, appended to a buffer: for lists of very many. */
+void pt_client_write(struct buf *b, const struct pt_client *c);
+void pt_identity_write(struct buf *b, const struct pt_identity *i);
+void pt_report_write(struct buf *b, const struct pt_report *r);
 
 #endif

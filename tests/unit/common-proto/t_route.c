@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/js.h"
 #include "common/proto/route.h"
 #include "tests/unit/common-proto/messages.h"
@@ -375,6 +376,44 @@ START_TEST(report_round_trip)
 }
 END_TEST
 
+/* The text that is written at once is that of what is built first. */
+static void
+assert_written(struct buf *b, struct json_t *built)
+{
+    char *text = js_dump(built);
+    ck_assert_str_eq(b->data, text);
+    free(text);
+    js_free(built);
+    buf_fini(b);
+}
+
+START_TEST(written_as_encoded)
+{
+    char words[] = "\"quoted\", \\ and \xc3\xa9\x01";
+    char *list[] = {words, words};
+    struct prop attr[] = {{words, words}, {words + 1, words}};
+    const struct pt_client c = {words, words, words, words, 17};
+    struct pt_identity i = {.cluster_code = words, .role = words};
+    struct pt_report r = {.instance = words, .state = words, .lag = 3};
+    struct buf b;
+    buf_init(&b, 10000);
+    pt_client_write(&b, &c);
+    assert_written(&b, pt_client_encode(&c));
+    pt_identity_write(&b, &i);
+    assert_written(&b, pt_identity_encode(&i));
+    i.topics = (struct strlist){list, 2};
+    i.attrs = (struct props){attr, 2};
+    i.group = i.client_id = words;
+    pt_identity_write(&b, &i);
+    assert_written(&b, pt_identity_encode(&i));
+    pt_report_write(&b, &r);
+    assert_written(&b, pt_report_encode(&r));
+    r.cluster = r.detail = words;
+    pt_report_write(&b, &r);
+    assert_written(&b, pt_report_encode(&r));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -398,6 +437,7 @@ main(void)
     tcase_add_test(trips, client_round_trip);
     tcase_add_test(trips, report_round_trip);
     tcase_add_test(trips, report_small);
+    tcase_add_test(trips, written_as_encoded);
     suite_add_tcase(s, trips);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);

@@ -278,6 +278,15 @@ START_TEST(only_who_is_concerned_is_told)
     world_open();
     for (int i = 0; i < STEPS; i++)
         steps += step(TIME_STEP * (i + 1), &looked_at);
+    size_t len;
+    char *text = table_text(head, &len);
+    struct json_t *j = table_encode(head);
+    char *built = js_dump(j);
+    ck_assert_str_eq(text, built);
+    ck_assert_uint_eq(len, strlen(built));
+    js_free(j);
+    free(built);
+    free(text);
     /* And most were not looked at for most of the changes. */
     ck_assert_uint_lt(looked_at, steps * audiences_count(audiences) * 2 / 3);
     world_close();

@@ -138,6 +138,24 @@ START_TEST(all_loops_stop)
 }
 END_TEST
 
+/* The loops of one service share an address; two services do not. */
+START_TEST(address_is_taken)
+{
+    char again[512];
+    struct service_conf conf = settings;
+    struct loop *other;
+    struct service s;
+    struct err err;
+    (void)snprintf(again, sizeof(again), "%s", tmpdir_file(&dir, "second"));
+    conf.data_dir = again;
+    conf.listen = url + strlen("http://");
+    ck_assert_int_eq(loop_new(&other, &err), 0);
+    ck_assert_int_eq(service_open(&s, other, &conf, &err), ERR_BUSY);
+    ck_assert_msg(strstr(err.text, "in use") != NULL, "%s", err.text);
+    loop_free(other);
+}
+END_TEST
+
 /* Whatever is under way when it stops is answered or dropped, and freed. */
 START_TEST(stops_in_the_middle)
 {
@@ -209,6 +227,7 @@ suite(void)
     tcase_add_test(t, comes_back_elsewhere);
     tcase_add_test(t, all_loops_stop);
     tcase_add_test(t, stops_in_the_middle);
+    tcase_add_test(t, address_is_taken);
     suite_add_tcase(s, t);
     t = tcase_create("admission");
     tcase_add_test(t, admission);
