@@ -37,7 +37,7 @@ struct ctl_conf {
     char *file, *output;
     int64_t timeout_ms;
     int64_t wait_ms;
-    int64_t limit, before;
+    int64_t limit, before, revision;
     bool json;
     bool dry_run;
     bool help;

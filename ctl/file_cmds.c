@@ -28,13 +28,23 @@ write_out(const struct ctl *ctl, const char *text)
                                                            : ctl_fail(&err);
 }
 
+static char *
+table_path(int64_t revision)
+{
+    return revision > 0
+               ? xasprintf("/v1/table?revision=%lld", (long long)revision)
+               : xstrdup("/v1/table");
+}
+
 int
 ctl_export(struct ctl *ctl)
 {
     struct json_t *table = NULL;
     if (ctl->argc != 0)
         return ctl_usage("export [-o FILE]");
-    int rc = ctl_get(ctl, "/v1/table", &table);
+    char *path = table_path(ctl->conf.revision);
+    int rc = ctl_get(ctl, path, &table);
+    free(path);
     if (rc)
         return rc;
     char *text = table_file_text(table);
@@ -61,7 +71,7 @@ announce(const struct ctl *ctl, struct change *c, bool *differs)
         return rc;
     c->expect_revision = out_int(answer, "revision", -1);
     const struct json_t *changed = js_any(answer, "changed");
-    *differs = js_len(changed) > 0;
+    *differs = !changed || js_len(changed) > 0; /* not told: an older one */
     diff_words(changed, counts, sizeof(counts));
     if (!ctl->conf.json) {
         (void)printf("%s against revision %lld: %s\n", ctl->conf.file,

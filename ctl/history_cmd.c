@@ -21,12 +21,25 @@ is_revision(const char *word, int64_t *revision)
 }
 
 static char *
-query(const char *path, const char *key, int64_t value)
+with_number(char *path, const char *key, int64_t value)
 {
     char *number = xasprintf("%lld", (long long)value);
-    char *result = words_query_take(xstrdup(path), key, number);
+    char *result = words_query_take(path, key, number);
     free(number);
     return result;
+}
+
+/* `to` -1: the newest. */
+static int
+fetch_diff(const struct ctl *ctl, int64_t from, int64_t to,
+           struct json_t **answer)
+{
+    char *path = with_number(xstrdup("/v1/diff"), "from", from);
+    if (to >= 0)
+        path = with_number(path, "to", to);
+    const int rc = ctl_get(ctl, path, answer);
+    free(path);
+    return rc;
 }
 
 /* ---- history ------------------------------------------------------------- */
@@ -65,12 +78,8 @@ print_older(const struct ctl *ctl, const struct json_t *answer)
 static char *
 history_path(int64_t limit, int64_t before)
 {
-    char *path = query("/v1/history", "limit", limit);
-    if (before <= 0)
-        return path;
-    char *full = query(path, "before", before);
-    free(path);
-    return full;
+    char *path = with_number(xstrdup("/v1/history"), "limit", limit);
+    return before > 0 ? with_number(path, "before", before) : path;
 }
 
 static int
@@ -90,18 +99,6 @@ list(const struct ctl *ctl)
     }
     js_free(answer);
     return CTL_OK;
-}
-
-static int
-fetch_diff(const struct ctl *ctl, int64_t from, int64_t to,
-           struct json_t **answer)
-{
-    char *first = query("/v1/diff", "from", from);
-    char *path = query(first, "to", to);
-    const int rc = ctl_get(ctl, path, answer);
-    free(first);
-    free(path);
-    return rc;
 }
 
 static int
@@ -176,6 +173,12 @@ static int
 tell_difference(const struct ctl *ctl, const struct json_t *answer)
 {
     const struct json_t *changed = js_any(answer, "changed");
+    if (!changed) {
+        (void)fputs("shuntctl: the service does not say what would change; is "
+                    "it an older version?\n",
+                    stderr);
+        return CTL_USAGE;
+    }
     if (ctl->conf.json)
         out_json(answer);
     else
@@ -217,13 +220,15 @@ diff_file(struct ctl *ctl)
 int
 ctl_diff(struct ctl *ctl)
 {
-    int64_t from, to;
-    if (ctl->argc == 0 && ctl->conf.file)
+    int64_t from, to = -1;
+    const int n = ctl->argc;
+    if (n == 0 && ctl->conf.file)
         return diff_file(ctl);
-    if (ctl->argc == 2 && !ctl->conf.file && is_revision(ctl->argv[0], &from) &&
-        is_revision(ctl->argv[1], &to))
+    if ((n == 1 || n == 2) && !ctl->conf.file &&
+        is_revision(ctl->argv[0], &from) &&
+        (n == 1 || is_revision(ctl->argv[1], &to)))
         return diff_revisions(ctl, from, to);
-    return ctl_usage("diff -f FILE, or diff REVISION REVISION");
+    return ctl_usage("diff -f FILE, or diff REVISION [REVISION]");
 }
 
 /* ---- restore ------------------------------------------------------------- */

@@ -36,6 +36,8 @@ static const struct opt options[] = {
      "history: at most so many changes"},
     {"before", OPT_INT, AT(before), "0", 0, INT64_MAX, "REVISION",
      "history: only changes older than this one; 0: from the newest on"},
+    {"revision", OPT_INT, AT(revision), "0", 0, INT64_MAX, "REVISION",
+     "export: the table as it was then; 0: as it is"},
     {"file", OPT_STR, AT(file), NULL, 0, 0, "FILE",
      "apply, diff: the file with the whole table, also -f; -: standard input"},
     {"output", OPT_STR, AT(output), NULL, 0, 0, "FILE",
@@ -85,7 +87,8 @@ static const char apply_words[] =
     "  changes the table at the same moment (exit code 4).\n";
 static const char diff_words_help[] =
     "  Exit code 0: no difference, 1: differences, 2 and more: trouble.\n"
-    "  With -f: what `apply -f` would change.\n";
+    "  With -f: what `apply -f` would change.  With one revision: what was\n"
+    "  changed since.\n";
 
 static const struct ctl_command commands[] = {
     {"cluster", "list | put NAME KEY=VALUE... | delete NAME",
@@ -136,15 +139,16 @@ static const struct ctl_command commands[] = {
      "shuntctl history --limit 5\n"
      "shuntctl history show 17",
      NULL, " limit before ", ctl_history},
-    {"diff", "-f FILE | REVISION REVISION",
+    {"diff", "-f FILE | REVISION [REVISION]",
      "what differs between two revisions, or between the table and a file",
      "shuntctl diff -f table.json\n"
-     "shuntctl diff 12 17",
+     "shuntctl diff 12 17\n"
+     "shuntctl diff 12",
      diff_words_help, " file ", ctl_diff},
     {"restore", "REVISION", "the table as it was, as a new revision",
      "shuntctl restore 12 --dry-run", NULL, CHANGE_OPTIONS, ctl_restore},
     {"export", "[-o FILE]", "the whole table as one file, for git",
-     "shuntctl export -o table.json", NULL, " output ", ctl_export},
+     "shuntctl export -o table.json", NULL, " output revision ", ctl_export},
     {"apply", "-f FILE", "make the table what the file says",
      "shuntctl apply -f table.json --dry-run\n"
      "shuntctl apply -f table.json --comment 'release 7'",

@@ -38,9 +38,9 @@ static char url[128];
 static struct http_stream *streams[CROWD]; /* slots; loop thread */
 static size_t streams_max = 1; /* the last slot is taken over when all are
                                     used; before serve() */
-static char first[4096];       /* first event's data; before start_with() */
-static bool hang_up_at_once;   /* likewise */
-static atomic_int busy;        /* 503s to come */
+static char first[4096];       /* first event's data; under mutex */
+static atomic_bool hang_up_at_once;
+static atomic_int busy;               /* 503s to come */
 static atomic_bool resumed_elsewhere; /* on cluster b, not a */
 static atomic_int resumed_at; /* answers a Last-Event-ID with this; 0: not */
 static atomic_int n_watches, n_reports, n_questions, translate_status;
@@ -101,16 +101,19 @@ refuse_if_busy(struct http_req *req)
 static void
 greet(struct http_stream *s, bool may_resume)
 {
-    char text[256];
+    char text[256], data[sizeof(first)];
     const int revision = atomic_load(&resumed_at);
+    pthread_mutex_lock(&mutex);
+    memcpy(data, first, sizeof(data));
+    pthread_mutex_unlock(&mutex);
     (void)snprintf(text, sizeof(text),
                    "{\"revision\":%d,\"routes\":[{\"topic\":\"orders\","
                    "\"cluster\":\"%s\",\"since\":5}]}",
                    revision, atomic_load(&resumed_elsewhere) ? "b" : "a");
     if (may_resume && revision)
         http_stream_send(s, "resumed", "1", text);
-    else if (*first)
-        http_stream_send(s, "route", "1", first);
+    else if (*data)
+        http_stream_send(s, "route", "1", data);
 }
 
 static void
@@ -130,7 +133,7 @@ on_watch(struct http_req *req, void *ctx)
         http_stream_close(*at);
     *at = http_stream_open(req, forget_stream, at);
     greet(*at, may_resume);
-    if (hang_up_at_once)
+    if (atomic_load(&hang_up_at_once))
         end_streams(NULL);
     atomic_fetch_add(&n_watches, 1);
 }
@@ -243,6 +246,17 @@ answer_text(char *to, size_t size, int revision, const char *cluster)
         "\"h:2\"}],\"flows\":[{\"source\":\"a\",\"target\":\"b\",\"mappers\":["
         "\"http://127.0.0.1:1\",\"%s\"]}]}",
         revision, cluster, revision, cluster, url);
+}
+
+/* What new streams begin with. */
+static void
+set_first(int revision, const char *cluster)
+{
+    char text[sizeof(first)];
+    answer_text(text, sizeof(text), revision, cluster);
+    pthread_mutex_lock(&mutex);
+    memcpy(first, text, sizeof(first));
+    pthread_mutex_unlock(&mutex);
 }
 
 MAYBE_UNUSED static void
@@ -361,7 +375,7 @@ set_up(void)
 {
     tmpdir_make(&dir);
     serve("127.0.0.1:0");
-    answer_text(first, sizeof(first), 5, "a");
+    set_first(5, "a");
     atomic_store(&translate_status, 200);
 }
 

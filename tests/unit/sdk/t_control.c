@@ -89,7 +89,7 @@ START_TEST(a_wiped_service_does_not_beat_the_disk)
     start_with(url);
     expect_revision(5);
     control_stop(control);
-    answer_text(first, sizeof(first), 2, "b");
+    set_first(2, "b");
     start_with(url);
     ck_assert(
         wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
@@ -125,7 +125,7 @@ END_TEST
 /* A service that flaps is not stormed: backoff grows. */
 START_TEST(flapping_is_survived)
 {
-    hang_up_at_once = true;
+    atomic_store(&hang_up_at_once, true);
     start_with(url);
     expect_revision(5);
     const int64_t start_ms = clock_mono_ms();
@@ -237,9 +237,10 @@ START_TEST(a_refusal_fails_with_its_words)
     struct po_translation t = {0};
     struct err err = {0};
     atomic_store(&translate_status, 501);
-    answer_text(first, sizeof(first), 5, "a");
+    pthread_mutex_lock(&mutex);
     char *dead = strstr(first, "\"http://127.0.0.1:1\",");
     memset(dead, ' ', strlen("\"http://127.0.0.1:1\","));
+    pthread_mutex_unlock(&mutex);
     start_with(url);
     expect_revision(5);
     ck_assert_int_eq(ask(5000, &t, &err), ERR_UNSUPPORTED);

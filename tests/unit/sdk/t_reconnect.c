@@ -153,7 +153,9 @@ END_TEST
 
 START_TEST(nothing_held_nothing_resumed)
 {
+    pthread_mutex_lock(&mutex);
     *first = '\0';
+    pthread_mutex_unlock(&mutex);
     start_with(url);
     expect_watches(1);
     end_all(NULL);
