@@ -6,14 +6,12 @@
  */
 #include "route-service/match.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
 
 #include "common/base/glob.h"
-#include "common/base/utc.h"
 #include "common/base/xmem.h"
 
 bool
@@ -215,114 +213,4 @@ bool
 match_in_force(const struct pt_rule *r, int64_t time_ms)
 {
     return r->enabled && r->valid_from <= time_ms && time_ms < r->valid_until;
-}
-
-/* ---- explain ------------------------------------------------------------- */
-
-static void
-explain_miss(const struct pt_rule *r, const struct miss *why, char *out,
-             size_t size)
-{
-    char name[80];
-    (void)snprintf(name, sizeof(name), "%s%s%.50s", why->dimension,
-                   why->attribute ? "." : "",
-                   why->attribute ? why->attribute : "");
-    if (why->kind == MISS_SHARE && why->value)
-        (void)snprintf(out, size,
-                       "%s \"%.60s\" is in bucket %d.%d of 100, the share is "
-                       "%lld",
-                       name, why->value, why->bucket / 10, why->bucket % 10,
-                       (long long)r->share);
-    else if (why->kind == MISS_NOT)
-        (void)snprintf(out, size,
-                       "%s \"%.60s\" is among those that \"not\" "
-                       "excludes",
-                       name, why->value ? why->value : "");
-    else if (why->value)
-        (void)snprintf(out, size, "%s does not match \"%.60s\"", name,
-                       why->value);
-    else
-        (void)snprintf(out, size, "the client gives no %s%s", name,
-                       why->kind == MISS_SHARE ? ", by which the share goes"
-                                               : "");
-}
-
-static void
-explain_loss(const struct item *loser, const struct item *winner, char *out,
-             size_t size)
-{
-    const struct rank *l = &loser->rank;
-    const struct rank *w = &winner->rank;
-    if (l->priority != w->priority)
-        (void)snprintf(out, size, "its priority %lld is below %lld of %.60s",
-                       (long long)l->priority, (long long)w->priority,
-                       winner->key);
-    else if (l->literal != w->literal)
-        (void)snprintf(out, size,
-                       "names %d dimensions without wildcard, %.60s %d",
-                       l->literal, winner->key, w->literal);
-    else if (l->dimensions != w->dimensions)
-        (void)snprintf(out, size, "names %d dimensions, %.60s %d",
-                       l->dimensions, winner->key, w->dimensions);
-    else
-        (void)snprintf(out, size, "ties with %.60s, whose id is smaller",
-                       winner->key);
-}
-
-/* It matches, but not now. */
-static void
-explain_rest(const struct pt_rule *r, int64_t now_ms, char *out, size_t size)
-{
-    if (!r->enabled)
-        (void)snprintf(out, size, "is disabled");
-    else if (now_ms < r->valid_from)
-        (void)snprintf(out, size, "is not in force before %s",
-                       utc_format(r->valid_from).s);
-    else
-        (void)snprintf(out, size, "is not in force since %s",
-                       utc_format(r->valid_until).s);
-}
-
-static void
-explain_one(struct candidate *c, const struct pt_identity *id,
-            const char *topic, int64_t now_ms, const struct item **winner)
-{
-    const struct pt_rule *r = &c->rule->u.rule;
-    struct miss why;
-    if (!match_rule(r, id, topic, &why)) {
-        explain_miss(r, &why, c->reason, sizeof(c->reason));
-    } else if (!match_in_force(r, now_ms)) {
-        explain_rest(r, now_ms, c->reason, sizeof(c->reason));
-    } else if (*winner) {
-        explain_loss(c->rule, *winner, c->reason, sizeof(c->reason));
-    } else {
-        c->won = true;
-        *winner = c->rule;
-        (void)snprintf(c->reason, sizeof(c->reason),
-                       "the first rule that matches");
-    }
-}
-
-size_t
-match_explain(const struct table *t, const struct pt_identity *id,
-              const char *topic, struct candidate *out, size_t max)
-{
-    struct items all = table_rules_for(t, id->cluster_code);
-    const struct item *winner = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < all.n && n < max; i++) {
-        const struct item *rule = all.v[i];
-        const struct strlist *codes = &rule->u.rule.match.cluster_code;
-        if (codes->n > 0 && !any_matches(codes, id->cluster_code))
-            continue;
-        out[n] = (struct candidate){.rule = rule};
-        explain_one(&out[n++], id, topic, t->time_ms, &winner);
-    }
-    free(all.v);
-    const struct item *late = winner ? NULL : match_winner(t, id, topic);
-    if (late) {
-        out[n - 1] = (struct candidate){.rule = late};
-        explain_one(&out[n - 1], id, topic, t->time_ms, &winner);
-    }
-    return n;
 }

@@ -343,38 +343,11 @@ table_items(const struct table *t, enum kind kind)
     return out;
 }
 
-static bool
-gather(struct item *rule, void *arg)
+void
+table_rules_for(const struct table *t, const char *code,
+                bool (*fn)(struct item *rule, void *arg), void *arg)
 {
-    struct items *out = arg;
-    if ((out->n & (out->n + 1)) == 0) /* room for 2^k - 1 of them */
-        out->v = xreallocarray(out->v, 2 * out->n + 1, sizeof(struct item *));
-    out->v[out->n++] = rule;
-    return true;
-}
-
-static int
-by_rank(const void *a, const void *b)
-{
-    const struct item *const *x = a;
-    const struct item *const *y = b;
-    return match_compare(*x, *y);
-}
-
-struct items
-table_rules_for(const struct table *t, const char *code)
-{
-    struct items all = {0};
-    (void)index_each_for(&t->index, code, gather, &all); /* never stops */
-    if (all.n == 0)
-        return all;
-    qsort(all.v, all.n, sizeof(struct item *), by_rank);
-    size_t n = 1;
-    for (size_t i = 1; i < all.n; i++)
-        if (all.v[i] != all.v[n - 1])
-            all.v[n++] = all.v[i];
-    all.n = n;
-    return all;
+    (void)index_each_for(&t->index, code, fn, arg); /* fn knows if it stopped */
 }
 
 void

@@ -219,7 +219,7 @@ warn_of_code(const char *code, const struct table *after, struct strlist *out)
     struct seeking s = {.now_ms = after->time_ms};
     if (has_default(after, code))
         return;
-    (void)index_each_for(&after->index, code, seek_named, &s); /* s says it */
+    table_rules_for(after, code, seek_named, &s);
     if (s.found)
         warn(out, xasprintf("cluster code %s has no default rule: none matches "
                             "every client of it at all times, and who matches "

@@ -676,6 +676,34 @@ START_TEST(reason_given)
 }
 END_TEST
 
+/* Of more rules than are listed, those that match are, in their places. */
+START_TEST(explained_what_matches_first)
+{
+    for (int i = 0; i < 60; i++) {
+        char put[200];
+        (void)snprintf(put, sizeof(put),
+                       "{'op':'put','rule':{'id':'r%02d','priority':%d,"
+                       "'enabled':%s,'match':{'cluster.code':['orders','o'],"
+                       "'group':'%s'},'cluster':'a'}}",
+                       i, i, i % 20 == 5 && i > 40 ? "false" : "true",
+                       i % 20 == 5 ? "billing" : "audit");
+        made_push(&head, put);
+    }
+    struct pt_identity id = made_identity(ID);
+    struct candidate v[6];
+    static const char *const wanted[] = {"r59", "r58", "r57",
+                                         "r45", "r25", "r05"};
+    ck_assert_uint_eq(match_explain(head, &id, "orders", v, 6), 6);
+    for (size_t i = 0; i < 6; i++)
+        ck_assert_str_eq(v[i].rule->key, wanted[i]);
+    ck_assert_str_eq(v[3].reason, "is disabled");
+    ck_assert(v[4].won && !v[5].won);
+    ck_assert_uint_eq(match_explain(head, &id, "orders", v, 1), 1);
+    ck_assert_str_eq(v[0].rule->key, "r25");
+    pt_identity_fini(&id);
+}
+END_TEST
+
 /* Windows are judged by the table's time. */
 START_TEST(in_force_within_its_window)
 {
@@ -734,6 +762,7 @@ suite(void)
                         (int)(sizeof(reasons) / sizeof(reasons[0])));
     tcase_add_test(t, in_force_within_its_window);
     tcase_add_test(t, explained_with_the_winner);
+    tcase_add_test(t, explained_what_matches_first);
     tcase_add_loop_test(t, same_as_looking_at_all, 0, 8);
     suite_add_tcase(s, t);
     return s;
