@@ -376,6 +376,8 @@ START_TEST(refuses_bad_requests_in_json)
     check_error(&a, 400, "PARSE");
     a = ask("GET", "/names/x?q=1&qq=2", NULL);
     check_error(&a, 400, "\"field\":\"qq\"");
+    a = ask("GET", "/names/a%zz", NULL);
+    check_error(&a, 400, "the path has a % that does not begin");
     a = ask("GET", "/fail", NULL);
     check_error(&a, 409, "\"field\":\"rule\",\"value\":\"r1\"");
 }

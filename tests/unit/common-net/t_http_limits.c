@@ -20,6 +20,37 @@ serve_impatiently(size_t offset, int64_t ms)
     serve_with(&limits);
 }
 
+/* The other end of `fd`, which is in this process too. */
+static int
+server_side(int fd)
+{
+    struct sockaddr_in mine, his;
+    socklen_t len = sizeof(mine);
+    let_it_read();
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&mine, &len), 0);
+    for (int i = 3; i < 64; i++) {
+        len = sizeof(his);
+        if (getpeername(i, (struct sockaddr *)&his, &len) == 0 &&
+            his.sin_family == AF_INET && his.sin_port == mine.sin_port)
+            return i;
+    }
+    ck_abort_msg("no other end");
+    return -1;
+}
+
+/* A stream whose sockets hold next to nothing. */
+static int
+watch_cramped(void)
+{
+    const int fd = dial(), small = 4096;
+    say(fd, "GET /watch HTTP/1.1\r\n\r\n");
+    hear(fd, "data: first\n\n");
+    ck_assert_int_eq(setsockopt(server_side(fd), SOL_SOCKET, SO_SNDBUF, &small,
+                                sizeof(small)),
+                     0);
+    return fd;
+}
+
 /* ---- time ---- */
 
 START_TEST(ends_a_slow_head)
@@ -103,20 +134,9 @@ END_TEST
  * without a word. */
 START_TEST(asks_silent_peers_whether_they_live)
 {
-    const int fd = dial();
-    struct sockaddr_in mine, his;
-    socklen_t len = sizeof(mine);
-    int accepted = -1, value = 0;
-    let_it_read();
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&mine, &len), 0);
-    for (int i = 3; i < 64 && accepted < 0; i++) {
-        len = sizeof(his);
-        if (getpeername(i, (struct sockaddr *)&his, &len) == 0 &&
-            his.sin_family == AF_INET && his.sin_port == mine.sin_port)
-            accepted = i;
-    }
-    ck_assert_int_ge(accepted, 0);
-    len = sizeof(value);
+    const int fd = dial(), accepted = server_side(fd);
+    int value = 0;
+    socklen_t len = sizeof(value);
     ck_assert_int_eq(
         getsockopt(accepted, SOL_SOCKET, SO_KEEPALIVE, &value, &len), 0);
     ck_assert_int_eq(value, 1);
@@ -193,41 +213,95 @@ START_TEST(drops_a_slow_reader_and_spares_the_others)
 }
 END_TEST
 
+/* Its backlog is not too long, but nothing of it is taken. */
 START_TEST(ends_a_stream_that_is_stuck)
 {
     serve_impatiently(offsetof(struct http_limits, write_timeout_ms), 100);
-    const int fd = dial();
-    say(fd, "GET /watch HTTP/1.1\r\n\r\n");
-    hear(fd, "data: first\n\n");
-    for (int i = 0; i < 1000 && !has_timed_out(NULL); i++)
-        on_loop(send_much, &(int){1});
+    const int fd = watch_cramped();
+    on_loop(send_much, &(int){2});
     ck_assert(wait_until(is_positive, &streams_gone, DEADLINE_MS));
     ck_assert_str_eq(gone_why, "slow reader");
+    ck_assert_uint_eq(counts().slow_readers, 1);
     hang_up(fd);
     stop_serving();
 }
 END_TEST
 
-/* Read in the end, all of it, in order. */
+static size_t
+count_ends(const char *text)
+{
+    size_t n = 0;
+    for (const char *s = text; (s = strstr(s, "y\n\n\r\n")); s++)
+        n++;
+    return n;
+}
+
+/* Read in the end, all of it, in order; and then it is as before. */
 START_TEST(sends_what_waited)
 {
-    const int fd = dial();
-    size_t events = 0, len = 0;
-    say(fd, "GET /watch HTTP/1.1\r\nConnection: close\r\n\r\n");
-    hear(fd, "data: first\n\n");
-    on_loop(send_much, &(int){3}); /* more than its sockets hold */
+    const int fd = watch_cramped();
+    on_loop(send_much, &(int){2});
+    let_it_read();
+    for (size_t n = 0; n < 2; n += count_ends(got))
+        hear(fd, "y\n\n\r\n");
+    on_loop(send_much, &(int){2}); /* blocked again */
     on_loop(close_streams, NULL);
-    ssize_t n;
-    while ((n = recv(fd, got + len, sizeof(got) - len - 1, 0)) > 0)
-        len += (size_t)n;
-    got[len] = '\0';
-    for (const char *s = got; (s = strstr(s, "event: much")); s++)
-        events++;
-    ck_assert_uint_eq(events, 3);
-    ck_assert_msg(str_ends_with(got, "y\n\n\r\n0\r\n\r\n"), "%s",
-                  got + len - 20);
+    say(fd, "GET /big?bytes=1 HTTP/1.1\r\nConnection: close\r\n\r\n");
+    (void)hear_all(fd);
+    ck_assert_uint_eq(count_ends(got), 2);
+    ck_assert_ptr_nonnull(strstr(got, "y\n\n\r\n0\r\n\r\nHTTP/1.1 200 "));
+    ck_assert_msg(str_ends_with(got, "\r\n\r\nx"), "the answer");
     ck_assert_int_eq(atomic_load(&streams_gone), 0);
+    ck_assert_uint_eq(counts().slow_readers, 0);
     hang_up(fd);
+}
+END_TEST
+
+static void
+watch_held(void *arg)
+{
+    (void)arg;
+    n_streams = 1;
+    streams[0] = http_stream_open(held[--n_held], on_stream_gone, NULL);
+    http_stream_send(streams[0], "late", NULL, "better than never");
+}
+
+START_TEST(opens_a_stream_later)
+{
+    const int fd = dial();
+    say(fd, "GET /hold HTTP/1.1\r\n\r\n");
+    ck_assert(wait_until(is_positive, &requests_held, DEADLINE_MS));
+    on_loop(watch_held, NULL);
+    hear(fd, "event: late\ndata: better than never\n\n\r\n");
+    check_got("200 ", "\r\n\r\n25\r\nevent: late");
+    hang_up(fd);
+    ck_assert(wait_until(is_positive, &streams_gone, DEADLINE_MS));
+    ck_assert_str_eq(gone_why, "peer closed the connection");
+}
+END_TEST
+
+/* The peer has gone, and the server learns it by sending. */
+static void
+reset_and_send(void *arg)
+{
+    const struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    const int fd = *(const int *)arg;
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)),
+                     0);
+    hang_up(fd);
+    for (int i = 0; i < 3; i++)
+        http_stream_send(streams[0], "to", NULL, "nobody");
+    ck_assert_int_eq(atomic_load(&streams_gone), 0); /* not below a send */
+}
+
+START_TEST(learns_by_sending_that_a_peer_has_gone)
+{
+    int fd = dial();
+    say(fd, "GET /watch HTTP/1.1\r\n\r\n");
+    hear(fd, "data: first\n\n");
+    on_loop(reset_and_send, &fd);
+    ck_assert(wait_until(is_positive, &streams_gone, DEADLINE_MS));
+    ck_assert_str_eq(gone_why, "peer closed the connection");
 }
 END_TEST
 
@@ -534,6 +608,8 @@ main(void)
     tcase_add_test(served, sends_a_large_answer_as_it_is_read);
     tcase_add_test(served, drops_a_slow_reader_and_spares_the_others);
     tcase_add_test(served, sends_what_waited);
+    tcase_add_test(served, opens_a_stream_later);
+    tcase_add_test(served, learns_by_sending_that_a_peer_has_gone);
     tcase_add_test(served, answers_behind_a_brief_stream);
     tcase_add_test(served, ends_a_stream_whose_peer_floods_it);
     tcase_add_test(served, waits_for_a_free_descriptor);
