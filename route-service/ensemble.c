@@ -24,7 +24,7 @@
 #include "route-service/chunks.h"
 #include "route-service/members.h"
 #include "route-service/must.h"
-#include "route-service/snapshots.h"
+#include "route-service/zk_snapshots.h"
 #include "route-service/zk.h"
 #include "route-service/znode.h"
 
@@ -210,12 +210,13 @@ bool
 ensemble_tend(struct ensemble *e)
 {
     zk_tend(e->zk);
-    if (zk_up(e->zk, NULL))
-        return false;
-    if (e->joined != zk_session(e->zk))
-        return true;
+    return e->joined != zk_session(e->zk);
+}
+
+void
+ensemble_mingle(struct ensemble *e)
+{
     members_tend(e->members);
-    return false;
 }
 
 void

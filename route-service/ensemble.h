@@ -56,9 +56,10 @@ void ensemble_servers(struct ensemble *e, struct props *out);
 
 /* ---- writer thread; waits within bounds ---- */
 MUST_CHECK int ensemble_wait(struct ensemble *e, int64_t ms, struct err *err);
-/* Begins new sessions, says who this server is, looks who is there.  True: the
- * session is a new one, so ensemble_join() is due. */
+/* Begins new sessions.  True: ensemble_join() is due, also again. */
 bool ensemble_tend(struct ensemble *e);
+/* Says who this server is, looks who else is there. */
+void ensemble_mingle(struct ensemble *e);
 /* Reads id and head, and watches from now on.  ERR_NOTFOUND: no group yet. */
 MUST_CHECK int ensemble_join(struct ensemble *e, char id[UID_SIZE],
                              struct err *err);

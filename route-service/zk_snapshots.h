@@ -2,8 +2,8 @@
  * Snapshots of the table in ZooKeeper, and what they make dispensable.  Any one
  * thread at a time; waits within bounds.  Errors are those of zk.h.
  */
-#ifndef SHUNT_ROUTE_SNAPSHOTS_H
-#define SHUNT_ROUTE_SNAPSHOTS_H
+#ifndef SHUNT_ROUTE_ZK_SNAPSHOTS_H
+#define SHUNT_ROUTE_ZK_SNAPSHOTS_H
 
 #include <stddef.h>
 #include <stdint.h>

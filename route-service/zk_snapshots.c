@@ -5,7 +5,7 @@
  * it stays, for servers that are reading it.  What is older is deleted, and
  * nothing else: a server that was slow can't delete what a faster one wrote.
  */
-#include "route-service/snapshots.h"
+#include "route-service/zk_snapshots.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
