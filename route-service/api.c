@@ -4,7 +4,8 @@
  *
  *   api.c           the table of requests, and what all of them do
  *   api_later.c     answers that come from another thread
- *   api_state.c     health, metrics, servers, table, history
+ *   api_state.c     health, metrics, servers
+ *   api_history.c   tables, past ones too, and change sets
  *   api_change.c    change sets
  *   api_resolve.c   resolve and explain
  *   api_client.c    watches, reports, the register
@@ -100,7 +101,8 @@ const struct http_route api_routes[] = {
     {"GET", "/healthz", api_get_healthz},
     {"GET", "/readyz", api_get_readyz},
     {"GET", "/metrics", api_get_metrics},
-    {"GET", "/v1/table", api_get_table},
+    {"GET", "/v1/table?revision", api_get_table},
+    {"GET", "/v1/diff?from&to", api_get_diff},
     {"POST", "/v1/changes", api_post_changes},
     {"GET", "/v1/history?limit&before", api_get_history},
     {"POST", "/v1/explain", api_post_explain},

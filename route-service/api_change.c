@@ -6,13 +6,15 @@
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/change.h"
+#include "route-service/diff.h"
 #include "route-service/moves.h"
 #include "route-service/must.h"
 
-/* The answer, which lacks the moves still. */
+/* The answer, which lacks the moves still, and what comes after them. */
 struct pending {
     struct later *later;
     struct json_t *answer;
+    struct json_t *changed; /* NULL: it is not told */
 };
 
 static void
@@ -29,6 +31,8 @@ refuse_change(struct later *l, const struct outcome *o)
     must(js_put_words(e, "value", o->err->value));
     must(js_put_words(e, "message", o->err->text));
     must(js_put_int(e, "revision", o->head));
+    if (o->changed)
+        must(js_put_take(e, "changed", diff_encode(o->changed)));
     must(js_put_take(j, "error", e));
     metrics_request(&l->w->metrics, EP_CHANGES, 409);
     http_reply_json_take(l->req, 409, j);
@@ -60,6 +64,8 @@ on_moves(struct json_t *list, size_t total, void *arg)
     struct pending *p = arg;
     must(js_put_take(p->answer, "moves", js_ref(list)));
     must(js_put_int(p->answer, "moves_total", (int64_t)total));
+    if (p->changed)
+        must(js_put_take(p->answer, "changed", p->changed));
     later_reply_take(p->later, p->answer);
     free(p);
 }
@@ -74,7 +80,9 @@ on_outcome(const struct outcome *o, void *arg)
         return;
     }
     struct pending *p = xcalloc(1, sizeof(*p));
-    *p = (struct pending){l, answer_of(o)};
+    *p = (struct pending){.later = l, .answer = answer_of(o)};
+    if (o->changed)
+        p->changed = diff_encode(o->changed);
     moves_gather(l->w, o->before, o->table, o->touched, on_moves, p);
 }
 

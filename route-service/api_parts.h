@@ -55,8 +55,9 @@ struct work {
     struct later *later; /* the loop's alone */
     struct table *table; /* a reference; freed with it */
     struct pt_identity id;
-    int64_t limit, before;
+    int64_t limit, before, revision;
     struct store *store;
+    struct history *history;
     /* what comes back */
     int rc;
     struct err err;
@@ -75,6 +76,7 @@ void api_get_readyz(struct http_req *req, void *ctx);
 void api_get_metrics(struct http_req *req, void *ctx);
 void api_get_servers(struct http_req *req, void *ctx);
 void api_get_table(struct http_req *req, void *ctx);
+void api_get_diff(struct http_req *req, void *ctx);
 void api_get_history(struct http_req *req, void *ctx);
 void api_post_changes(struct http_req *req, void *ctx);
 void api_post_resolve(struct http_req *req, void *ctx);

@@ -35,14 +35,14 @@
 #include "route-service/newest.h"
 #include "route-service/retain.h"
 
-#define TRIES      100  /* of a change set against those of other servers */
-#define RESTLESS   200  /* ms between two looks while something is wrong */
-#define IDLE_MS    1000 /* between two looks at a group, or at the clock */
-#define SLEEP_MS   3600000
-#define TICK_MS    1000 /* before a tick that failed is tried again */
-#define AGE_MS     60000 /* between two looks at the age of change sets */
-#define PARKED     1
-#define AGAIN      2
+#define TRIES    100  /* of a change set against those of other servers */
+#define RESTLESS 200  /* ms between two looks while something is wrong */
+#define IDLE_MS  1000 /* between two looks at a group, or at the clock */
+#define SLEEP_MS 3600000
+#define TICK_MS  1000  /* before a tick that failed is tried again */
+#define AGE_MS   60000 /* between two looks at the age of change sets */
+#define PARKED   1
+#define AGAIN    2
 
 struct committer {
     struct committer_conf conf;
@@ -64,7 +64,7 @@ struct committer {
     pthread_cond_t wake;
     struct job *waiting; /* in order */
     size_t n_waiting;
-    size_t n_out; /* jobs at the background thread that come back */
+    size_t n_out;          /* jobs at the background thread that come back */
     struct job *returning; /* posted to their loops */
     bool poked, stopping;
     bool running; /* the caller's of start and stop */
@@ -284,8 +284,7 @@ attempt(struct committer *k, struct job *job)
                                      .len = strlen(text),
                                      .table = job->outcome.table,
                                      .touched = job->touched};
-    const int rc =
-        k->group ? propose(k, job, &step) : append(k, job, &step);
+    const int rc = k->group ? propose(k, job, &step) : append(k, job, &step);
     free(text);
     return rc;
 }

@@ -36,9 +36,9 @@ struct outcome {
     bool dry_run;
     int64_t head; /* revision in force when it was judged */
     const struct strlist *warnings;
-    /* What is not the same: of a change that went through between `before` and
-     * `table`; of ERR_CONFLICT between the revision that was expected and
-     * `before`, NULL where that is not kept any more. */
+    /* What is not the same: of a dry run between `before` and `table`; of
+     * ERR_CONFLICT between the revision that was expected and `before`, NULL
+     * where that is not kept any more; otherwise NULL. */
     const struct differences *changed;
 };
 

@@ -24,8 +24,8 @@
 #include "route-service/chunks.h"
 #include "route-service/members.h"
 #include "route-service/must.h"
-#include "route-service/zk_snapshots.h"
 #include "route-service/zk.h"
+#include "route-service/zk_snapshots.h"
 #include "route-service/znode.h"
 
 struct ensemble {

@@ -88,7 +88,7 @@ begin(int64_t revision, const char *text, size_t len, void *arg,
     struct table *base = NULL;
     struct err why;
     if (table_from_snapshot(text, len, &base, &why))
-        return err_set(err, ERR_CORRUPT, "the table %lld can't be used: %s",
+        return err_set(err, ERR_CORRUPT, "table %lld can't be used: %s",
                        (long long)revision, why.text);
     table_unref(w->t);
     w->t = base;
@@ -120,8 +120,7 @@ walk_take(struct store *store, struct table *from, int64_t until,
     }
     table_unref(w.t);
     if (rc == ERR_CORRUPT)
-        return err_set(err, rc,
-                       "the store: %.400s: restore data.dir from a copy",
+        return err_set(err, rc, "%.400s: restore data.dir from a copy",
                        why.text);
     return err_set(err, rc, "%s", why.text);
 }

@@ -78,6 +78,8 @@ job_judge(struct job *job, struct table *head, int64_t now_ms)
     c->revision = o->table->revision;
     o->touched = &job->touched;
     change_warnings(c, head, o->table, &job->warnings);
+    if (!c->dry_run)
+        return 0;
     diff_change(c, head, o->table, &job->changed);
     o->changed = &job->changed;
     return 0;

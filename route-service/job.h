@@ -25,7 +25,7 @@ struct job {
     struct touched touched;
     struct strlist warnings;
     struct differences changed;
-    int64_t sent; /* as this revision, perhaps; 0: not */
+    int64_t sent;       /* as this revision, perhaps; 0: not */
     int64_t give_up_ms; /* then: monotonic */
     struct job *next, *prev;
 };

@@ -10,6 +10,7 @@
 
 #include "common/base/log.h"
 #include "common/base/opt.h"
+#include "common/base/refs.h"
 #include "route-service/service.h"
 
 #define LOOPS_MAX  64
@@ -18,6 +19,8 @@
 struct conf {
     char *listen, *data_dir, *log_level;
     char *server_id, *advertise_url;
+    char *zk_connect, *zk_root, *zk_auth, *zk_acl;
+    int64_t zk_session_ms, zk_snapshot, keep_revisions, keep_ms;
     int64_t loops;
     int64_t heartbeat_ms, expiry_ms, watch_rate;
     int64_t body_max, header_max, line_max, backlog_max;
@@ -38,6 +41,27 @@ static const struct opt options[] = {
      "name of this server among others; default: host name and port"},
     {"advertise.url", OPT_STR, FIELD(advertise_url), NULL, 0, 0, "URL",
      "where others reach this server; default: the address it listens on"},
+    {"zookeeper.connect", OPT_STR, FIELD(zk_connect), NULL, 0, 0,
+     "HOST:PORT,...",
+     "ZooKeeper, where several servers share a table; without it this one is "
+     "alone"},
+    {"zookeeper.root", OPT_STR, FIELD(zk_root), "/shunt", 0, 0, "PATH",
+     "znode below which the group keeps its table"},
+    {"zookeeper.auth", OPT_STR, FIELD(zk_auth), NULL, 0, 0, "TEXT",
+     "user:password for ZooKeeper (digest), by ${file:/path} or ${env:NAME}"},
+    {"zookeeper.acl", OPT_STR, FIELD(zk_acl), "open", 0, 0, "open|creator",
+     "who may use the znodes that are made: everybody, or zookeeper.auth alone"},
+    {"zookeeper.session.timeout.ms", OPT_INT, FIELD(zk_session_ms), "6000",
+     1000, 60000, "MS",
+     "silence after which ZooKeeper and this server give each other up"},
+    {"zookeeper.snapshot.changes", OPT_INT, FIELD(zk_snapshot), "1000", 2,
+     1000000, "N",
+     "change sets after which a snapshot in ZooKeeper replaces the older ones"},
+    {"history.keep.revisions", OPT_INT, FIELD(keep_revisions), "0", 0,
+     1000000000, "N",
+     "change sets to keep at least; 0: as many as history.keep.ms says, or all"},
+    {"history.keep.ms", OPT_INT, FIELD(keep_ms), "0", 0, 3153600000000, "MS",
+     "how long to keep change sets at least; 0: as history.keep.revisions says"},
     {"heartbeat.interval.ms", OPT_INT, FIELD(heartbeat_ms), "10000", 100, 10000,
      "MS",
      "time between two heartbeats; clients leave a stream silent for 30 s"},
@@ -180,8 +204,46 @@ limits_of(const struct conf *conf)
     };
 }
 
+/* user:password; the text names where it is kept, and never holds it. */
 static int
-serve(const struct conf *conf, struct err *err)
+read_auth(const char *text, char **out, struct err *err)
+{
+    struct err why;
+    if (!text)
+        return 0;
+    if (!strstr(text, "${"))
+        return err_set(err, ERR_INVALID,
+                       "option zookeeper.auth: give the secret as "
+                       "${file:/path} or ${env:NAME}");
+    const int rc = refs_expand(text, out, &why);
+    return rc ? err_set(err, rc, "option zookeeper.auth: %s", why.text) : 0;
+}
+
+static int
+ensemble_of(const struct conf *conf, struct ensemble_conf *out, char **auth,
+            struct err *err)
+{
+    const bool creator = strcmp(conf->zk_acl, "creator") == 0;
+    if (!creator && strcmp(conf->zk_acl, "open") != 0)
+        return err_set(err, ERR_INVALID,
+                       "option zookeeper.acl: \"%.60s\" is not open or "
+                       "creator",
+                       conf->zk_acl);
+    const int rc = read_auth(conf->zk_auth, auth, err);
+    if (rc)
+        return rc;
+    *out = (struct ensemble_conf){.connect = conf->zk_connect,
+                                  .root = conf->zk_root,
+                                  .auth = *auth,
+                                  .creator_only = creator,
+                                  .session_ms = conf->zk_session_ms,
+                                  .snapshot_changes = conf->zk_snapshot};
+    return conf->zk_connect ? ensemble_check(out, err) : 0;
+}
+
+static int
+serve_with(const struct conf *conf, const struct ensemble_conf *ensemble,
+           struct err *err)
 {
     const struct service_conf to = {
         .listen = conf->listen,
@@ -192,6 +254,9 @@ serve(const struct conf *conf, struct err *err)
         .heartbeat_ms = conf->heartbeat_ms,
         .expiry_ms = conf->expiry_ms,
         .watch_rate = conf->watch_rate,
+        .ensemble = *ensemble,
+        .keep_revisions = conf->keep_revisions,
+        .keep_ms = conf->keep_ms,
         .limits = limits_of(conf),
     };
     struct loop *loop;
@@ -200,6 +265,18 @@ serve(const struct conf *conf, struct err *err)
         return rc;
     rc = run(loop, &to, err);
     loop_free(loop);
+    return rc;
+}
+
+static int
+serve(const struct conf *conf, struct err *err)
+{
+    struct ensemble_conf ensemble;
+    char *auth = NULL;
+    int rc = ensemble_of(conf, &ensemble, &auth, err);
+    if (rc == 0)
+        rc = serve_with(conf, &ensemble, err);
+    refs_wipe_take(auth);
     return rc;
 }
 

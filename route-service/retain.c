@@ -22,8 +22,8 @@ look_at_age(int64_t revision, const char *text, size_t len, void *arg,
     int64_t time_ms = 0;
     int rc = js_parse(text, len, &j, err);
     if (rc == 0)
-        rc = js_get_int(j, "", "time", JS_REQUIRED, 0, INT64_MAX, &time_ms,
-                        err);
+        rc =
+            js_get_int(j, "", "time", JS_REQUIRED, 0, INT64_MAX, &time_ms, err);
     js_free(j);
     if (rc)
         return rc;

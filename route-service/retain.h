@@ -19,8 +19,7 @@ struct retention {
 /* Change sets up to this revision are beyond every limit that is set; 0: none
  * is. */
 MUST_CHECK int retain_until(struct store *store, const struct retention *r,
-                            int64_t now_ms, int64_t *revision,
-                            struct err *err);
+                            int64_t now_ms, int64_t *revision, struct err *err);
 /* Deletes them, when they are enough to be worth it.  Any thread that may
  * wait. */
 MUST_CHECK int retain(struct store *store, struct history *history,

@@ -11,54 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/js.h"
 #include "common/base/log.h"
 #include "common/base/xmem.h"
-#include "route-service/change.h"
 #include "route-service/must.h"
 #include "route-service/watch.h"
-
-/* ---- start --------------------------------------------------------------- */
-
-static int
-replay(struct table **head, int64_t revision, struct json_t *j, struct err *err)
-{
-    struct change c;
-    struct touched touched;
-    struct table *t = NULL;
-    int rc = change_decode_stored(j, &c, err);
-    if (rc)
-        return rc;
-    rc = change_apply(&c, *head, &t, &touched, err);
-    change_fini(&c);
-    if (rc)
-        return rc;
-    touched_fini(&touched);
-    const bool next = t->revision == revision && t != *head;
-    table_unref(*head);
-    *head = t;
-    return next ? 0
-                : err_set(err, ERR_CORRUPT, "it follows revision %lld",
-                          (long long)t->revision);
-}
-
-static int
-load_one(int64_t revision, const char *text, size_t len, void *arg,
-         struct err *err)
-{
-    struct json_t *j = NULL;
-    struct err why;
-    int rc = js_parse(text, len, &j, &why);
-    if (rc == 0)
-        rc = replay(arg, revision, j, &why);
-    js_free(j);
-    if (rc)
-        return err_set(err, ERR_CORRUPT,
-                       "change %lld of the store can't be used (%s): restore "
-                       "data.dir from a copy",
-                       (long long)revision, why.text);
-    return 0;
-}
 
 /* ---- publishing ---------------------------------------------------------- */
 
@@ -179,8 +135,19 @@ name_it(struct service *s)
 static int
 start_all(struct service *s, struct err *err)
 {
+    struct ensemble_conf ensemble = s->conf.ensemble;
+    ensemble.server_id = s->id;
+    ensemble.url = s->url;
     const struct committer_conf to = {
-        .store = s->store, .head = s->loaded, .publish = post_table, .arg = s};
+        .store = s->store,
+        .history = s->history,
+        .head = s->loaded,
+        .ensemble = ensemble.connect ? &ensemble : NULL,
+        .keep_revisions = s->conf.keep_revisions,
+        .keep_ms = s->conf.keep_ms,
+        .publish = post_table,
+        .arg = s,
+    };
     int rc;
     if ((rc = offload_start(&s->offload, err)) ||
         (rc = committer_start(&to, &s->committer, err)))
@@ -196,10 +163,11 @@ open_parts(struct service *s, struct err *err)
 {
     int rc;
     if ((rc = store_open(s->conf.data_dir, &s->store, err)) ||
-        (rc = store_each(s->store, load_one, &s->loaded, err)) ||
+        (rc = history_load(s->store, &s->loaded, err)) ||
         (rc = http_gate_new(&s->conf.limits, &s->gate, err)) ||
         (rc = open_workers(s, err)) || (rc = listen_all(s, err)))
         return rc;
+    s->history = history_new(s->store);
     name_it(s);
     return start_all(s, err);
 }
@@ -209,7 +177,6 @@ service_open(struct service *s, struct loop *loop,
              const struct service_conf *conf, struct err *err)
 {
     *s = (struct service){.conf = *conf, .loop = loop};
-    s->loaded = table_empty();
     admission_init(&s->admission, conf->watch_rate);
     atomic_init(&s->stamps, 1);
     const int rc = open_parts(s, err);
@@ -285,6 +252,7 @@ service_close(struct service *s)
     committer_free(s->committer);
     offload_free(s->offload);
     http_gate_free(s->gate);
+    history_free(s->history);
     store_close(s->store);
     table_unref(s->loaded);
     free(s->workers);

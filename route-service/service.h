@@ -15,6 +15,8 @@
 #include "common/net/loop.h"
 #include "route-service/admission.h"
 #include "route-service/committer.h"
+#include "route-service/ensemble.h"
+#include "route-service/history.h"
 #include "route-service/offload.h"
 #include "route-service/store.h"
 #include "route-service/table.h"
@@ -28,8 +30,11 @@ struct service_conf {
     const char *advertise_url; /* NULL: the one it listens on */
     int64_t loops;
     int64_t heartbeat_ms;
-    int64_t expiry_ms;  /* of clients that are away */
-    int64_t watch_rate; /* streams opened per second; 0: no limit */
+    int64_t expiry_ms;             /* of clients that are away */
+    int64_t watch_rate;            /* streams opened per second; 0: no limit */
+    struct ensemble_conf ensemble; /* without connect: one server alone;
+                                      id and url are filled in */
+    int64_t keep_revisions, keep_ms; /* of history; 0: all */
     struct http_limits limits;
 };
 
@@ -38,7 +43,8 @@ struct service {
     char *id, *url;
     struct loop *loop; /* of the first worker; borrowed */
     struct store *store;
-    struct table *loaded; /* from the store, at the start */
+    struct history *history; /* past tables; not for loops */
+    struct table *loaded;    /* from the store, at the start */
     struct committer *committer;
     struct offload *offload;
     struct http_gate *gate;

@@ -54,7 +54,7 @@ static const struct request requests[] = {
     {"/v1/changes", "{'expect_revision':0,'operations':[]}", 409,
      "'code':'CONFLICT','field':'expect_revision','value':'0'"},
     {"/v1/changes", "{'expect_revision':0,'operations':[]}", 409,
-     "'revision':1}}"},
+     "'revision':1,'changed':["},
     {"/v1/changes", CHANGE(""), 200, "'revision':1,'dry_run':false"},
     {"/v1/resolve", "{'identity':{'role':'consumer'}}", 400,
      "'field':'identity.cluster.code'"},
@@ -203,7 +203,7 @@ START_TEST(not_started)
     ck_assert_int_eq(store_append(s, 1, "{}", 2, NULL), 0);
     store_close(s);
     assert_not_started(again, "127.0.0.1:0", ERR_CORRUPT,
-                       "change 1 of the store can't be used");
+                       "change 1 can't be used");
 }
 END_TEST
 
