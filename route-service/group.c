@@ -300,16 +300,17 @@ join(struct group *g, struct err *err)
 static int
 first_join(struct group *g, int64_t wait_ms, struct err *err)
 {
-    int rc = ensemble_wait(g->e, wait_ms, err);
+    struct err why = {0};
+    int rc = ensemble_wait(g->e, wait_ms, &why);
     if (rc == 0)
-        rc = join(g, err);
+        rc = join(g, &why);
     if (rc != ERR_UNAVAILABLE && rc != ERR_TIMEOUT)
-        return rc;
+        return rc ? err_set(err, rc, "%s", why.text) : 0;
     if (g->newest->table->revision == 0)
         return err_set(err, ERR_UNAVAILABLE,
                        "%s: a server without a table can't begin without it",
-                       err->text);
-    log_warn("%s: going on with the table in data.dir", err->text);
+                       why.text);
+    log_warn("%s: going on with the table in data.dir", why.text);
     return 0;
 }
 
@@ -318,7 +319,6 @@ group_open(const struct ensemble_conf *conf, struct newest *newest,
            void (*wake)(void *arg), void *arg, struct group **out,
            struct err *err)
 {
-    struct err why;
     int rc = ensemble_check(conf, err);
     if (rc)
         return rc;
@@ -328,11 +328,11 @@ group_open(const struct ensemble_conf *conf, struct newest *newest,
     g->snapshot_changes = conf->snapshot_changes;
     g->e = ensemble_open(conf, wake, arg);
     rc = first_join(
-        g, conf->session_ms < START_MS ? conf->session_ms : START_MS, &why);
+        g, conf->session_ms < START_MS ? conf->session_ms : START_MS, err);
     g->running = true;
     if (rc) {
         group_close(g);
-        return err_set(err, rc, "%s", why.text);
+        return rc;
     }
     *out = g;
     return 0;

@@ -1,0 +1,81 @@
+"""As much of ZooKeeper's protocol as it takes to try a door: connect, read, write, list; with or without a key."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+CREATE, GET, SET, CHILDREN, AUTH = 1, 4, 5, 8, 100
+NO_AUTH = -102
+
+
+def _text(s: str | bytes) -> bytes:
+    data = s.encode() if isinstance(s, str) else s
+    return struct.pack(">i", len(data)) + data
+
+
+class ZkError(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__(f"ZooKeeper says {code}")
+        self.code = code
+
+
+class ZkWire:
+    def __init__(self, port: int, auth: str = "") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.xid = 0
+        self._send(struct.pack(">iqiq", 0, 0, 10000, 0) + _text(b"\0" * 16))
+        self._receive()
+        if auth:
+            self._send(struct.pack(">iii", -4, AUTH, 0) + _text("digest") + _text(auth))
+            self._receive()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def get(self, path: str) -> bytes:
+        answer = self._call(GET, _text(path) + b"\0")
+        (length,) = struct.unpack_from(">i", answer)
+        return answer[4:4 + max(length, 0)]
+
+    def set(self, path: str, data: bytes) -> None:
+        self._call(SET, _text(path) + _text(data) + struct.pack(">i", -1))
+
+    def children(self, path: str) -> list[str]:
+        answer = self._call(CHILDREN, _text(path) + b"\0")
+        (count,) = struct.unpack_from(">i", answer)
+        names, at = [], 4
+        for _ in range(count):
+            (length,) = struct.unpack_from(">i", answer, at)
+            names.append(answer[at + 4:at + 4 + length].decode())
+            at += 4 + length
+        return names
+
+    def create(self, path: str, data: bytes) -> None:
+        everybody = struct.pack(">ii", 1, 31) + _text("world") + _text("anyone")
+        self._call(CREATE, _text(path) + _text(data) + everybody + struct.pack(">i", 0))
+
+    def _send(self, data: bytes) -> None:
+        self.socket.sendall(struct.pack(">i", len(data)) + data)
+
+    def _exactly(self, n: int) -> bytes:
+        data = b""
+        while len(data) < n:
+            more = self.socket.recv(n - len(data))
+            if not more:
+                raise ConnectionError("ZooKeeper has closed the connection")
+            data += more
+        return data
+
+    def _receive(self) -> bytes:
+        (length,) = struct.unpack(">i", self._exactly(4))
+        return self._exactly(length)
+
+    def _call(self, kind: int, body: bytes) -> bytes:
+        self.xid += 1
+        self._send(struct.pack(">ii", self.xid, kind) + body)
+        answer = self._receive()
+        _, _, code = struct.unpack_from(">iqi", answer)
+        if code:
+            raise ZkError(code)
+        return answer[16:]
