@@ -25,7 +25,7 @@ struct conf {
     int64_t heartbeat_ms, expiry_ms, watch_rate;
     int64_t body_max, header_max, line_max, backlog_max;
     int64_t connections_max, address_max;
-    int64_t idle_ms, head_ms, body_ms;
+    int64_t idle_ms, head_ms, body_ms, write_ms;
 };
 
 #define FIELD(f) offsetof(struct conf, f)
@@ -92,6 +92,9 @@ static const struct opt options[] = {
      "longest time for the head of a request to arrive"},
     {"body.timeout.ms", OPT_INT, FIELD(body_ms), "60000", 100, 3600000, "MS",
      "longest time for the body of a request to arrive"},
+    {"write.timeout.ms", OPT_INT, FIELD(write_ms), "30000", 100, 3600000, "MS",
+     "a connection that takes nothing of what waits for it is closed after "
+     "this time"},
     {"log.level", OPT_STR, FIELD(log_level), "info", 0, 0, "LEVEL",
      "error, warn, info or debug"},
     {0},
@@ -201,6 +204,7 @@ limits_of(const struct conf *conf)
         .idle_timeout_ms = conf->idle_ms,
         .head_timeout_ms = conf->head_ms,
         .body_timeout_ms = conf->body_ms,
+        .write_timeout_ms = conf->write_ms,
     };
 }
 

@@ -164,6 +164,21 @@ class Starting(Folder):
         for name in ("shunt-route", "shunt-offset", "shunt-replicator", "shuntctl"):
             self.assertIn("0.1", run(name, "--version").stdout)
 
+    def test_sample_configuration(self) -> None:
+        """It has every option with its default, and the program takes it with all of them set."""
+        table = run("shunt-route", "--help-options").stdout
+        defaults = dict(re.findall(r"^\| `(\S+)` \| (.*?) \|", table, re.M))
+        sample = (ROOT / "docs/shunt-route.conf").read_text(encoding="utf-8")
+        listed = dict(re.findall(r"^#?([a-z.]+) = (.*)$", sample, re.M))
+        self.assertEqual(sorted(listed), sorted(defaults))
+        with_default = {key: value for key, value in defaults.items() if value != "-"}
+        self.assertEqual({key: listed[key] for key in with_default}, with_default)
+        path = self.dir / "all.conf"
+        path.write_text("".join(f"{key} = {listed[key]}\n" for key in with_default), encoding="utf-8")
+        for config in (ROOT / "docs/shunt-route.conf", path):
+            Daemon("shunt-route", "--config", str(config), "--listen", "127.0.0.1:0", "--data.dir",
+                   str(self.dir / config.stem)).stop()
+
     def test_bad_flows_file(self) -> None:
         cases = [
             ('{"clusters":[', ["JSON"]),
