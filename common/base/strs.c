@@ -151,6 +151,21 @@ props_copy(struct props *to, const struct props *from)
     return 0;
 }
 
+static int
+by_key(const void *a, const void *b)
+{
+    const struct prop *x = a;
+    const struct prop *y = b;
+    return strcmp(x->key, y->key);
+}
+
+void
+props_sort(struct props *p)
+{
+    if (p->n > 1)
+        qsort(p->v, p->n, sizeof(*p->v), by_key);
+}
+
 bool
 props_equal(const struct props *a, const struct props *b)
 {

@@ -42,6 +42,8 @@ MUST_CHECK int props_set(struct props *p, const char *key, const char *value);
 /* Borrowed until the list changes; NULL when absent. */
 const char *props_get(const struct props *p, const char *key);
 MUST_CHECK int props_copy(struct props *to, const struct props *from);
+/* By key. */
+void props_sort(struct props *p);
 bool props_equal(const struct props *a, const struct props *b);
 void props_fini(struct props *p);
 

@@ -68,7 +68,9 @@ identity_read(const struct json_t *j, const char *path, struct pt_identity *i,
         (rc = js_get_str_dup(j, path, "client.id", JS_OPTIONAL, &i->client_id,
                              err)))
         return rc;
-    return js_get_props(j, path, "attributes", JS_OPTIONAL, &i->attrs, err);
+    rc = js_get_props(j, path, "attributes", JS_OPTIONAL, &i->attrs, err);
+    props_sort(&i->attrs); /* so that equal identities are equal text */
+    return rc;
 }
 
 int

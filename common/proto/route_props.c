@@ -172,5 +172,6 @@ part_properties_get(const struct json_t *j, const char *path, struct props *out,
         if (bad)
             return bad;
     }
+    props_sort(out); /* so that equal objects are equal text */
     return 0;
 }

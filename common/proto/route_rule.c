@@ -113,6 +113,14 @@ read_attr(const char *key, struct json_t *value, void *arg)
 }
 
 static int
+by_key(const void *a, const void *b)
+{
+    const struct pt_attr *x = a;
+    const struct pt_attr *y = b;
+    return strcmp(x->key, y->key);
+}
+
+static int
 count_one(const char *key, struct json_t *value, void *arg)
 {
     (void)key;
@@ -140,7 +148,11 @@ read_attrs(const struct json_t *j, const char *path, struct pt_match *m,
     if (!m->attrs)
         return err_nomem(err);
     struct attr_reading r = {attrs, at, m, err};
-    return js_each(attrs, read_attr, &r);
+    rc = js_each(attrs, read_attr, &r);
+    /* In one order, so that equal rules are equal text. */
+    if (rc == 0)
+        qsort(m->attrs, m->n_attrs, sizeof(*m->attrs), by_key);
+    return rc;
 }
 
 static void

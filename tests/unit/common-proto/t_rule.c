@@ -165,8 +165,8 @@ END_TEST
     "'not':{'cluster.code':['x'],'role':['producer'],'topic':['t','u*'],"      \
     "'group':['audit'],'client.id':['c?'],'attributes':{'zone':['z']}},"       \
     "'share':5,'share.by':'attributes.flink.id'},"                             \
-    "'cluster':'a','properties':{'socket.keepalive.enable':'true',"            \
-    "'sasl.password':'${file:/run/secrets/a:pw}'},"                            \
+    "'cluster':'a','properties':{'sasl.password':"                             \
+    "'${file:/run/secrets/a:pw}','socket.keepalive.enable':'true'},"           \
     "'valid_from':'2026-12-01T03:00:00Z',"                                     \
     "'valid_until':'2026-12-01T05:00:00.250Z','comment':'why'}"
 
@@ -242,6 +242,10 @@ static const struct spelling spellings[] = {
     {"'match':{'share':100,'share.by':'cluster.code'}",
      "'match':{'share':100,'share.by':'cluster.code'}"},
     {"'match':{'share':null,'share.by':null}", "'match':{}"},
+    {"'match':{'attributes':{'b':'1','a':'2'}}",
+     "'match':{'attributes':{'a':['2'],'b':['1']}}"},
+    {"'match':{'not':{'attributes':{'b':'1','a':'2'}}}",
+     "'match':{'not':{'attributes':{'a':['2'],'b':['1']}}}"},
 };
 
 START_TEST(one_spelling)
