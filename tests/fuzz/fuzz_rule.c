@@ -184,7 +184,7 @@ apply(struct past_tables *p, const char *text, int64_t time_ms)
     rc = change_apply(&c, newest(p), &t, &touched, &err);
     if (rc == 0) {
         struct strlist warnings = {0};
-        change_warnings(&c, t, &warnings);
+        change_warnings(&c, newest(p), t, &warnings);
         FUZZ_CHECK(warnings.n <= LIMIT_WARNINGS, "%zu", warnings.n);
         strlist_fini(&warnings);
         touched_fini(&touched);
