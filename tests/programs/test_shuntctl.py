@@ -5,6 +5,7 @@ Ends with "N passed, N failed, N skipped".
 """
 from __future__ import annotations
 
+import http.client
 import http.server
 import json
 import socket
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from typing import Callable
+from typing import Callable, Mapping, Sequence
 
 import test_programs as programs
 
@@ -50,18 +51,19 @@ class Admin(programs.Folder):
         with urllib.request.urlopen(self.service.url + "/v1/table", timeout=20) as answer:
             return json.load(answer)
 
-    def set_up_table(self) -> None:
-        self.says(0, "cluster", "put", "a", "bootstrap.servers=h1:9092")
-        self.says(0, "cluster", "put", "b", "bootstrap.servers=h2:9092", "security.protocol=ssl")
-        self.says(0, "flow", "put", "a", "b")
-        self.says(0, "rule", "put", "orders-main", "cluster.code=orders", "cluster=a")
+    def set_up_table(self, url: str = "") -> None:
+        self.says(0, "cluster", "put", "a", "bootstrap.servers=h1:9092", url=url)
+        self.says(0, "cluster", "put", "b", "bootstrap.servers=h2:9092", "security.protocol=ssl", url=url)
+        self.says(0, "flow", "put", "a", "b", url=url)
+        self.says(0, "rule", "put", "orders-main", "cluster.code=orders", "cluster=a", url=url)
 
-    def client(self, instance: str, **identity: object) -> None:
+    def client(self, instance: str, url: str = "", **identity: object) -> http.client.HTTPResponse:
         """A live client of orders."""
         identity = {"cluster.code": "orders", "role": "consumer", "topics": ["orders"], **identity}
         body = json.dumps({"client": {"instance": instance}, "identity": identity}).encode()
-        stream = urllib.request.urlopen(self.service.url + "/v1/watch", body, 20)
+        stream = urllib.request.urlopen((url or self.service.url) + "/v1/watch", body, 20)
         self.addCleanup(stream.close)
+        return stream
 
     def file(self, name: str, content: object) -> str:
         path = self.dir / name
@@ -236,15 +238,20 @@ class Between:
     """Stands before a route service; sees each request, may keep its answer."""
 
     def __init__(self, target: str, before: Callable[[str, str, bytes], None] = lambda *_: None,
-                 swallow: Callable[[str, str, bytes], bool] = lambda *_: False) -> None:
-        outer = self
-        self.seen: list[tuple[str, str]] = []
+                 swallow: Callable[[str, str, bytes], bool] = lambda *_: False, group: Sequence[str] = (),
+                 answers: Mapping[str, object] = {}) -> None:
+        """`answers`: its own, by path.  `group`: URLs of other servers, as if ZooKeeper named them."""
+        # It is not reachable by the name that it has itself.
+        members = [{"id": "me", "url": "http://0.0.0.0:1"}, *({"id": url, "url": url} for url in group)]
+        own = {**answers, **({"/v1/servers": {"self": "me", "servers": members}} if group else {})}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                outer.seen.append((self.command, self.path))
                 before(self.command, self.path, body)
+                if self.path in own:
+                    self.reply(200, json.dumps(own[self.path]).encode())
+                    return
                 request = urllib.request.Request(target + self.path, body or None, method=self.command)
                 try:
                     with urllib.request.urlopen(request, timeout=20) as got:
@@ -255,6 +262,9 @@ class Between:
                 if swallow(self.command, self.path, body):
                     self.close_connection = True
                     return
+                self.reply(status, answer)
+
+            def reply(self, status: int, answer: bytes) -> None:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -319,6 +329,69 @@ class Servers(Admin):
         self.assertRegex(self.says(0, "clients", "group=audit"), r"c2 +orders +consumer +audit")
         self.assertIn("behind", self.fails(1, "clients", "behind=maybe"))
         self.fails(2, "clients", "colour=red")
+
+
+class Group(Admin):
+    """Two servers with equal tables, and one that names both, as members of a group do."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = programs.Daemon("shunt-route", "--listen", "127.0.0.1:0", "--data.dir", str(self.dir / "other"))
+        self.addCleanup(self.other.stop)
+        self.set_up_table()
+        self.set_up_table(self.other.url)
+
+    def listed(self, *words: str, url: str) -> list[tuple[str, bool]]:
+        answer = json.loads(self.says(0, "clients", "--json", *words, url=url))
+        return [(c["client"]["instance"], c["connected"]) for c in answer["clients"]]
+
+    def test_clients_of_all_servers(self) -> None:
+        self.client("c1")
+        self.client("c3", self.other.url)
+        stream = self.client("c2")
+        stream.close()
+        self.client("c2", self.other.url)  # changed its server
+        with Between(self.service.url, group=[self.other.url]) as between:
+            everyone = [("c1", True), ("c2", True), ("c3", True)]
+            self.assertEqual(self.listed(url=between.url), everyone)
+            self.assertEqual(self.listed("instance=c2", url=between.url), everyone[1:2])
+            self.assertEqual(self.says(0, "servers", url=between.url).count("ready"), 2)
+
+    def test_clients_page_by_page(self) -> None:
+        def page(instance: str, following: str | None) -> dict:
+            return {"clients": [{"client": {"instance": instance}, "connected": True}], "next": following}
+
+        pages = {"/v1/clients?group=g": page("c1", "c1"), "/v1/clients?group=g&after=c1": page("c2", "c 2"),
+                 "/v1/clients?group=g&after=c%202": page("c3", None)}
+        with Between(self.service.url, answers=pages) as between:
+            self.assertEqual(self.listed("group=g", url=between.url), [("c1", True), ("c2", True), ("c3", True)])
+
+    def test_moves_of_all_servers(self) -> None:
+        self.client("c1")
+        self.client("c2", self.other.url)
+        with Between(self.service.url, group=[self.other.url]) as between:
+            text = self.says(0, "flip", "orders", "--to", "b", "--dry-run", url=between.url)
+            self.assertIn("2 live clients move", text)
+            self.assertRegex(text, r"c1 +orders +a +b\nc2 +orders +a +b")
+            # The flip reaches this server; that the other one's client stays is what the exit code says.
+            done = self.ctl("flip", "orders", "--to", "b", "--wait.ms", "200", url=between.url)
+            self.assertEqual(done.returncode, 5, done.stderr)
+            self.assertIn("0 of 2 clients have moved", done.stdout)
+
+    def test_a_silent_server_is_named(self) -> None:
+        self.client("c1")
+        gone = closed_url()
+        with Between(self.service.url, group=[gone, self.other.url]) as between:
+            done = self.ctl("clients", url=between.url)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("c1", done.stdout)
+            self.assertIn(gone, done.stderr)
+            unanswered = json.loads(self.says(0, "clients", "--json", url=between.url))["unanswered"]
+            self.assertEqual([s["url"] for s in unanswered], [gone])
+            done = self.ctl("rule", "put", "new", "cluster=b", "--dry-run", url=between.url)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(gone, done.stderr)
+            self.assertRegex(self.says(1, "servers", url=between.url), rf"{gone} .*does not answer")
 
 
 def main() -> int:
