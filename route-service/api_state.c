@@ -95,6 +95,7 @@ on_counted(struct worker *home, void **parts, size_t n, void *arg)
     }
     const struct metrics_gauges g = {
         .revision = t->revision,
+        .ready = committer_ready(home->service->committer, NULL) == 0,
         .clusters = table_count(t, KIND_CLUSTER),
         .flows = table_count(t, KIND_FLOW),
         .rules = table_count(t, KIND_RULE),

@@ -236,6 +236,8 @@ metrics_text(const struct metrics_part *parts, size_t n,
     struct text t = {.parts = parts, .n = n};
     buf_init(&t.b, TEXT_MAX);
     gauge(&t, "revision", g->revision, "Revision of the route table.");
+    gauge(&t, "ready", g->ready,
+          "1: changes are taken; 0: /readyz says why not.");
     gauge(&t, "clusters", (int64_t)g->clusters, "Clusters in the table.");
     gauge(&t, "flows", (int64_t)g->flows, "Flows in the table.");
     gauge(&t, "rules", (int64_t)g->rules, "Rules in the table.");

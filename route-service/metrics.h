@@ -6,6 +6,7 @@
 #ifndef SHUNT_ROUTE_METRICS_H
 #define SHUNT_ROUTE_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,7 @@ struct metrics_part {
 /* The process at one moment. */
 struct metrics_gauges {
     int64_t revision;
+    bool ready; /* takes changes */
     size_t clusters, flows, rules;
 };
 

@@ -137,6 +137,7 @@ START_TEST(metrics)
     static const char *const wanted[] = {
         "# TYPE shunt_route_revision gauge\nshunt_route_revision 1\n",
         "shunt_route_watchers 0\n",
+        "shunt_route_ready 1\n",
         "shunt_route_requests_total{path=\"/v1/changes\",status=\"200\"} 1\n",
         "shunt_route_requests_total{path=\"/v1/changes\",status=\"404\"} 1\n",
         "shunt_route_changes_total{result=\"committed\"} 1\n",
