@@ -2,11 +2,12 @@
  * Owns the filing of rules.
  *
  * A group stands for one cluster code, or for all that rules don't name by
- * literals.  In it, a rule is filed under one of its dimensions that have no
- * wildcard: under every value in that list.  Of several such dimensions the one
- * is taken whose buckets are emptiest at that moment, so that a thousand rules
- * for one group but different topics don't end in one bucket.  A rule without
- * any is filed as `plain`.
+ * literals.  In it, a rule is filed under one of its dimensions whose patterns
+ * all begin with a literal: under every value in that list, or what the value
+ * begins with where it has a wildcard.  Of several such dimensions the one is
+ * taken whose buckets are emptiest at that moment, so that a thousand rules for
+ * one group but different topics don't end in one bucket.  A rule without any is
+ * filed as `plain`.
  *
  * Where a rule is filed is a matter of speed alone: no answer depends on it, so
  * two servers may file differently.
@@ -31,7 +32,7 @@ struct name {
 
 /* ---- names --------------------------------------------------------------- */
 
-static const char *
+static const void *
 name_key(const void *value)
 {
     return ((const struct name *)value)->text;
@@ -51,7 +52,8 @@ name_unref(void *value)
         free(name);
 }
 
-static const struct map_type of_names = {name_key, name_ref, name_unref};
+static const struct map_type of_names = {name_key, map_same_text, name_ref,
+                                         name_unref};
 
 /* ---- the whole ----------------------------------------------------------- */
 
@@ -86,16 +88,16 @@ index_fini(struct index *x)
 
 /* The one copy of the text in this table and those after it. */
 static const char *
-name_of(struct index *x, const char *cluster)
+name_of(struct index *x, const char *text)
 {
-    const uint64_t hash = map_hash(cluster);
-    struct name *name = map_find(&x->names, hash, cluster);
+    const uint64_t hash = map_hash(text);
+    struct name *name = map_find(&x->names, hash, text);
     if (name)
         return name->text;
-    const size_t size = strlen(cluster) + 1;
+    const size_t size = strlen(text) + 1;
     name = xmalloc(sizeof(*name) + size);
     atomic_init(&name->refs, 1);
-    memcpy(name->text, cluster, size);
+    memcpy(name->text, text, size);
     map_put_take(&x->names, hash, name);
     return name->text;
 }
@@ -110,30 +112,39 @@ struct filing {
     const struct strlist *values; /* NULL: plain */
 };
 
-/* One place in it. */
-struct spot {
-    const char *code; /* NULL: open */
-    enum dim dim;
-    const char *attribute;
-    const char *value;
-};
-
 static size_t
 spots_of(const struct filing *f)
 {
     return (f->codes ? f->codes->n : 1) * (f->values ? f->values->n : 1);
 }
 
+/* *code: its group, NULL: the open one. */
 static struct spot
-spot_at(const struct filing *f, size_t i)
+spot_at(const struct filing *f, size_t i, const char **code)
 {
     const size_t n = f->values ? f->values->n : 1;
+    *code = f->codes ? f->codes->v[i / n] : NULL;
+    const char *value = f->values ? f->values->v[i % n] : "";
+    size_t len = strcspn(value, "*?");
+    const bool prefix = value[len] != '\0';
+    if (prefix && len > PREFIX_MAX)
+        len = PREFIX_MAX;
     return (struct spot){
-        .code = f->codes ? f->codes->v[i / n] : NULL,
         .dim = f->dim,
+        .prefix = prefix,
+        .len = (unsigned)len,
+        .value = value,
         .attribute = f->attribute,
-        .value = f->values ? f->values->v[i % n] : "",
     };
+}
+
+static bool
+can_be_filed(const struct strlist *patterns)
+{
+    for (size_t i = 0; i < patterns->n; i++)
+        if (strcspn(patterns->v[i], "*?") == 0)
+            return false;
+    return patterns->n > 0;
 }
 
 /* The i-th dimension that the rule may be filed under; the last one, plain, is
@@ -153,7 +164,7 @@ filing_at(const struct pt_match *m, size_t i, struct filing *out)
         return true;
     }
     out->values = literal_patterns(m, out->dim, out->attribute);
-    return match_all_literal(out->values) && spots_of(out) <= LIMIT_SPOTS;
+    return can_be_filed(out->values) && spots_of(out) <= LIMIT_SPOTS;
 }
 
 static size_t
@@ -165,13 +176,12 @@ filings_of(const struct pt_match *m)
 /* ---- looking ------------------------------------------------------------- */
 
 static const struct bucket *
-bucket_find(const struct index *x, const struct spot *s)
+bucket_of(const struct index *x, const struct filing *f, size_t i)
 {
-    const struct group *g = group_find(x, s->code);
-    if (!g || s->dim == DIM_COUNT)
-        return g ? g->plain : NULL;
-    const struct map *values = group_values(g, s->dim, s->attribute);
-    return values ? map_find(values, map_hash(s->value), s->value) : NULL;
+    const char *code;
+    const struct spot s = spot_at(f, i, &code);
+    const struct group *g = group_find(x, code);
+    return g ? bucket_find(g, &s) : NULL;
 }
 
 /* Where the rule stands, or would have to. */
@@ -206,8 +216,7 @@ filing_of(const struct index *x, const struct item *rule)
     for (size_t i = 0; i < filings_of(m); i++) {
         if (!filing_at(m, i, &f))
             continue;
-        const struct spot first = spot_at(&f, 0);
-        if (stands_in(bucket_find(x, &first), rule))
+        if (stands_in(bucket_of(x, &f, 0), rule))
             break;
     }
     return f;
@@ -218,8 +227,7 @@ crowd(const struct index *x, const struct filing *f)
 {
     size_t n = 0;
     for (size_t i = 0; i < spots_of(f); i++) {
-        const struct spot s = spot_at(f, i);
-        const struct bucket *b = bucket_find(x, &s);
+        const struct bucket *b = bucket_of(x, f, i);
         n += b ? b->n : 0;
     }
     return n;
@@ -236,7 +244,8 @@ choose(const struct index *x, const struct item *rule)
         struct filing f;
         if (!filing_at(m, i, &f) || (!f.values && least < SIZE_MAX))
             continue;
-        const size_t n = crowd(x, &f);
+        const bool literal = f.values && match_all_literal(f.values);
+        const size_t n = 2 * crowd(x, &f) + !literal;
         if (n >= least)
             continue;
         least = n;
@@ -245,14 +254,14 @@ choose(const struct index *x, const struct item *rule)
     return best;
 }
 
-/* ---- owning -------------------------------------------------------------- */
+/* ---- to be changed ------------------------------------------------------- */
 
-/* To be changed; made when it is missing. */
+/* Made when it is missing. */
 static struct group *
 group_at(struct index *x, const char *code)
 {
     if (!code) {
-        x->open = x->open ? group_own(x->open) : group_new(NULL);
+        x->open = x->open ? group_own(x->open) : group_new("");
         return x->open;
     }
     const uint64_t hash = map_hash(code);
@@ -267,71 +276,74 @@ group_at(struct index *x, const char *code)
     return g;
 }
 
-static struct map *
-attribute_at(struct group *g, const char *name)
+/* Where the i-th bucket of a filing stands, made when it is missing, owned. */
+static void **
+bucket_at(struct index *x, const struct filing *f, size_t i)
 {
-    const uint64_t hash = map_hash(name);
-    void **slot = map_slot(&g->attributes, hash, name);
-    struct attribute *a;
-    if (slot) {
-        a = attribute_own(*slot);
-        *slot = a;
-        return &a->values;
+    const char *code;
+    struct spot s = spot_at(f, i, &code);
+    struct group *g = group_at(x, code);
+    if (s.dim == DIM_COUNT) {
+        g->plain = g->plain ? bucket_own(g->plain) : bucket_new(&s, 0);
+        return (void **)&g->plain;
     }
-    a = attribute_new(name);
-    map_put_take(&g->attributes, hash, a);
-    return &a->values;
-}
-
-/* Where the bucket stands, to be changed; made when it is missing. */
-static struct bucket **
-bucket_at(struct index *x, const struct spot *s)
-{
-    struct group *g = group_at(x, s->code);
-    if (s->dim == DIM_COUNT) {
-        g->plain = g->plain ? bucket_own(g->plain) : bucket_new("", 0);
-        return &g->plain;
+    if (s.prefix) {
+        g->prefixed = true;
+        g->prefixes[shelf_prefixes(s.dim)] |= (uint64_t)1 << s.len;
     }
-    struct map *values = s->dim == DIM_ATTRIBUTE
-                             ? attribute_at(g, s->attribute)
-                             : &g->by[s->dim - DIM_CLIENT_ID];
-    const uint64_t hash = map_hash(s->value);
-    void **slot = map_slot(values, hash, s->value);
+    const uint64_t hash = spot_hash(&s);
+    void **slot = map_slot(&g->buckets, hash, &s);
     if (!slot) {
-        map_put_take(values, hash, bucket_new(s->value, 0));
-        slot = map_slot(values, hash, s->value);
+        s.attribute = s.attribute ? name_of(x, s.attribute) : NULL;
+        map_put_take(&g->buckets, hash, bucket_new(&s, 1));
+        slot = map_slot(&g->buckets, hash, &s);
     }
     *slot = bucket_own(*slot);
-    return (struct bucket **)slot;
+    return slot;
 }
 
 /* ---- coming and going ---------------------------------------------------- */
 
 /* Nothing that the rule asks for is left open by where it stands. */
 static bool
-is_sure(const struct filing *f, const struct item *rule)
+is_sure(const struct filing *f, const struct spot *s, const struct item *rule)
 {
     const struct pt_rule *r = &rule->u.rule;
     const int proven = (f->codes != NULL) + (f->values != NULL);
     return rule->rank.dimensions == proven && !r->share_by &&
-           pt_match_is_empty(&r->not_match);
+           pt_match_is_empty(&r->not_match) &&
+           (!s->prefix || strcmp(s->value + s->len, "*") == 0);
 }
 
-/* A list may name a value twice: then the rule is there already. */
-static void
-add_live(struct index *x, const struct spot *s, const struct live *l)
+/* Of the rank: what comes first has the higher number. */
+static uint64_t
+order_of(const struct rank *rank)
 {
-    struct bucket **at = bucket_at(x, s);
+    const uint64_t priority = (uint64_t)(rank->priority - INT32_MIN);
+    return priority << 32 | (uint64_t)rank->literal << 16 |
+           (uint64_t)rank->dimensions;
+}
+
+/* A list may lead to one bucket twice: then the rule is there already. */
+static void
+add_live(struct index *x, const struct filing *f, size_t i,
+         const struct live *like)
+{
+    const char *code;
+    const struct spot s = spot_at(f, i, &code);
+    void **at = bucket_at(x, f, i);
     struct bucket *b = *at;
-    if (stands_in(b, l->item))
+    const unsigned place = place_in(b, like->item);
+    if (stands_in(b, like->item)) {
+        b->v[place].sure |= is_sure(f, &s, like->item);
         return;
-    const unsigned i = place_in(b, l->item);
-    b = xreallocarray(b, 1, sizeof(*b) + (b->n + 1) * sizeof(b->v[0]));
-    memmove(&b->v[i + 1], &b->v[i], (b->n - i) * sizeof(b->v[0]));
-    b->v[i] = *l;
-    (void)item_ref(l->item); /* it is in the bucket */
+    }
+    *at = b = bucket_grown(b);
+    memmove(&b->v[place + 1], &b->v[place], (b->n - place) * sizeof(b->v[0]));
+    b->v[place] = *like;
+    b->v[place].sure = is_sure(f, &s, like->item);
+    (void)item_ref(like->item); /* it is in the bucket */
     b->n++;
-    *at = b;
 }
 
 void
@@ -339,18 +351,15 @@ index_restore_live(struct index *x, struct item *rule, int64_t since,
                    int64_t item_since)
 {
     const struct filing f = choose(x, rule);
-    const struct live l = {
+    const struct live like = {
         .item = rule,
-        .rank = rule->rank,
-        .sure = is_sure(&f, rule),
         .cluster = name_of(x, rule->u.rule.cluster),
+        .order = order_of(&rule->rank),
         .since = since,
         .item_since = item_since,
     };
-    for (size_t i = 0; i < spots_of(&f); i++) {
-        const struct spot s = spot_at(&f, i);
-        add_live(x, &s, &l);
-    }
+    for (size_t i = 0; i < spots_of(&f); i++)
+        add_live(x, &f, i, &like);
 }
 
 void
@@ -372,12 +381,10 @@ bury(struct bucket *b, const struct live *l, int64_t revision)
 }
 
 static void
-end_live(struct index *x, const struct spot *s, struct item *rule,
-         int64_t revision)
+end_live(struct bucket *b, struct item *rule, int64_t revision)
 {
-    struct bucket *b = *bucket_at(x, s);
     if (!stands_in(b, rule))
-        return; /* the list names the value twice */
+        return; /* the list leads here twice */
     const unsigned i = place_in(b, rule);
     bury(b, &b->v[i], revision);
     live_fini(&b->v[i]);
@@ -389,10 +396,8 @@ void
 index_end(struct index *x, struct item *rule, int64_t revision)
 {
     const struct filing f = filing_of(x, rule);
-    for (size_t i = 0; i < spots_of(&f); i++) {
-        const struct spot s = spot_at(&f, i);
-        end_live(x, &s, rule, revision);
-    }
+    for (size_t i = 0; i < spots_of(&f); i++)
+        end_live(*bucket_at(x, &f, i), rule, revision);
 }
 
 static void
@@ -422,8 +427,7 @@ index_replace(struct index *x, struct item *rule, struct item *by,
     const char *cluster = name_of(x, by->u.rule.cluster);
     const struct filing f = filing_of(x, rule);
     for (size_t i = 0; i < spots_of(&f); i++) {
-        const struct spot s = spot_at(&f, i);
-        struct bucket *b = *bucket_at(x, &s);
+        struct bucket *b = *bucket_at(x, &f, i);
         if (stands_in(b, rule))
             replace_live(b, place_in(b, rule), by, cluster, revision);
     }
@@ -436,8 +440,7 @@ index_restore_dead(struct index *x, struct item *pattern, const char *cluster,
     const char *name = name_of(x, cluster);
     const struct filing f = choose(x, pattern);
     for (size_t i = 0; i < spots_of(&f); i++) {
-        const struct spot s = spot_at(&f, i);
-        struct bucket *b = *bucket_at(x, &s);
+        struct bucket *b = *bucket_at(x, &f, i);
         b->dead = past_add(b->dead, pattern, name, from, to);
     }
 }
@@ -457,10 +460,7 @@ index_park(struct index *x, struct item *rule)
 static bool
 is_empty(const struct group *g)
 {
-    bool empty = !g->plain && g->attributes.n == 0 && g->idle.n == 0;
-    for (int i = 0; i < FIXED_DIMS; i++)
-        empty = empty && g->by[i].n == 0;
-    return empty;
+    return !g->plain && g->buckets.n == 0 && g->idle.n == 0;
 }
 
 void

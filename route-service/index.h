@@ -18,28 +18,20 @@
 /* A version of a rule in force. */
 struct live {
     struct item *item;   /* one reference */
-    struct rank rank;    /* the item's */
-    bool sure;           /* who reaches it by its bucket matches it */
     const char *cluster; /* equal text is the same pointer, in all of a table */
+    uint64_t order;      /* the item's rank: the higher is tried first */
     int64_t since;       /* the rule's demands and cluster are in force */
     int64_t item_since;  /* so is this version of it */
+    bool sure;           /* who reaches it by its bucket matches it */
 };
 
-/* What is filed under the same value. */
-struct bucket {
-    atomic_int refs;
-    unsigned n;
-    struct past *dead; /* NULL: none */
-    char *key;
-    struct live v[]; /* in the order in which they are tried */
-};
-
+struct bucket; /* shelf.h */
 struct group;
 
 struct index {
     struct map codes;   /* groups of rules, by cluster code */
     struct group *open; /* of those for any; NULL: none yet */
-    struct map names;   /* of clusters that rules ever named */
+    struct map names;   /* of clusters and attributes that rules ever named */
 };
 
 struct index index_empty(void);

@@ -134,7 +134,7 @@ item_unref(struct item *item)
 
 /* ---- maps ---------------------------------------------------------------- */
 
-static const char *
+static const void *
 key_in_map(const void *value)
 {
     return ((const struct item *)value)->key;
@@ -152,4 +152,5 @@ unref_in_map(void *value)
     item_unref(value);
 }
 
-const struct map_type item_map_type = {key_in_map, ref_in_map, unref_in_map};
+const struct map_type item_map_type = {key_in_map, map_same_text, ref_in_map,
+                                       unref_in_map};

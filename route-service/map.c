@@ -17,6 +17,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define XXH_INLINE_ALL /* a call costs as much as the hash of a short text */
 #include <xxhash.h>
 
 #include "common/base/xmem.h"
@@ -39,9 +41,21 @@ struct map_node {
 };
 
 uint64_t
+map_hash_bytes(const void *bytes, size_t len, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, len, seed);
+}
+
+uint64_t
 map_hash(const char *key)
 {
     return XXH3_64bits(key, strlen(key));
+}
+
+bool
+map_same_text(const void *key, const void *other_key)
+{
+    return strcmp(key, other_key) == 0;
 }
 
 /* ---- places -------------------------------------------------------------- */
@@ -78,9 +92,9 @@ children(const struct map_node *node)
 
 static bool
 is_key(const struct map *m, const struct slot *s, uint64_t hash,
-       const char *key)
+       const void *key)
 {
-    return s->hash == hash && strcmp(m->type->key(s->value), key) == 0;
+    return s->hash == hash && m->type->same(m->type->key(s->value), key);
 }
 
 /* ---- nodes --------------------------------------------------------------- */
@@ -156,7 +170,7 @@ reshape(struct map_node *old, uint64_t values, uint64_t nodes)
 
 static struct slot *
 find_in_list(const struct map *m, struct map_node *node, uint64_t hash,
-             const char *key)
+             const void *key)
 {
     for (unsigned i = 0; i < node->n_values; i++)
         if (is_key(m, &node->v[i], hash, key))
@@ -165,7 +179,7 @@ find_in_list(const struct map *m, struct map_node *node, uint64_t hash,
 }
 
 void *
-map_find(const struct map *m, uint64_t hash, const char *key)
+map_find(const struct map *m, uint64_t hash, const void *key)
 {
     struct map_node *node = m->root;
     for (unsigned shift = 0; node && shift < LAST_BIT; shift += BITS) {
@@ -183,7 +197,7 @@ map_find(const struct map *m, uint64_t hash, const char *key)
 }
 
 void **
-map_slot(struct map *m, uint64_t hash, const char *key)
+map_slot(struct map *m, uint64_t hash, const void *key)
 {
     if (!map_find(m, hash, key))
         return NULL;
@@ -265,7 +279,7 @@ map_put_take(struct map *m, uint64_t hash, void *value)
 
 static struct map_node *
 list_delete(const struct map *m, struct map_node *node, uint64_t hash,
-            const char *key)
+            const void *key)
 {
     struct slot *s = find_in_list(m, node, hash, key);
     m->type->unref(s->value);
@@ -283,7 +297,7 @@ is_one_value(const struct map_node *node)
 /* A value that is there.  Takes the node, which may end up empty. */
 static struct map_node *
 delete_from(const struct map *m, struct map_node *node, unsigned shift,
-            uint64_t hash, const char *key)
+            uint64_t hash, const void *key)
 {
     node = own(m->type, node);
     if (shift >= LAST_BIT)
@@ -305,7 +319,7 @@ delete_from(const struct map *m, struct map_node *node, unsigned shift,
 }
 
 bool
-map_delete(struct map *m, uint64_t hash, const char *key)
+map_delete(struct map *m, uint64_t hash, const void *key)
 {
     if (!map_find(m, hash, key))
         return false;

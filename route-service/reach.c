@@ -34,56 +34,69 @@ reach_fini(struct reach *r)
         free(r->v);
 }
 
+/* A value of the identity: the bucket of it, and those of what it begins
+ * with. */
 static void
-reach_value(const struct map *values, uint64_t hash, const char *value,
+reach_value(const struct group *g, struct spot s, uint64_t hash,
             struct reach *r)
 {
-    if (values->root)
-        reach_add(r, map_find(values, hash, value));
-}
-
-static void
-reach_attributes(const struct group *g, const struct props *attrs,
-                 struct reach *r)
-{
-    for (size_t i = 0; i < attrs->n; i++) {
-        const struct prop *p = &attrs->v[i];
-        const struct attribute *a =
-            map_find(&g->attributes, map_hash(p->key), p->key);
-        if (a)
-            reach_value(&a->values, map_hash(p->value), p->value, r);
+    reach_add(r, map_find(&g->buckets, hash, &s));
+    if (!g->prefixed)
+        return;
+    uint64_t lengths = g->prefixes[shelf_prefixes(s.dim)];
+    if (s.len < PREFIX_MAX)
+        lengths &= ((uint64_t)2 << s.len) - 1;
+    s.prefix = true;
+    for (; lengths; lengths &= lengths - 1) {
+        s.len = (unsigned)__builtin_ctzll(lengths);
+        reach_add(r, map_find(&g->buckets, spot_hash(&s), &s));
     }
 }
 
+/* What every identity has a value of. */
 struct asked {
-    const char *v[FIXED_DIMS];
-    uint64_t hash[FIXED_DIMS];
+    struct spot spots[FIXED_DIMS];
+    uint64_t hashes[FIXED_DIMS];
     const struct props *attrs;
 };
+
+static void
+ask(struct asked *asked, enum dim dim, const char *value)
+{
+    struct spot *s = &asked->spots[dim - DIM_CLIENT_ID];
+    *s = (struct spot){.dim = dim, .value = value ? value : ""};
+    s->len = (unsigned)strlen(s->value);
+    asked->hashes[dim - DIM_CLIENT_ID] = spot_hash(s);
+}
 
 static void
 reach_group(const struct group *g, const struct asked *asked, struct reach *r)
 {
     if (!g)
         return;
-    for (int i = 0; i < FIXED_DIMS; i++)
-        reach_value(&g->by[i], asked->hash[i], asked->v[i], r);
-    if (g->attributes.root)
-        reach_attributes(g, asked->attrs, r);
     reach_add(r, g->plain);
+    if (!g->buckets.root)
+        return;
+    for (int i = 0; i < FIXED_DIMS; i++)
+        reach_value(g, asked->spots[i], asked->hashes[i], r);
+    for (size_t i = 0; i < asked->attrs->n; i++) {
+        const struct prop *p = &asked->attrs->v[i];
+        const struct spot s = {.dim = DIM_ATTRIBUTE,
+                               .value = p->value,
+                               .len = (unsigned)strlen(p->value),
+                               .attribute = p->key};
+        reach_value(g, s, spot_hash(&s), r);
+    }
 }
 
 void
 index_reach(const struct index *x, const struct pt_identity *id,
             const char *topic, struct reach *out)
 {
-    struct asked asked = {
-        .v = {id->client_id ? id->client_id : "", id->group ? id->group : "",
-              topic},
-        .attrs = &id->attrs,
-    };
-    for (int i = 0; i < FIXED_DIMS; i++)
-        asked.hash[i] = map_hash(asked.v[i]);
+    struct asked asked = {.attrs = &id->attrs};
+    ask(&asked, DIM_CLIENT_ID, id->client_id);
+    ask(&asked, DIM_GROUP, id->group);
+    ask(&asked, DIM_TOPIC, topic);
     out->v = out->fixed;
     out->n = 0;
     out->cap = REACH_FIXED;
@@ -100,37 +113,38 @@ struct walk {
 };
 
 static bool
-walk_bucket(void *value, void *arg)
+walk_bucket(const struct bucket *b, const struct walk *w)
 {
-    const struct walk *w = arg;
-    const struct bucket *b = value;
     for (unsigned i = 0; b && i < b->n; i++)
         if (!w->fn(b->v[i].item, w->arg))
             return false;
     return true;
 }
 
-/* Of a dimension that the rule demands, only what stands under its values can
- * match the same identity. */
+/* Can what stands here match an identity with one of the values? */
 static bool
-walk_values(struct walk *w, const struct map *values, enum dim dim,
-            const char *attribute)
+is_for(const struct spot *s, const struct strlist *values)
 {
-    const struct strlist *only =
-        w->only ? literal_patterns(w->only, dim, attribute) : NULL;
-    if (!only || !match_all_literal(only))
-        return map_each(values, walk_bucket, w);
-    bool on = true;
-    for (size_t i = 0; i < only->n && on; i++)
-        on = walk_bucket(map_find(values, map_hash(only->v[i]), only->v[i]), w);
-    return on;
+    for (size_t i = 0; i < values->n; i++) {
+        const char *value = values->v[i];
+        if (strncmp(value, s->value, s->len) == 0 &&
+            (s->prefix || value[s->len] == '\0'))
+            return true;
+    }
+    return false;
 }
 
 static bool
-walk_attribute(void *value, void *arg)
+walk_spot(void *value, void *arg)
 {
-    const struct attribute *a = value;
-    return walk_values(arg, &a->values, DIM_ATTRIBUTE, a->name);
+    const struct walk *w = arg;
+    const struct bucket *b = value;
+    const struct strlist *only =
+        w->only ? literal_patterns(w->only, b->spot.dim, b->spot.attribute)
+                : NULL;
+    if (only && match_all_literal(only) && !is_for(&b->spot, only))
+        return true;
+    return walk_bucket(b, w);
 }
 
 static bool
@@ -144,12 +158,9 @@ static bool
 walk_group(void *value, void *arg)
 {
     const struct group *g = value;
-    struct walk *w = arg;
-    bool on = !g || walk_bucket(g->plain, w);
-    for (int i = 0; g && i < FIXED_DIMS && on; i++)
-        on = walk_values(w, &g->by[i], (enum dim)(DIM_CLIENT_ID + i), NULL);
-    return on && (!g || (map_each(&g->attributes, walk_attribute, w) &&
-                         map_each(&g->idle, walk_idle, w)));
+    return !g || (walk_bucket(g->plain, arg) &&
+                  map_each(&g->buckets, walk_spot, arg) &&
+                  map_each(&g->idle, walk_idle, arg));
 }
 
 bool
@@ -196,22 +207,12 @@ visit_bucket(void *value, void *arg)
 }
 
 static bool
-visit_attribute(void *value, void *arg)
-{
-    const struct attribute *a = value;
-    return map_each(&a->values, visit_bucket, arg);
-}
-
-static bool
 visit_group(void *value, void *arg)
 {
     const struct group *g = value;
-    if (!g)
-        return true;
-    for (int i = 0; i < FIXED_DIMS; i++)
-        (void)map_each(&g->by[i], visit_bucket, arg); /* never stops */
-    (void)map_each(&g->attributes, visit_attribute, arg);
-    return visit_bucket(g->plain, arg);
+    if (g)
+        (void)map_each(&g->buckets, visit_bucket, arg); /* never stops */
+    return !g || visit_bucket(g->plain, arg);
 }
 
 void

@@ -32,8 +32,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "route-service/index.h"
 #include "route-service/match.h"
+#include "route-service/shelf.h"
 
 struct asking {
     const struct pt_identity *id;
@@ -49,15 +49,11 @@ struct version {
 };
 
 static bool
-is_before(const struct rank *a, const char *a_id, const struct item *b)
+is_tried_before(const struct live *a, const struct live *b)
 {
-    if (a->priority != b->rank.priority)
-        return a->priority > b->rank.priority;
-    if (a->literal != b->rank.literal)
-        return a->literal > b->rank.literal;
-    if (a->dimensions != b->rank.dimensions)
-        return a->dimensions > b->rank.dimensions;
-    return strcmp(a_id, b->key) < 0;
+    if (a->order != b->order)
+        return a->order > b->order;
+    return strcmp(a->item->key, b->item->key) < 0;
 }
 
 static bool
@@ -76,7 +72,7 @@ live_at(const struct asking *a, int64_t revision)
     for (size_t i = 0; i < a->reach.n; i++) {
         const struct bucket *b = a->reach.v[i];
         for (const struct live *l = b->v; l < b->v + b->n; l++) {
-            if (best && !is_before(&l->rank, l->item->key, best->item))
+            if (best && !is_tried_before(l, best))
                 break;
             if (l->since > revision || (!l->sure && !matches(a, l->item)))
                 continue;
@@ -90,7 +86,7 @@ live_at(const struct asking *a, int64_t revision)
 static bool
 is_past_before(const struct past *p, const struct item *rule)
 {
-    return !rule || is_before(&p->pattern->rank, p->pattern->key, rule);
+    return !rule || match_compare(p->pattern, rule) < 0;
 }
 
 /* The first dead version in the order of the tree that was in force at

@@ -17,125 +17,148 @@ live_fini(struct live *l)
     item_unref(l->item);
 }
 
-static const char *
-bucket_key(const void *value)
+/* ---- spots --------------------------------------------------------------- */
+
+uint64_t
+spot_seed(enum dim dim, bool prefix, const char *attribute)
 {
-    return ((const struct bucket *)value)->key;
+    const uint64_t base = attribute ? map_hash(attribute) : 0;
+    return base + (uint64_t)dim * 2 + prefix;
+}
+
+uint64_t
+spot_hash(const struct spot *s)
+{
+    return map_hash_bytes(s->value, s->len,
+                          spot_seed(s->dim, s->prefix, s->attribute));
+}
+
+static bool
+same_spot(const void *key, const void *other_key)
+{
+    const struct spot *a = key;
+    const struct spot *b = other_key;
+    return a->dim == b->dim && a->prefix == b->prefix && a->len == b->len &&
+           memcmp(a->value, b->value, a->len) == 0 &&
+           (!a->attribute || strcmp(a->attribute, b->attribute) == 0);
+}
+
+/* ---- buckets ------------------------------------------------------------- */
+
+struct bucket *
+bucket_new(const struct spot *spot, unsigned room)
+{
+    const size_t size = sizeof(struct bucket) + room * sizeof(struct live);
+    struct bucket *b = xmalloc(size + spot->len + 1);
+    *b = (struct bucket){.room = room, .spot = *spot};
+    atomic_init(&b->refs, 1);
+    char *value = (char *)b + size;
+    memcpy(value, spot->value, spot->len);
+    value[spot->len] = '\0';
+    b->spot.value = value;
+    return b;
 }
 
 void
-bucket_ref(void *value)
+bucket_ref(struct bucket *b)
 {
-    atomic_fetch_add(&((struct bucket *)value)->refs, 1);
+    atomic_fetch_add(&b->refs, 1);
 }
 
 void
-bucket_unref(void *value)
+bucket_unref(struct bucket *b)
 {
-    struct bucket *b = value;
     if (!b || atomic_fetch_sub(&b->refs, 1) > 1)
         return;
     for (unsigned i = 0; i < b->n; i++)
         live_fini(&b->v[i]);
     past_unref(b->dead);
-    free(b->key);
     free(b);
 }
 
-const struct map_type shelf_buckets = {bucket_key, bucket_ref, bucket_unref};
-
-static const char *
-attribute_key(const void *value)
+static struct bucket *
+bucket_copy(const struct bucket *b, unsigned room)
 {
-    return ((const struct attribute *)value)->name;
-}
-
-static void
-attribute_ref(void *value)
-{
-    atomic_fetch_add(&((struct attribute *)value)->refs, 1);
-}
-
-static void
-attribute_unref(void *value)
-{
-    struct attribute *a = value;
-    if (atomic_fetch_sub(&a->refs, 1) > 1)
-        return;
-    map_fini(&a->values);
-    free(a->name);
-    free(a);
-}
-
-const struct map_type shelf_attributes = {attribute_key, attribute_ref,
-                                          attribute_unref};
-
-static const char *
-group_key(const void *value)
-{
-    return ((const struct group *)value)->code;
-}
-
-void
-group_ref(void *value)
-{
-    atomic_fetch_add(&((struct group *)value)->refs, 1);
-}
-
-void
-group_unref(void *value)
-{
-    struct group *g = value;
-    if (!g || atomic_fetch_sub(&g->refs, 1) > 1)
-        return;
-    bucket_unref(g->plain);
-    for (int i = 0; i < FIXED_DIMS; i++)
-        map_fini(&g->by[i]);
-    map_fini(&g->attributes);
-    map_fini(&g->idle);
-    free(g->code);
-    free(g);
-}
-
-const struct map_type shelf_groups = {group_key, group_ref, group_unref};
-
-struct bucket *
-bucket_new(const char *key, unsigned n)
-{
-    struct bucket *b = xmalloc(sizeof(*b) + n * sizeof(b->v[0]));
-    *b = (struct bucket){.key = xstrdup(key)};
-    atomic_init(&b->refs, 1);
-    return b;
-}
-
-/* Takes a reference, gives one that nobody else has. */
-struct bucket *
-bucket_own(struct bucket *b)
-{
-    if (atomic_load(&b->refs) == 1)
-        return b;
-    struct bucket *copy = bucket_new(b->key, b->n);
+    struct bucket *copy = bucket_new(&b->spot, room);
     copy->dead = past_ref(b->dead);
     copy->n = b->n;
     for (unsigned i = 0; i < b->n; i++) {
         copy->v[i] = b->v[i];
         (void)item_ref(copy->v[i].item); /* it is in the copy */
     }
+    return copy;
+}
+
+struct bucket *
+bucket_own(struct bucket *b)
+{
+    if (atomic_load(&b->refs) == 1)
+        return b;
+    struct bucket *copy = bucket_copy(b, b->n);
     bucket_unref(b);
     return copy;
 }
 
+struct bucket *
+bucket_grown(struct bucket *b)
+{
+    if (b->n < b->room && atomic_load(&b->refs) == 1)
+        return b;
+    struct bucket *copy = bucket_copy(b, b->n + b->n / 4 + 1);
+    bucket_unref(b);
+    return copy;
+}
+
+static const void *
+key_of_bucket(const void *value)
+{
+    return &((const struct bucket *)value)->spot;
+}
+
+static void
+ref_bucket(void *value)
+{
+    bucket_ref(value);
+}
+
+static void
+unref_bucket(void *value)
+{
+    bucket_unref(value);
+}
+
+static const struct map_type of_buckets = {key_of_bucket, same_spot, ref_bucket,
+                                           unref_bucket};
+
+/* ---- groups -------------------------------------------------------------- */
+
 struct group *
 group_new(const char *code)
 {
-    struct group *g = xcalloc(1, sizeof(*g));
+    const size_t size = strlen(code) + 1;
+    struct group *g = xcalloc(1, sizeof(*g) + size);
     atomic_init(&g->refs, 1);
-    g->code = code ? xstrdup(code) : NULL;
-    for (int i = 0; i < FIXED_DIMS; i++)
-        g->by[i] = (struct map)MAP_INIT(&shelf_buckets);
-    g->attributes = (struct map)MAP_INIT(&shelf_attributes);
+    memcpy(g->code, code, size);
+    g->buckets = (struct map)MAP_INIT(&of_buckets);
     g->idle = (struct map)MAP_INIT(&item_map_type);
     return g;
+}
+
+void
+group_ref(struct group *g)
+{
+    atomic_fetch_add(&g->refs, 1);
+}
+
+void
+group_unref(struct group *g)
+{
+    if (!g || atomic_fetch_sub(&g->refs, 1) > 1)
+        return;
+    bucket_unref(g->plain);
+    map_fini(&g->buckets);
+    map_fini(&g->idle);
+    free(g);
 }
 
 struct group *
@@ -147,43 +170,43 @@ group_own(struct group *g)
     if (g->plain)
         bucket_ref(g->plain);
     copy->plain = g->plain;
-    for (int i = 0; i < FIXED_DIMS; i++)
-        copy->by[i] = map_copy(&g->by[i]);
-    copy->attributes = map_copy(&g->attributes);
+    copy->prefixed = g->prefixed;
+    memcpy(copy->prefixes, g->prefixes, sizeof(g->prefixes));
+    copy->buckets = map_copy(&g->buckets);
     copy->idle = map_copy(&g->idle);
     group_unref(g);
     return copy;
 }
 
-struct attribute *
-attribute_new(const char *name)
+static const void *
+key_of_group(const void *value)
 {
-    struct attribute *a = xcalloc(1, sizeof(*a));
-    atomic_init(&a->refs, 1);
-    a->name = xstrdup(name);
-    a->values = (struct map)MAP_INIT(&shelf_buckets);
-    return a;
+    return ((const struct group *)value)->code;
 }
 
-struct attribute *
-attribute_own(struct attribute *a)
+static void
+ref_group(void *value)
 {
-    if (atomic_load(&a->refs) == 1)
-        return a;
-    struct attribute *copy = attribute_new(a->name);
-    copy->values = map_copy(&a->values);
-    attribute_unref(a);
-    return copy;
+    group_ref(value);
 }
 
-const struct map *
-group_values(const struct group *g, enum dim dim, const char *attribute)
+static void
+unref_group(void *value)
 {
-    if (dim == DIM_CLIENT_ID || dim == DIM_GROUP || dim == DIM_TOPIC)
-        return &g->by[dim - DIM_CLIENT_ID];
-    const struct attribute *a =
-        map_find(&g->attributes, map_hash(attribute), attribute);
-    return a ? &a->values : NULL;
+    group_unref(value);
+}
+
+const struct map_type shelf_groups = {key_of_group, map_same_text, ref_group,
+                                      unref_group};
+
+/* ---- finding ------------------------------------------------------------- */
+
+const struct strlist *
+shelf_codes(const struct pt_match *m)
+{
+    const bool named =
+        match_all_literal(&m->cluster_code) && m->cluster_code.n <= LIMIT_SPOTS;
+    return named ? &m->cluster_code : NULL;
 }
 
 const struct group *
@@ -192,10 +215,9 @@ group_find(const struct index *x, const char *code)
     return code ? map_find(&x->codes, map_hash(code), code) : x->open;
 }
 
-const struct strlist *
-shelf_codes(const struct pt_match *m)
+const struct bucket *
+bucket_find(const struct group *g, const struct spot *s)
 {
-    const bool named =
-        match_all_literal(&m->cluster_code) && m->cluster_code.n <= LIMIT_SPOTS;
-    return named ? &m->cluster_code : NULL;
+    return s->dim == DIM_COUNT ? g->plain
+                               : map_find(&g->buckets, spot_hash(s), s);
 }

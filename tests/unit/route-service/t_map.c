@@ -29,7 +29,7 @@ word_new(int key, int number)
     return w;
 }
 
-static const char *
+static const void *
 word_key(const void *value)
 {
     return ((const struct word *)value)->key;
@@ -51,7 +51,8 @@ word_unref(void *value)
     free(w);
 }
 
-static const struct map_type of_words = {word_key, word_ref, word_unref};
+static const struct map_type of_words = {word_key, map_same_text, word_ref,
+                                         word_unref};
 
 /* A map, and what it has to hold: numbers by key, 0: nothing. */
 struct pair {
