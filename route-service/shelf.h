@@ -1,7 +1,6 @@
 /*
  * What the index is made of: groups of rules by cluster code, in them buckets
- * by value.  Only for index.c, reach.c
- * and residency.c.
+ * by value.  Only for index.c, reach.c, residency.c and warn.c.
  */
 #ifndef SHUNT_ROUTE_SHELF_H
 #define SHUNT_ROUTE_SHELF_H
