@@ -9,11 +9,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench.route_rows import http, push, reports, servers, store  # noqa: E402
+from tests.bench.route_rows import http, push, reports, resolve, servers, store  # noqa: E402
 from tests.bench.route_rows.env import Env  # noqa: E402
 from tests.bench.table import show, write  # noqa: E402
 
-PARTS = {"http": http.measure, "push": push.measure, "store": store.measure, "reports": reports.measure, "servers": servers.measure}
+PARTS = {"resolve": resolve.measure, "http": http.measure, "push": push.measure, "servers": servers.measure,
+         "store": store.measure, "reports": reports.measure}
 
 
 def main() -> int:

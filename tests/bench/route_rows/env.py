@@ -12,6 +12,7 @@ from tests.lib import procs
 from tests.lib.procs import Proc, free_port
 from tests.lib.rest import call
 from tests.lib.wait import wait_until
+from tests.lib.zookeeper import ZooKeeper
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVER_CPU, CLIENT_CPU = 0, 1
@@ -114,6 +115,11 @@ class Env:
         proc = self.spawn(name, [self.build / "bin/shunt-route", "--listen", address, "--data.dir", self.folder / name, *words], cpu)
         proc.wait_for(r"ready: \S+", START_S)
         return Server(proc, address)
+
+    def zookeeper(self) -> ZooKeeper:
+        zk = ZooKeeper(self.folder)
+        self._procs = [*zk.procs, *self._procs]  # ends last
+        return zk
 
     def bare_push(self, name: str, first: Path, event: Path, cpu: int | None = SERVER_CPU) -> str:
         """The address of a bare_push that sends these files."""

@@ -1,11 +1,12 @@
-"""One flip to 100,000 watchers on six servers of one group, beside six bare_push processes. Nothing is bound to a core: clients and
-servers share both."""
+"""One flip to 100,000 watchers on the six servers of a group, beside six bare_push processes. Nothing is bound to a core: clients and
+servers share both. The flip is sent to one server and goes through ZooKeeper; a bare_push is asked each by itself."""
 
-from typing import Any
-
-from tests.bench.route_rows.env import Env, Watchers, base_table, flip, median, rounds
+from tests.bench.route_rows.env import Env, Server, Watchers, base_table, flip, median, rounds
 from tests.bench.route_rows.push import ROUND_MS, change_body, sample
 from tests.bench.table import Row, row
+from tests.lib.rest import call
+from tests.lib.wait import wait_until
+from tests.lib.zookeeper import ZooKeeper
 
 PROCESSES = 6
 OPEN_S = 120
@@ -16,6 +17,19 @@ def percentiles(arrivals_us: list[int], t0_us: int) -> dict[str, float]:
     n = len(arrivals_us)
     at = {"p50": n // 2, "p99": n * 99 // 100, "last": n - 1}
     return {key: (arrivals_us[i] - t0_us) / 1000 for key, i in at.items()}
+
+
+def start_group(env: Env, zk: ZooKeeper) -> list[Server]:
+    """Servers with the bench's table."""
+    servers = [env.server(f"group-{i}", cpu=None, zookeeper_connect=zk.connect, server_id=f"s{i}") for i in range(PROCESSES)]
+    for server in servers:
+        wait_until(lambda s=server: call(f"{s.url}/readyz"), 30, f"{server.proc.name} is ready")  # type: ignore[misc]
+    base_table(servers[0])
+    revision = call(f"{servers[0].url}/healthz")["revision"]
+    for server in servers:
+        wait_until(lambda s=server: call(f"{s.url}/healthz")["revision"] >= revision, 30,  # type: ignore[misc]
+                   f"{server.proc.name} has the table")
+    return servers
 
 
 class Crowd:
@@ -54,16 +68,14 @@ def rows_of(what: str, ours: list[dict[str, float]], bare: list[dict[str, float]
 
 def measure(env: Env) -> list[Row]:
     count, n = (3000, 3) if env.quick else (100000, 5)
-    servers = [env.server(f"group-{i}", cpu=None) for i in range(PROCESSES)]
-    for server in servers:
-        base_table(server)
+    zk = env.zookeeper()
+    servers = start_group(env, zk)
     first, event = sample(env, servers[0])
     bare = [env.bare_push(f"bare-{i}", first, event, cpu=None) for i in range(PROCESSES)]
     ours = Crowd(env, "ours", [s.address for s in servers], count)
     theirs = Crowd(env, "theirs", bare, count)
-    ask_ours = ",".join(s.address for s in servers)
     ask_bare = ",".join(bare)
-    flips, pushes = rounds(n, lambda i: ours.push(ask_ours, "/v1/changes", change_body(flip("ba"[i % 2]))),
+    flips, pushes = rounds(n, lambda i: ours.push(servers[0].address, "/v1/changes", change_body(flip("ba"[i % 2]))),
                            lambda _: theirs.push(ask_bare, "/push", "{}"))
     env.end_all()
     what = f"push of one flip to {ours.total} watchers on {PROCESSES} servers"

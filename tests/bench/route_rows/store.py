@@ -2,12 +2,15 @@
 znode of the same size. One after the other, on a connection that is kept."""
 
 import json
-from typing import Any
+from typing import Any, Callable
 
 from tests.bench.route_rows.env import Env, Server, base_table, flip, median, rounds
 from tests.bench.route_rows.push import change_body
 from tests.bench.table import Row, row
 from tests.lib.rest import call
+from tests.lib.wait import wait_until
+
+Figures = dict[str, Any]
 
 
 def changes_file(env: Env) -> str:
@@ -17,43 +20,55 @@ def changes_file(env: Env) -> str:
 
 
 def stored_bytes(server: Server) -> int:
-    """How long the newest change set is as it is stored, as far as the protocol tells."""
+    """How long a flip is as it is stored, as far as the protocol tells."""
+    server.change(flip("b"))
+    server.change(flip("a"))
     change = call(f"{server.url}/v1/history?limit=1")["changes"][0]
     return len(json.dumps(change, separators=(",", ":")))
 
 
-def compare(env: Env, server: Server, reference: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """`reference`: the words of bare_store before and after the number of times."""
+def compare(env: Env, server: Server, reference: Callable[[int, int], list[object]]) -> tuple[list[Figures], list[Figures]]:
+    """`reference(i, n)`: the words of bare_store for round i, n times."""
     n_rounds, n = (2, 50) if env.quick else (9, 100)
     file = changes_file(env)
-    before, after = reference
     ours, theirs = rounds(n_rounds,
                           lambda _: env.tool("bare_store", "post", server.address, n, "/v1/changes", file),
-                          lambda i: env.tool("bare_store", *before(i), n, *after))
+                          lambda i: env.tool("bare_store", *reference(i, n)))
     return ours, theirs
 
 
-def two_rows(what: str, ours: list[dict[str, Any]], theirs: list[dict[str, Any]], limit: float) -> list[Row]:
-    def of(figures: list[dict[str, Any]], key: str) -> float:
+def two_rows(what: str, ours: list[Figures], theirs: list[Figures], limit: float) -> list[Row]:
+    def of(figures: list[Figures], key: str) -> float:
         return median([f[key] for f in figures], 0)
     return [row(f"{what}, p50", of(ours, "p50_us"), "us", of(theirs, "p50_us"), limit),
             row(f"{what}, p99", of(ours, "p99_us"), "us", of(theirs, "p99_us"))]
 
 
-def measure(env: Env) -> list[Row]:
+def measure_one(env: Env) -> list[Row]:
     server = env.server("store", cpu=None)
     base_table(server)
-    server.change(flip("b"))
-    server.change(flip("a"))
     size = stored_bytes(server)
-    folders = []
 
-    def lmdb(i: int) -> list[object]:
+    def lmdb(i: int, n: int) -> list[object]:
         folder = env.folder / f"lmdb-{i}"
         folder.mkdir()
-        folders.append(folder)
-        return ["lmdb", folder]
+        return ["lmdb", folder, n, size]
 
-    ours, theirs = compare(env, server, [lmdb, [size]])
+    ours, theirs = compare(env, server, lmdb)
     env.end_all()
     return two_rows(f"change set of {size} B durable, one server", ours, theirs, 1.5)
+
+
+def measure_group(env: Env) -> list[Row]:
+    zk = env.zookeeper()
+    server = env.server("store-zk", cpu=None, zookeeper_connect=zk.connect)
+    wait_until(lambda: call(f"{server.url}/readyz"), 30, "the server is ready")
+    base_table(server)
+    size = stored_bytes(server)
+    ours, theirs = compare(env, server, lambda _, n: ["znode", zk.connect, n, size])
+    env.end_all()
+    return two_rows(f"change set of {size} B through ZooKeeper", ours, theirs, 2)
+
+
+def measure(env: Env) -> list[Row]:
+    return [*measure_one(env), *measure_group(env)]
