@@ -25,9 +25,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of everything, to see that it runs")
     options = parser.parse_args()
     rows = []
-    with Env(options.build, options.quick) as env:
-        for name in options.only or PARTS:
-            print(f"  {name}", flush=True)
+    for name in options.only or PARTS:
+        print(f"  {name}", flush=True)
+        with Env(name, options.build, options.quick) as env:
             rows += PARTS[name](env)
     show(rows)
     write(rows, options.json)

@@ -73,12 +73,12 @@ class Server:
 
 
 class Env:
-    """Everything of one run; `with` ends and removes it."""
+    """Everything of one part of a run; `with` ends and removes it."""
 
-    def __init__(self, build: str, quick: bool) -> None:
+    def __init__(self, part: str, build: str, quick: bool) -> None:
         self.build = (ROOT / build).resolve()
         self.quick = quick
-        self.folder = ROOT / "build/run" / f"bench-route-{os.getpid()}"
+        self.folder = ROOT / "build/run" / f"bench-route-{part}-{os.getpid()}"
         self.folder.mkdir(parents=True)
         self._procs: list[Proc] = []
 

@@ -91,7 +91,6 @@ def measure(env: Env) -> list[Row]:
     seconds = 1 if env.quick else 3
     figures = rounds(2 if env.quick else 5, lambda _: per_second(env, url, many, seconds), lambda _: per_second(env, url, one, seconds),
                      lambda _: per_second(env, nginx, one, seconds))
-    env.end_all()
     ours, again, theirs = (median(f, 0) for f in figures)
     return [row(f"POST /v1/resolve of {CLIENTS} clients, {len(answer)} B answered", ours, "req/s", theirs, 0.5, "at least"),
             row("POST /v1/resolve of one client again and again", again, "req/s", theirs)]

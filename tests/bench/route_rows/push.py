@@ -130,5 +130,4 @@ def measure(env: Env) -> list[Row]:
         row(f"{count} streams opened", scene.opened["ms"], "ms"),
         *large_table(scene, 1000 if env.quick else 100000),
     ]
-    env.end_all()
     return rows

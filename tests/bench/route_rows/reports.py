@@ -17,7 +17,6 @@ def measure(env: Env) -> list[Row]:
     before, passed = cpu_s(server.proc.pid), stopwatch()
     told = clients.ask("reports", count // INTERVAL_S, seconds, REPORTERS * count // 10000)
     percent = (cpu_s(server.proc.pid) - before) / passed() * 100
-    env.end_all()
     if told["late"] or told["taken"] != told["sent"]:
         raise AssertionError(f"reports were not taken in time: {told}")
     return [row(f"{count} clients report every {INTERVAL_S} s", round(percent, 1), "% of a core", limit=PERCENT)]

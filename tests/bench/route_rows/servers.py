@@ -77,6 +77,5 @@ def measure(env: Env) -> list[Row]:
     ask_bare = ",".join(bare)
     flips, pushes = rounds(n, lambda i: ours.push(servers[0].address, "/v1/changes", change_body(flip("ba"[i % 2]))),
                            lambda _: theirs.push(ask_bare, "/push", "{}"))
-    env.end_all()
     what = f"push of one flip to {ours.total} watchers on {PROCESSES} servers"
     return [*rows_of(what, flips, pushes), row(f"{ours.total} streams opened", ours.open_ms, "ms", theirs.open_ms)]

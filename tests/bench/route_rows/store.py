@@ -66,7 +66,6 @@ def measure_group(env: Env) -> list[Row]:
     base_table(server)
     size = stored_bytes(server)
     ours, theirs = compare(env, server, lambda _, n: ["znode", zk.connect, n, size])
-    env.end_all()
     return two_rows(f"change set of {size} B through ZooKeeper", ours, theirs, 2)
 
 
