@@ -181,8 +181,10 @@ loop_post(struct loop *loop, void (*fn)(void *arg), void *arg)
         return ERR_NOMEM;
     *p = (struct post){.fn = fn, .arg = arg};
     pthread_mutex_lock(&loop->lock);
+    const bool ringing = loop->posts != NULL;
     DL_APPEND(loop->posts, p);
-    wake(loop);
+    if (!ringing)
+        wake(loop); /* inside the lock, as in loop_stop() */
     pthread_mutex_unlock(&loop->lock);
     return 0;
 }
