@@ -626,8 +626,8 @@ enqueue(struct committer *k, struct job *job, struct err *err)
     else
         DL_APPEND(k->waiting, job);
     k->n_waiting += rc == 0;
-    must(pthread_cond_signal(&k->wake));
     must(pthread_mutex_unlock(&k->lock));
+    must(pthread_cond_signal(&k->wake)); /* the writer finds the lock free */
     return rc;
 }
 

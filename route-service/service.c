@@ -148,8 +148,8 @@ start_all(struct service *s, struct err *err)
         .publish = post_table,
         .arg = s,
     };
-    int rc;
-    if ((rc = offload_start(&s->offload, err)) ||
+    int rc = to.ensemble ? store_trust_group(s->store, err) : 0;
+    if (rc || (rc = offload_start(&s->offload, err)) ||
         (rc = committer_start(&to, &s->committer, err)))
         return rc;
     for (size_t i = 1; i < s->n_workers; i++)

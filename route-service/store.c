@@ -14,7 +14,9 @@
  *
  * Threads: store_append() by one thread.  Readers open a short transaction
  * within one call (MDB_NOTLS: a reader's slot belongs to the transaction).
- * Commits are durable: no NOSYNC, no WRITEMAP.
+ * Commits are durable: no NOSYNC, no WRITEMAP.  In a group the page that makes a
+ * commit the newest is flushed with the next one (NOMETASYNC): what is in the
+ * file stays whole, and what a loss of power takes back ZooKeeper still has.
  */
 #include "route-service/store.h"
 
@@ -303,6 +305,13 @@ const char *
 store_id(const struct store *store)
 {
     return store->id;
+}
+
+int
+store_trust_group(struct store *store, struct err *err)
+{
+    const int rc = mdb_env_set_flags(store->env, MDB_NOMETASYNC, 1);
+    return rc ? fail(store, rc, "set how it is flushed", err) : 0;
 }
 
 /* ---- writing ------------------------------------------------------------- */

@@ -31,6 +31,10 @@ const char *store_id(const struct store *store);
 MUST_CHECK int store_set_id(struct store *store, const char *id,
                             struct err *err);
 
+/* From now on a commit is flushed once, not twice: after a loss of power the last
+ * one may be gone, whole, and no other.  For a server whose group has it. */
+MUST_CHECK int store_trust_group(struct store *store, struct err *err);
+
 /* Writing is for one thread at a time; LMDB makes a second one wait.  Durable
  * when it returns 0; otherwise nothing is stored.  ERR_LIMIT: the text is too
  * long; ERR_UNAVAILABLE: no room. */

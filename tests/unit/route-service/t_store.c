@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -261,11 +262,12 @@ END_TEST
 
 /* Appends for ever; says each revision only after the store has taken it. */
 static void
-write_until_killed(int to)
+write_until_killed(int to, bool in_group)
 {
     struct store *s = NULL;
     int64_t r = 0;
-    if (store_open(dir.path, &s, NULL))
+    if (store_open(dir.path, &s, NULL) ||
+        (in_group && store_trust_group(s, NULL)))
         _exit(1);
     for (;;) {
         r++;
@@ -275,6 +277,7 @@ write_until_killed(int to)
     }
 }
 
+/* Alone, and as a server of a group: a kill is no loss of power. */
 START_TEST(killed_writer)
 {
     int ends[2];
@@ -284,7 +287,7 @@ START_TEST(killed_writer)
     const pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0)
-        write_until_killed(ends[1]);
+        write_until_killed(ends[1], _i % 2 == 1);
     close(ends[1]);
     while (acknowledged < 50 + 7 * _i &&
            read(ends[0], &r, sizeof(r)) == (ssize_t)sizeof(r))
@@ -325,7 +328,7 @@ suite(void)
     tcase_add_test(t, newer_format);
     tcase_add_test(t, value_of_unknown_version);
     tcase_add_test(t, folder_that_cannot_be);
-    tcase_add_loop_test(t, killed_writer, 0, 3);
+    tcase_add_loop_test(t, killed_writer, 0, 4);
     suite_add_tcase(s, t);
     return s;
 }
