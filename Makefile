@@ -203,7 +203,7 @@ fuzzers: $(FUZZERS)
 # ---- what people type --------------------------------------------------------
 # demo and check install what is missing first; then make starts again, so that
 # pkg-config is asked after the packages are there.
-SUITES ?= unit,programs,sandbox,real
+SUITES ?= unit,programs,route,sandbox,real
 
 unit: $(UNIT)
 

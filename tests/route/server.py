@@ -90,7 +90,7 @@ def put(kind: str, **what: Any) -> dict[str, Any]:
 
 
 def rule(code: str, cluster: str, **more: Any) -> dict[str, Any]:
-    return put("rule", id=code, match={"cluster.code": code}, cluster=cluster, **more)
+    return put("rule", **{"id": code, "match": {"cluster.code": code}, "cluster": cluster, **more})
 
 
 def identity(code: str, **more: Any) -> dict[str, Any]:

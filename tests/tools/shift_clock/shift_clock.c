@@ -41,7 +41,9 @@ __attribute__((visibility("default"))) int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
     const int rc = real_clock(id, ts);
-    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
+    /* Other libraries may ask before ours is ready. */
+    if (rc == 0 && shift_s &&
+        (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
         ts->tv_sec += (time_t)*shift_s;
     return rc;
 }
