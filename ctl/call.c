@@ -70,6 +70,15 @@ on_done(const struct http_answer *a, void *arg)
         note_refusal(r);
 }
 
+/* A table of 100,000 rules (20 MB) takes its time to be judged: 1 ms more for
+ * each KiB that is sent. */
+static int64_t
+patience_ms(const struct ctl *ctl, const struct call *call)
+{
+    const size_t kib = call->body ? strlen(call->body) / 1024 : 0;
+    return ctl->conf.timeout_ms + (int64_t)kib;
+}
+
 static void
 take_off(const struct ctl *ctl, struct http_client *client,
          const struct call *call, struct flight *f)
@@ -78,7 +87,7 @@ take_off(const struct ctl *ctl, struct http_client *client,
         .method = call->method,
         .url = f->url,
         .body = call->body,
-        .timeout_ms = ctl->conf.timeout_ms,
+        .timeout_ms = patience_ms(ctl, call),
         .answer_max_bytes = ANSWER_MAX_BYTES,
         .on_done = on_done,
         .arg = f,

@@ -15,6 +15,7 @@
 
 #define DIFF_MAX_BYTES ((size_t)1 << 30)
 #define MOVES_SHOWN    50
+#define WARNINGS_SHOWN 20
 
 /* ---- words --------------------------------------------------------------- */
 
@@ -47,9 +48,13 @@ static void
 print_warnings(const struct json_t *answer)
 {
     const struct json_t *warnings = js_any(answer, "warnings");
-    for (size_t i = 0; i < js_len(warnings); i++)
+    const size_t n = js_len(warnings);
+    for (size_t i = 0; i < n && i < WARNINGS_SHOWN; i++)
         (void)printf("%swarning:%s %s\n", out_color(OUT_YELLOW),
                      out_color(OUT_PLAIN), js_str(js_at(warnings, i)));
+    if (n > WARNINGS_SHOWN)
+        (void)printf("... and %zu more warnings; --json has them\n",
+                     n - WARNINGS_SHOWN);
 }
 
 static void
@@ -82,10 +87,14 @@ print_outcome(const struct ctl *ctl, const struct change *c,
               const struct json_t *answer)
 {
     const int64_t moves = total_moves(answer);
-    (void)printf("%s%s: revision %lld, %lld live client%s move%s\n",
+    /* A dry run has asked them all. */
+    const bool of_one =
+        !ctl->conf.dry_run && strchr(ctl->conf.route_service, ',');
+    (void)printf("%s%s: revision %lld, %lld live client%s%s move%s\n",
                  ctl->conf.dry_run ? "(dry run) " : "", c->what,
                  (long long)c->revision, (long long)moves,
-                 moves == 1 ? "" : "s", moves == 1 ? "s" : "");
+                 moves == 1 ? "" : "s", of_one ? " of this server" : "",
+                 moves == 1 ? "s" : "");
     print_warnings(answer);
     if (c->show_diff) {
         char counts[96];

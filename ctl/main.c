@@ -16,7 +16,7 @@ static const struct opt options[] = {
     {"route.service", OPT_STR, AT(route_service), "http://127.0.0.1:7070", 0, 0,
      "URL[,URL]", "route services, tried in turn; also SHUNT_ROUTE_SERVICE"},
     {"timeout.ms", OPT_INT, AT(timeout_ms), "5000", 1, 3600000, "MS",
-     "how long to wait for an answer"},
+     "how long to wait for an answer; 1 ms more for each KiB of a file"},
     {"json", OPT_BOOL, AT(json), "false", 0, 0, "", "print JSON"},
     {"author", OPT_STR, AT(author), NULL, 0, 0, "NAME",
      "who makes the change; default: the login name"},

@@ -251,8 +251,12 @@ set_up_easy(struct http_call *call, const struct http_call_conf *conf)
     SET(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
     if (!conf->on_event)
         SET(CURLOPT_TIMEOUT_MS, timeout_ms);
-    if (conf->body || strcmp(conf->method, "POST") == 0)
-        SET(CURLOPT_COPYPOSTFIELDS, conf->body ? conf->body : "");
+    const char *const body = conf->body ? conf->body : "";
+    if (conf->body || strcmp(conf->method, "POST") == 0) {
+        /* Without its size it may not have more than 8 MB. */
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+        SET(CURLOPT_COPYPOSTFIELDS, body);
+    }
     SET(CURLOPT_USERAGENT, "shunt/" SHUNT_VERSION);
 #undef SET
     return bad ? ERR_INVALID : 0;

@@ -157,6 +157,16 @@ class Files(Admin):
         self.says(0, "diff", "-f", path)
         self.assertEqual(self.table()["flows"], [])
 
+    def test_a_large_table(self) -> None:
+        """More than 8 MB at once, which libcurl does not take as one text."""
+        rules = [{"id": f"rule-{i:06}", "priority": i % 7, "cluster": "c", "comment": "x" * 200,
+                  "match": {"cluster.code": [f"code{i // 10}"], "group": [f"group-{i}"]}} for i in range(30000)]
+        path = self.file("large.json", {**EMPTY, "clusters": [{"name": "c", "bootstrap.servers": "h:1"}], "rules": rules})
+        self.assertGreater((self.dir / "large.json").stat().st_size, 8 << 20)
+        self.assertIn("30001 added", self.says(0, "apply", "-f", path))
+        self.says(0, "export", "-o", path)
+        self.assertEqual(self.says(0, "diff", "-f", path), "")
+
     def test_a_file_from_standard_input(self) -> None:
         done = subprocess.run([programs.program("shuntctl"), "apply", "-f", "-", "--route.service", self.service.url],
                               input=json.dumps({**EMPTY, "clusters": [{"name": "c", "bootstrap.servers": "h:1"}]}),
