@@ -19,8 +19,6 @@ struct audiences {
     struct audience *list; /* by key */
     struct concern *concern;
     uint64_t round;
-    struct audience **found; /* of the last audiences_concerned() */
-    size_t n_found, cap_found;
     struct buf key; /* of the last audience_of() */
 };
 
@@ -54,7 +52,6 @@ audiences_free(struct audiences *all)
     HASH_ITER(hh, all->list, a, next)
     forget(all, a);
     concern_free(all->concern);
-    free(all->found);
     buf_fini(&all->key);
     free(all);
 }
@@ -182,65 +179,53 @@ matches(const struct pt_rule *rule, const struct audience *a)
     return false;
 }
 
-static void
-find(struct audiences *all, struct audience *a)
-{
-    if (a->mark == all->round)
-        return;
-    a->mark = all->round;
-    if (all->n_found == all->cap_found) {
-        all->cap_found = all->cap_found ? all->cap_found * 2 : 64;
-        all->found =
-            xreallocarray(all->found, all->cap_found, sizeof(*all->found));
-    }
-    all->found[all->n_found++] = a;
-}
-
-/* What one touched rule finds. */
+/* Who has been found in this round. */
 struct search {
     struct audiences *all;
-    const struct pt_rule *rule;
+    const struct pt_rule *rule; /* NULL: everybody */
+    void (*fn)(struct audience *a, void *arg);
+    void *arg;
+    size_t n;
 };
 
 static void
 consider(void *member, void *arg)
 {
-    const struct search *s = arg;
+    struct search *s = arg;
     struct audience *a = member;
-    if (a->mark != s->all->round && matches(s->rule, a))
-        find(s->all, a);
-}
-
-static void
-find_all(struct audiences *all)
-{
-    for (struct audience *a = all->list; a; a = a->hh.next)
-        find(all, a);
-}
-
-static void
-find_by_rule(struct audiences *all, const struct pt_rule *rule)
-{
-    struct search s = {all, rule};
-    if (concern_each(all->concern, rule, consider, &s) >= 0)
+    if (a->mark == s->all->round || (s->rule && !matches(s->rule, a)))
         return;
-    for (struct audience *a = all->list; a; a = a->hh.next)
-        consider(a, &s);
+    a->mark = s->all->round;
+    s->n++;
+    s->fn(a, s->arg);
+}
+
+static void
+consider_all(struct search *s)
+{
+    for (struct audience *a = s->all->list; a; a = a->hh.next)
+        consider(a, s);
+}
+
+static void
+consider_rule(struct search *s, const struct pt_rule *rule)
+{
+    s->rule = rule;
+    if (concern_each(s->all->concern, rule, consider, s) < 0)
+        consider_all(s);
 }
 
 size_t
 audiences_concerned(struct audiences *all, const struct touched *touched,
-                    struct audience ***out)
+                    void (*fn)(struct audience *a, void *arg), void *arg)
 {
+    struct search s = {.all = all, .fn = fn, .arg = arg};
     all->round++;
-    all->n_found = 0;
     if (touched->infra || touched->n > HASH_COUNT(all->list))
-        find_all(all);
-    for (size_t i = 0; i < touched->n && all->n_found < HASH_COUNT(all->list);
-         i++)
-        find_by_rule(all, &touched->rules[i]->u.rule);
-    *out = all->found;
-    return all->n_found;
+        consider_all(&s);
+    for (size_t i = 0; i < touched->n && s.n < HASH_COUNT(all->list); i++)
+        consider_rule(&s, &touched->rules[i]->u.rule);
+    return s.n;
 }
 
 bool

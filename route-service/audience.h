@@ -22,17 +22,18 @@
 struct client;
 struct audiences;
 
+/* What a change looks at comes first. */
 struct audience {
-    struct pt_identity id; /* in one block with its strings, `key` */
+    struct pt_identity id;  /* its strings stand in `key` */
+    uint64_t mark;          /* of the last round that has looked at it */
+    struct client *clients; /* clients.c; also those that are away */
+    struct digest told;     /* of the answer, without its revision */
+    int64_t since;          /* revision that made it that, as far as is known */
+    bool was_told;
     char *key;
     size_t key_len;
     struct concern_place *places;
     size_t n_places;
-    struct digest told; /* of the answer, without its revision */
-    int64_t since;      /* revision that made it that, as far as is known */
-    bool was_told;
-    uint64_t mark;          /* of the last round that has looked at it */
-    struct client *clients; /* clients.c; also those that are away */
     size_t refs;
     UT_hash_handle hh; /* by key */
 };
@@ -48,10 +49,11 @@ void audience_release(struct audiences *all, struct audience *a);
 /* Bytes that it holds for itself, roughly. */
 size_t audience_bytes(const struct audience *a);
 
-/* Those whose answer the touched rules may have changed, each once: the number
- * of them, in *out until the next call. */
+/* Calls fn for those whose answer the touched rules may have changed, each
+ * once; fn adds and releases none.  Returns how many. */
 size_t audiences_concerned(struct audiences *all, const struct touched *touched,
-                           struct audience ***out);
+                           void (*fn)(struct audience *a, void *arg),
+                           void *arg);
 
 /* Notes that `answer` is what is told now; false: it has been told before. */
 bool audience_note(struct audience *a, const struct answer *answer);

@@ -16,7 +16,6 @@ struct concern_bucket;
 /* One value of one member. */
 struct concern_place {
     struct concern_bucket *bucket;
-    void *member;
     size_t at; /* in the bucket */
 };
 

@@ -23,6 +23,7 @@ struct moves {
 };
 
 struct part {
+    const struct moves *of;
     struct json_t *list;
     size_t total;
 };
@@ -51,9 +52,9 @@ cluster_in(const struct table *t, const struct pt_identity *id,
 }
 
 static void
-add_topic(struct part *part, const struct audience *a, const char *topic,
-          const struct moves *m)
+add_topic(struct part *part, const struct audience *a, const char *topic)
 {
+    const struct moves *m = part->of;
     const struct client *c;
     const char *from = cluster_in(m->before, &a->id, topic);
     const char *to = cluster_in(m->after, &a->id, topic);
@@ -68,17 +69,21 @@ add_topic(struct part *part, const struct audience *a, const char *topic,
     }
 }
 
+static void
+add_audience(struct audience *a, void *arg)
+{
+    for (size_t i = 0; i < resolve_topics(&a->id); i++)
+        add_topic(arg, a, resolve_topic(&a->id, i));
+}
+
 static void *
 moves_here(struct worker *w, const void *arg)
 {
-    const struct moves *m = arg;
     struct part *part = xcalloc(1, sizeof(*part));
-    struct audience **v;
-    const size_t n = audiences_concerned(w->audiences, &m->touched, &v);
+    part->of = arg;
     part->list = must_have(js_array());
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < resolve_topics(&v[i]->id); k++)
-            add_topic(part, v[i], resolve_topic(&v[i]->id, k), m);
+    (void)audiences_concerned(w->audiences, &part->of->touched, add_audience,
+                              part); /* how many were looked at */
     return part;
 }
 

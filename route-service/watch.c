@@ -290,8 +290,9 @@ watches_open(struct watches *all, struct http_req *req,
 }
 
 static void
-tell(struct watches *all, struct audience *a)
+tell(struct audience *a, void *arg)
 {
+    struct watches *all = arg;
     struct answer *answer = answers_get(all->w->answers, all->w->table, &a->id);
     struct client *c;
     if (!audience_note(a, answer))
@@ -313,11 +314,8 @@ watches_publish(struct watches *all, struct table *t,
     struct worker *w = all->w;
     const int64_t begin_us = clock_mono_us();
     struct table *old = w->table;
-    struct audience **concerned;
     w->table = table_ref(t);
-    const size_t n = audiences_concerned(w->audiences, touched, &concerned);
-    for (size_t i = 0; i < n; i++)
-        tell(all, concerned[i]);
+    const size_t n = audiences_concerned(w->audiences, touched, tell, all);
     table_unref(old);
     w->metrics.publishes++;
     w->metrics.concerned += n;

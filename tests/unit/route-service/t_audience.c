@@ -209,20 +209,16 @@ says(const struct answer *a, const char *text)
     return strcmp(rest, strchr(text, ',')) == 0;
 }
 
-/* Who was told, by the index. */
-static size_t
-publish(const struct touched *touched, bool *told)
+static void
+tell(struct audience *a, void *arg)
 {
-    struct audience **v;
-    const size_t n = audiences_concerned(audiences, touched, &v);
-    for (size_t i = 0; i < n; i++) {
-        const struct answer *a = answers_get(answers, head, &v[i]->id);
-        const bool changed = audience_note(v[i], a);
-        for (size_t k = 0; k < PEOPLE; k++)
-            if (people[k] == v[i])
-                told[k] = changed;
-    }
-    return n;
+    bool *told = arg;
+    const bool changed = audience_note(a, answers_get(answers, head, &a->id));
+    for (size_t i = 0; i < PEOPLE; i++)
+        if (people[i] == a) {
+            ck_assert(!told[i]);
+            told[i] = changed;
+        }
 }
 
 static void
@@ -261,7 +257,7 @@ step(int64_t now_ms, size_t *looked_at)
     head = next;
     if (changed) {
         note_texts();
-        *looked_at += publish(&touched, told);
+        *looked_at += audiences_concerned(audiences, &touched, tell, told);
         assert_told(told);
     }
     touched_fini(&touched);
