@@ -120,6 +120,10 @@ fail(const struct store *s, int rc, const char *what, struct err *err)
     case ENOSPC:
         return err_set(err, ERR_UNAVAILABLE,
                        "%s: no room to %s: free some space", s->path, what);
+    case EIO: /* LMDB's word for a write that was cut short, too */
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%s: cannot %s: the disk is full or fails (%s)", s->path,
+                       what, mdb_strerror(rc));
     default:
         return err_set(err, ERR_IO, "%s: cannot %s: %s", s->path, what,
                        mdb_strerror(rc));

@@ -9,6 +9,7 @@ import http.client
 import os
 import random
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -322,6 +323,53 @@ class CatchingUp(Case):
         self.assertEqual(len(wire.children("/shunt/big")), 1)
         c = self.server("c")
         self.assertEqual(len(c.get("/v1/table")["rules"]), 1500)
+
+
+class FullDisk(Case):
+    """ZooKeeper has a change set that one server has no room for."""
+
+    def mount(self, how: str) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", how, "shunt-test", self.disk], check=True)
+
+    def setUp(self) -> None:
+        if os.geteuid():
+            self.skipTest("needs root, to mount a small file system")
+        super().setUp()
+        self.disk = self.folder / "disk"
+        self.disk.mkdir()
+        self.mount("size=2m")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=True)
+
+    def fill(self, server: Server) -> str:
+        for i in range(1000):
+            try:
+                server.change(rule(f"fill-{i % 7}", "a", comment=f"{i} " + "x" * 50000))
+            except HttpError as refused:
+                self.assertEqual((refused.status, refused.error["code"]), (503, "UNAVAILABLE"))
+                return refused.error["message"]
+        self.fail("the disk never gets full")
+
+    def test_one_server_has_no_room(self) -> None:
+        a, b = self.server("a"), self.server("b", data=self.disk / "data")
+        a.setup("orders")
+        self.agree()
+        self.assertIn("the group has this change as revision", self.fill(b))
+        head = a.get("/v1/table")["revision"]
+        with self.assertRaises(HttpError) as caught:
+            b.get("/readyz")
+        self.assertRegex(caught.exception.error["message"], "no room|disk is full")
+        watch = Stopwatch()
+        with self.assertRaises(HttpError) as caught:
+            b.change(rule("orders", "b"))
+        self.assertLess(watch.s(), 1)
+        self.assertEqual(a.change(rule("orders", "b"))["revision"], head + 1, "refused there means not made")
+        self.assertEqual(b.get("/v1/table")["revision"], head - 1, "nothing is left out")
+        self.assertEqual(b.resolve("orders")["cluster"], "a")
+        self.mount("remount,size=16m")
+        self.ready(b)
+        self.agree()
+        self.assertEqual(history(a), history(b))
+        self.assertEqual(b.change(rule("orders", "a"))["revision"], head + 2)
 
 
 class Strangers(Case):
