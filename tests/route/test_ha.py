@@ -25,7 +25,7 @@ from tests.lib.procs import ProcError  # noqa: E402
 from tests.lib.rest import HttpError  # noqa: E402
 from tests.lib.zookeeper import ZooKeeper  # noqa: E402
 from tests.route.server import Server, Stopwatch, eventually, folder_for, put, rule  # noqa: E402
-from tests.route.zkwire import NO_AUTH, ZkError, ZkWire  # noqa: E402
+from tests.route.zkwire import NO_AUTH, Cut, ZkError, ZkWire  # noqa: E402
 
 SEED = int(os.environ.get("SHUNT_SEED", random.SystemRandom().randrange(1 << 31)))
 SESSION_MS = 2000
@@ -113,7 +113,7 @@ class Writer(threading.Thread):
                 if why.error["code"] == "TIMEOUT" or "the group has this change" in why.error["message"]:
                     self.unknown.add(key)
                     return
-                if why.error["code"] not in ("UNAVAILABLE", "BUSY"):
+                if why.error["code"] != "UNAVAILABLE":
                     self.wrong.append(str(why))
                     return
             except urllib.error.URLError as why:
@@ -236,6 +236,25 @@ class Lost(Case):
         a.change(rule("orders", "b", comment="at last"))
         comments = [c["operations"][0]["rule"]["comment"] for c in history(a)[1:]]
         self.assertIn(comments, (["at last"], ["", "at last"]))
+
+    def cut(self, deliver: bool) -> None:
+        way = Cut(self.zk.ports[0])
+        self.addCleanup(way.close)
+        a, b = self.server("a", zookeeper_connect=f"127.0.0.1:{way.port}"), self.server("b")
+        a.setup("orders")
+        way.at(b"/shunt/changes/" + b"2".zfill(20), deliver)
+        self.assertEqual(a.change(rule("orders", "b"), expect_revision=1, comment="once")["revision"], 2)
+        self.assertEqual(way.cuts, 1)
+        self.agree()
+        self.assertEqual([c["comment"] for c in history(b)], ["", "once"])
+        self.assertEqual(a.change(rule("orders", "a"), expect_revision=2)["revision"], 3)
+
+    def test_answer_is_lost(self) -> None:
+        """ZooKeeper has made it: known again by its id, not judged a second time."""
+        self.cut(deliver=True)
+
+    def test_request_is_lost(self) -> None:
+        self.cut(deliver=False)
 
     def test_restart_without_zookeeper(self) -> None:
         a = self.server("a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 
 CREATE, GET, SET, CHILDREN, AUTH = 1, 4, 5, 8, 100
 NO_AUTH = -102
@@ -79,3 +80,68 @@ class ZkWire:
         if code:
             raise ZkError(code)
         return answer[16:]
+
+
+class Cut:
+    """A way to ZooKeeper that can be cut at a chosen word of a client: before the word gets there, or after it, so that the answer is lost."""
+
+    def __init__(self, port: int) -> None:
+        self.to = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.word = b""
+        self.deliver = False
+        self.cuts = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def at(self, word: bytes, deliver: bool) -> None:
+        """Cuts the next connection over which the word goes."""
+        self.deliver = deliver
+        self.word = word
+
+    def close(self) -> None:
+        self.listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.to), 10)
+            except OSError:
+                return
+            gone = threading.Event()
+            threading.Thread(target=self._up, args=(near, far, gone), daemon=True).start()
+            threading.Thread(target=self._down, args=(near, far, gone), daemon=True).start()
+
+    def _up(self, near: socket.socket, far: socket.socket, gone: threading.Event) -> None:
+        while data := self._read(near):
+            if self.word and self.word in data:
+                self.word = b""
+                self.cuts += 1
+                gone.set()
+                if self.deliver:
+                    far.sendall(data)
+                break
+            far.sendall(data)
+        for s, how in ((near, socket.SHUT_RDWR), (far, socket.SHUT_WR)):
+            try:
+                s.shutdown(how)
+            except OSError:
+                pass  # closed already
+
+    def _down(self, near: socket.socket, far: socket.socket, gone: threading.Event) -> None:
+        while data := self._read(far):
+            if gone.is_set():
+                continue  # it gets there, and is not heard of
+            try:
+                near.sendall(data)
+            except OSError:
+                break
+        far.close()
+
+    @staticmethod
+    def _read(s: socket.socket) -> bytes:
+        try:
+            return s.recv(1 << 20)
+        except OSError:
+            return b""
