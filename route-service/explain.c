@@ -2,8 +2,9 @@
  * Why a rule wins or loses, in words.  Pure; any thread.
  *
  * A code may have more rules than anybody reads.  Then those that match come
- * first into the list, and the best of the others fill it; one pass over the
- * rules, nothing is kept of more than `max`.
+ * first into the list, and others fill it.  Those in force that match are found
+ * by the index; of the rest only so many are looked at, because this runs in a
+ * loop.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "common/base/utc.h"
 #include "common/base/xmem.h"
+#include "route-service/limits.h"
 #include "route-service/match.h"
 #include "route-service/pattern.h"
 
@@ -126,6 +128,7 @@ struct choice {
     const struct pt_identity *id;
     const char *topic;
     struct best matching, others;
+    size_t looked_at;
 };
 
 static bool
@@ -138,7 +141,29 @@ choose(struct item *rule, void *arg)
         best_offer(&c->matching, rule);
     else if (codes->n == 0 || patterns_match(codes, c->id->cluster_code))
         best_offer(&c->others, rule);
-    return true;
+    return c->looked_at++ < LIMIT_EXPLAINED;
+}
+
+static void
+choose_in_force(const struct table *t, struct choice *c)
+{
+    struct reach reach;
+    index_reach(&t->index, c->id, c->topic, &reach);
+    for (size_t i = 0; i < reach.n; i++)
+        for (unsigned k = 0; k < reach.v[i]->n; k++)
+            (void)choose(reach.v[i]->v[k].item, c); /* all of them */
+    reach_fini(&reach);
+}
+
+static void
+choose_all(const struct table *t, struct choice *c)
+{
+    const char *code = c->id->cluster_code;
+    choose_in_force(t, c);
+    c->looked_at = 0;
+    (void)index_each_idle(&t->index, code, choose, c); /* or enough of them */
+    c->looked_at = 0;
+    (void)index_each_for(&t->index, code, choose, c); /* the same */
 }
 
 /* Both lists in one order. */
@@ -169,7 +194,7 @@ match_explain(const struct table *t, const struct pt_identity *id,
     c.matching.max = c.others.max = max;
     c.matching.v = xcalloc(max, sizeof(struct item *));
     c.others.v = xcalloc(max, sizeof(struct item *));
-    table_rules_for(t, id->cluster_code, choose, &c);
+    choose_all(t, &c);
     const size_t n = merge(&c, out, max);
     free(c.matching.v);
     free(c.others.v);

@@ -21,6 +21,7 @@
 #define LIMIT_MOVES          1000    /* listed in the answer to a change */
 #define LIMIT_CLIENTS        10000   /* in one answer */
 #define LIMIT_CANDIDATES     200     /* rules that explain lists, per topic */
+#define LIMIT_EXPLAINED      5000    /* rules looked at to find others for it */
 #define LIMIT_WARNINGS       100     /* in one answer */
 #define LIMIT_RULE_WARNINGS  10      /* about one rule and others */
 #define LIMIT_COMPARISONS    1000000 /* pairs of rules looked at for warnings */

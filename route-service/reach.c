@@ -172,6 +172,15 @@ index_each_for(const struct index *x, const char *code, index_fn fn, void *arg)
 }
 
 bool
+index_each_idle(const struct index *x, const char *code, index_fn fn, void *arg)
+{
+    struct walk w = {.fn = fn, .arg = arg};
+    const struct group *named = group_find(x, code);
+    return (!named || map_each(&named->idle, walk_idle, &w)) &&
+           (!x->open || map_each(&x->open->idle, walk_idle, &w));
+}
+
+bool
 index_each_rival(const struct index *x, const struct item *rule, index_fn fn,
                  void *arg)
 {

@@ -344,13 +344,6 @@ table_items(const struct table *t, enum kind kind)
 }
 
 void
-table_rules_for(const struct table *t, const char *code,
-                bool (*fn)(struct item *rule, void *arg), void *arg)
-{
-    (void)index_each_for(&t->index, code, fn, arg); /* fn knows if it stopped */
-}
-
-void
 table_rivals(const struct table *t, const struct item *rule,
              bool (*fn)(struct item *other, void *arg), void *arg)
 {

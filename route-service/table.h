@@ -53,10 +53,6 @@ struct item *table_find(const struct table *t, enum kind kind, const char *key);
 struct items table_items(const struct table *t, enum kind kind);
 /* The same of the flows, borrowed: costs nothing. */
 const struct items *table_flows(const struct table *t);
-/* Calls fn until it returns false for the rules that may match this cluster
- * code, in force or not; for some more than once; in any order. */
-void table_rules_for(const struct table *t, const char *code,
-                     bool (*fn)(struct item *rule, void *arg), void *arg);
 /* Calls fn until it returns false for the rules that may match an identity that
  * `rule` matches too, as far as their literals say; for some more than once;
  * in any order. */

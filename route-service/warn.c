@@ -220,7 +220,7 @@ warn_of_code(const char *code, const struct table *after, struct strlist *out)
     struct seeking s = {.now_ms = after->time_ms};
     if (has_default(after, code))
         return;
-    table_rules_for(after, code, seek_named, &s);
+    (void)index_each_for(&after->index, code, seek_named, &s); /* s says it */
     if (s.found)
         warn(out, xasprintf("cluster code %s has no default rule: none matches "
                             "every client of it at all times, and who matches "

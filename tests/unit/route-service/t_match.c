@@ -704,6 +704,34 @@ START_TEST(explained_what_matches_first)
 }
 END_TEST
 
+/* However many a code has: those that match are found, in force or not, and
+ * not all of the others are looked at. */
+START_TEST(explained_among_many)
+{
+    char *put = malloc(4 << 20);
+    size_t n = 0;
+    ck_assert_ptr_nonnull(put);
+    for (int i = 0; i < 12000; i++)
+        n += (size_t)sprintf(put + n,
+                             "{'op':'put','rule':{'id':'r%05d','priority':%d,"
+                             "'cluster':'a','match':{'cluster.code':'orders',"
+                             "'client.id':'c%d'}}},",
+                             i, i, i);
+    (void)sprintf(put + n,
+                  "{'op':'put','rule':{'id':'off','priority':-1,'cluster':'a',"
+                  "'match':{'client.id':'c1'},'enabled':false}}");
+    made_push(&head, put);
+    free(put);
+    struct pt_identity id = made_identity(ID);
+    struct candidate v[5];
+    ck_assert_uint_eq(match_explain(head, &id, "orders", v, 5), 5);
+    ck_assert_str_eq(v[3].rule->key, "r00001");
+    ck_assert(v[3].won);
+    ck_assert_str_eq(v[4].rule->key, "off");
+    pt_identity_fini(&id);
+}
+END_TEST
+
 /* Windows are judged by the table's time. */
 START_TEST(in_force_within_its_window)
 {
@@ -745,6 +773,7 @@ suite(void)
 {
     Suite *s = suite_create("match");
     TCase *t = tcase_create("match");
+    tcase_set_timeout(t, 60); /* sanitizers take their time */
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, one_rule, 0, (int)(sizeof(ones) / sizeof(ones[0])));
     tcase_add_test(t, left_out);
@@ -763,6 +792,7 @@ suite(void)
     tcase_add_test(t, in_force_within_its_window);
     tcase_add_test(t, explained_with_the_winner);
     tcase_add_test(t, explained_what_matches_first);
+    tcase_add_test(t, explained_among_many);
     tcase_add_loop_test(t, same_as_looking_at_all, 0, 8);
     suite_add_tcase(s, t);
     return s;
