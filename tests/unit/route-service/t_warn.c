@@ -605,7 +605,7 @@ suite(void)
 {
     Suite *s = suite_create("warnings");
     TCase *t = tcase_create("warnings");
-    tcase_set_timeout(t, 60); /* sanitizers take their time */
+    tcase_set_timeout(t, 240); /* sanitizers take their time */
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, warned, 0, COUNT(warnings));
     tcase_add_loop_test(t, warned_within_windows, 0, COUNT(windows));
