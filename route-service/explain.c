@@ -131,39 +131,41 @@ struct choice {
     size_t looked_at;
 };
 
-static bool
-choose(struct item *rule, void *arg)
+static void
+choose(struct item *rule, struct choice *c)
 {
-    struct choice *c = arg;
     const struct pt_rule *r = &rule->u.rule;
     const struct strlist *codes = &r->match.cluster_code;
     if (match_rule(r, c->id, c->topic, NULL))
         best_offer(&c->matching, rule);
     else if (codes->n == 0 || patterns_match(codes, c->id->cluster_code))
         best_offer(&c->others, rule);
-    return c->looked_at++ < LIMIT_EXPLAINED;
 }
 
-static void
-choose_in_force(const struct table *t, struct choice *c)
+static bool
+choose_any(struct item *rule, void *arg)
 {
-    struct reach reach;
-    index_reach(&t->index, c->id, c->topic, &reach);
-    for (size_t i = 0; i < reach.n; i++)
-        for (unsigned k = 0; k < reach.v[i]->n; k++)
-            (void)choose(reach.v[i]->v[k].item, c); /* all of them */
-    reach_fini(&reach);
+    choose(rule, arg);
+    return true;
+}
+
+static bool
+choose_some(struct item *rule, void *arg)
+{
+    struct choice *c = arg;
+    choose(rule, c);
+    return c->looked_at++ < LIMIT_EXPLAINED;
 }
 
 static void
 choose_all(const struct table *t, struct choice *c)
 {
     const char *code = c->id->cluster_code;
-    choose_in_force(t, c);
+    (void)index_each_reached(&t->index, c->id, c->topic, choose_any, c);
+    (void)index_each_idle(&t->index, code, choose_some, c);
     c->looked_at = 0;
-    (void)index_each_idle(&t->index, code, choose, c); /* or enough of them */
-    c->looked_at = 0;
-    (void)index_each_for(&t->index, code, choose, c); /* the same */
+    (void)index_each_for(&t->index, code, choose_some, c);
+    /* None of them says anything: enough was looked at, or all. */
 }
 
 /* Both lists in one order. */

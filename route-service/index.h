@@ -71,6 +71,9 @@ typedef bool (*index_fn)(struct item *rule, void *arg);
 /* The rules that may match this cluster code, in force or not. */
 bool index_each_for(const struct index *x, const char *code, index_fn fn,
                     void *arg);
+/* Those in force that stand in a bucket which the identity reaches. */
+bool index_each_reached(const struct index *x, const struct pt_identity *id,
+                        const char *topic, index_fn fn, void *arg);
 /* Only those that are not in force. */
 bool index_each_idle(const struct index *x, const char *code, index_fn fn,
                      void *arg);

@@ -172,6 +172,20 @@ index_each_for(const struct index *x, const char *code, index_fn fn, void *arg)
 }
 
 bool
+index_each_reached(const struct index *x, const struct pt_identity *id,
+                   const char *topic, index_fn fn, void *arg)
+{
+    struct reach reach;
+    bool on = true;
+    index_reach(x, id, topic, &reach);
+    for (size_t i = 0; i < reach.n && on; i++)
+        for (unsigned k = 0; k < reach.v[i]->n && on; k++)
+            on = fn(reach.v[i]->v[k].item, arg);
+    reach_fini(&reach);
+    return on;
+}
+
+bool
 index_each_idle(const struct index *x, const char *code, index_fn fn, void *arg)
 {
     struct walk w = {.fn = fn, .arg = arg};

@@ -175,6 +175,20 @@ is_default(const struct pt_rule *r, const struct pt_rule *everybody,
     return window_covers(r, everybody, now_ms) && rule_covers(r, everybody);
 }
 
+struct defaulting {
+    const struct pt_rule *everybody;
+    int64_t now_ms;
+    bool found;
+};
+
+static bool
+seek_default(struct item *rule, void *arg)
+{
+    struct defaulting *d = arg;
+    d->found = is_default(&rule->u.rule, d->everybody, d->now_ms);
+    return !d->found;
+}
+
 /* A default rule matches any client: so it is among those that one reaches who
  * has nothing that other rules could be filed under. */
 static bool
@@ -187,16 +201,10 @@ has_default(const struct table *t, const char *code)
     };
     char role[] = "consumer";
     const struct pt_identity anybody = {.cluster_code = named[0], .role = role};
-    struct reach reach;
-    bool found = false;
-    index_reach(&t->index, &anybody, "", &reach);
-    for (size_t i = 0; i < reach.n; i++)
-        for (unsigned k = 0; k < reach.v[i]->n && !found; k++)
-            found = is_default(&reach.v[i]->v[k].item->u.rule, &everybody,
-                               t->time_ms);
-    reach_fini(&reach);
+    struct defaulting d = {.everybody = &everybody, .now_ms = t->time_ms};
+    (void)index_each_reached(&t->index, &anybody, "", seek_default, &d);
     free(named[0]);
-    return found;
+    return d.found;
 }
 
 struct seeking {
