@@ -14,7 +14,6 @@
 #include "route-service/match.h"
 #include "route-service/must.h"
 #include "route-service/overlap.h"
-#include "route-service/shelf.h"
 
 static void
 warn(struct strlist *out, char *text_taken)
