@@ -38,6 +38,7 @@
 #define TRIES    100  /* of a change set against those of other servers */
 #define RESTLESS 200  /* ms between two looks while something is wrong */
 #define IDLE_MS  1000 /* between two looks at a group, or at the clock */
+#define SOON_MS  5    /* before a group is watched again */
 #define SLEEP_MS 3600000
 #define TICK_MS  1000  /* before a tick that failed is tried again */
 #define AGE_MS   60000 /* between two looks at the age of change sets */
@@ -482,8 +483,10 @@ rest_ms(struct committer *k)
     if (ms < tick)
         ms = tick;
     int64_t most = k->retention.ms > 0 ? AGE_MS : SLEEP_MS;
-    if (k->group)
-        most = k->unsettled || group_ready(k->group, NULL) ? RESTLESS : IDLE_MS;
+    if (k->group && (k->unsettled || group_ready(k->group, NULL)))
+        most = RESTLESS;
+    else if (k->group)
+        most = group_watching(k->group) ? IDLE_MS : SOON_MS;
     return ms < most ? ms : most;
 }
 

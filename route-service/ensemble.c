@@ -28,6 +28,12 @@
 #include "route-service/zk_snapshots.h"
 #include "route-service/znode.h"
 
+/* While this server writes, it learns of the others by its own writes, which
+ * find head moved: to set the watch on head again after each would cost a read
+ * for every write. */
+#define HUSH_MS       5    /* after a write */
+#define HUSH_WRITE_MS 1000 /* while it is under way */
+
 struct ensemble {
     struct zk *zk;
     char *root;
@@ -84,6 +90,20 @@ on_head(const struct zk_data *d, void *arg)
         log_error("%s/head: %s", e->root, err.text);
     else
         note_head(e, revision, d->version);
+}
+
+/* Somebody else has moved it: by how far? */
+static void
+look_at_head(struct ensemble *e)
+{
+    struct zk_data d = {0};
+    int64_t revision = 0;
+    char *path = path_to(e, "head");
+    if (zk_get(e->zk, path, &d, NULL) == 0 &&
+        znode_head_decode(d.bytes, &revision, NULL) == 0)
+        note_head(e, revision, d.version); /* else: the watch will say */
+    zk_data_fini(&d);
+    free(path);
 }
 
 /* The version that head has while it is `revision`. */
@@ -219,6 +239,12 @@ ensemble_mingle(struct ensemble *e)
     members_tend(e->members);
 }
 
+bool
+ensemble_watching(const struct ensemble *e)
+{
+    return zk_watching(e->zk);
+}
+
 void
 ensemble_servers(struct ensemble *e, struct props *out)
 {
@@ -349,9 +375,13 @@ put_change(struct ensemble *e, int64_t revision, int32_t version,
         {ZK_SET, head, data, strlen(data), version},
         {ZK_CREATE, path, bytes, n, 0},
     };
+    zk_hush(e->zk, HUSH_WRITE_MS);
     const int rc = zk_write(e->zk, ops, 2, err);
+    zk_hush(e->zk, HUSH_MS);
     if (rc == 0)
         note_head(e, revision, version + 1);
+    if (rc == ERR_CONFLICT)
+        look_at_head(e);
     free(bytes);
     free(data);
     free(path);

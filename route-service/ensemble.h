@@ -51,6 +51,9 @@ void ensemble_close(struct ensemble *e); /* NULL allowed */
 MUST_CHECK int ensemble_up(const struct ensemble *e, struct err *err);
 /* The newest revision seen in ZooKeeper; -1: none yet. */
 int64_t ensemble_head(const struct ensemble *e);
+/* False for a moment after a change set of this server: ensemble_tend() is due
+ * soon. */
+bool ensemble_watching(const struct ensemble *e);
 /* The servers of the group: id -> URL. */
 void ensemble_servers(struct ensemble *e, struct props *out);
 

@@ -387,6 +387,12 @@ group_propose(struct group *g, const char *id, const struct newest_step *step,
                             step->len, err);
 }
 
+bool
+group_watching(const struct group *g)
+{
+    return ensemble_watching(g->e);
+}
+
 void
 group_servers(struct group *g, struct props *out)
 {

@@ -41,6 +41,8 @@ MUST_CHECK int group_propose(struct group *g, const char *id,
 
 /* Any thread: 0, or why changes can't be made now. */
 MUST_CHECK int group_ready(struct group *g, struct err *err);
+/* False: group_tend() is due soon. */
+bool group_watching(const struct group *g);
 void group_servers(struct group *g, struct props *out);
 /* One other thread: see snapshots_compact().  Does nothing unless there are
  * enough new change sets. */

@@ -65,6 +65,7 @@ struct zk {
     zhandle_t *zh; /* NULL: none */
     int64_t opened_ms;
     bool probing;
+    int64_t hushed_ms; /* until then no watch is set; monotonic */
     struct watch *watches;
 };
 
@@ -465,13 +466,32 @@ static void
 arm(struct watch *w)
 {
     struct zk *zk = w->zk;
-    if (w->busy || w->set || !usable(zk))
-        return;
+    if (w->busy || w->set || !usable(zk) || clock_mono_ms() < zk->hushed_ms)
+        return; /* zk_tend() comes back to it */
     const int rc = w->children ? zoo_awget_children(zk->zh, w->path, on_changed,
                                                     w, on_watched_names, w)
                                : zoo_awget(zk->zh, w->path, on_changed, w,
                                            on_watched_data, w);
     w->busy = rc == ZOK; /* else zk_tend() tries again */
+}
+
+void
+zk_hush(struct zk *zk, int64_t ms)
+{
+    must(pthread_mutex_lock(&zk->lock));
+    zk->hushed_ms = clock_mono_ms() + ms;
+    must(pthread_mutex_unlock(&zk->lock));
+}
+
+bool
+zk_watching(struct zk *zk)
+{
+    bool all = true;
+    must(pthread_mutex_lock(&zk->lock));
+    for (const struct watch *w = zk->watches; w; w = w->next)
+        all = all && (w->set || w->busy);
+    must(pthread_mutex_unlock(&zk->lock));
+    return all;
 }
 
 static void

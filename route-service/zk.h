@@ -87,5 +87,11 @@ void zk_watch(struct zk *zk, const char *path, zk_data_fn fn, void *arg);
 /* The same for the names below it; `fn` gets NULL. */
 void zk_watch_children(struct zk *zk, const char *path, zk_data_fn fn,
                        void *arg);
+/* Any thread.  For so long a watch that has told of something is not set again;
+ * zk_tend() does it later.  For who changes znodes that he watches: ZooKeeper
+ * tells him before it answers him, and he need not read what he has written. */
+void zk_hush(struct zk *zk, int64_t ms);
+/* Any thread: every watch is set. */
+bool zk_watching(struct zk *zk);
 
 #endif
