@@ -1,10 +1,12 @@
-"""Real ZooKeeper servers, from Debian's jar, as plain java processes.
+"""Real ZooKeeper, Debian's, on loopback: one node or an ensemble of three.
 
-    zk = ZooKeeper(folder, nodes=3)     # starts them, waits until they serve
-    zk.connect                          # "127.0.0.1:23001,127.0.0.1:23002,..."
-    zk.leader().kill()                  # as tests/lib/procs.py does it
+    zk = ZooKeeper(folder, nodes=3)
+    zk.connect              "127.0.0.1:P1,127.0.0.1:P2,127.0.0.1:P3"
+    zk.kill(zk.leader())
+    zk.start(0)
+    zk.end()
 
-Each has its own ports and its own folder; they end with the test."""
+A node serves 0.4 s after its start, an ensemble after 1.3 s; no ZooKeeper's own scripts, which sleep."""
 
 import socket
 from pathlib import Path
@@ -13,95 +15,84 @@ from .procs import Proc, free_port
 from .wait import wait_until
 
 JAR = Path("/usr/share/java/zookeeper.jar")
-MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
-JAVA = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-        "-Dzookeeper.admin.enableServer=false", "-cp", str(JAR), MAIN]
-START_S = 60
+START_S = 30.0
 
-
-def four_letters(port: int, word: str, timeout_s: float = 2) -> str:
-    """What a server answers to "srvr", "ruok", ..."""
-    with socket.create_connection(("127.0.0.1", port), timeout_s) as s:
-        s.sendall(word.encode())
-        answer = b""
-        while chunk := s.recv(65536):
-            answer += chunk
-    return answer.decode()
-
-
-class Node(Proc):
-    """One server."""
-
-    def __init__(self, name: str, port: int, folder: Path, config: Path) -> None:
-        super().__init__(name, [*JAVA, config], folder, start=False)
-        self.port = port
-
-    @property
-    def mode(self) -> str:
-        """leader, follower, standalone; "" while it does not serve."""
-        try:
-            lines = four_letters(self.port, "srvr").splitlines()
-        except OSError:
-            return ""
-        modes = [line[len("Mode: "):] for line in lines if line.startswith("Mode: ")]
-        return modes[0] if modes else ""
+CONF = """\
+tickTime=1000
+initLimit=10
+syncLimit=5
+dataDir={data}
+clientPort={port}
+clientPortAddress=127.0.0.1
+admin.enableServer=false
+4lw.commands.whitelist=*
+maxClientCnxns=0
+"""
 
 
 class ZooKeeper:
-    """One server, or an ensemble of three."""
+    """Started and serving when made. `start=False`: made only."""
 
-    def __init__(self, folder: Path, nodes: int = 1, tick_ms: int = 500) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, nodes: int = 1, start: bool = True) -> None:
+        if not JAR.exists():
+            raise AssertionError(f"{JAR} is missing: make deps installs Debian's zookeeper")
         self.ports = [free_port() for _ in range(nodes)]
-        self._peers = [(free_port(), free_port()) for _ in range(nodes)] if nodes > 1 else []
-        self.nodes = [self._node(i, tick_ms) for i in range(nodes)]
-        self.start()
+        peers = "".join(f"server.{i + 1}=127.0.0.1:{free_port()}:{free_port()}\n" for i in range(nodes)) if nodes > 1 else ""
+        self.procs = [self._node(folder, i, peers) for i in range(nodes)]
+        if start:
+            self.start()
 
     @property
     def connect(self) -> str:
         return ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
-    def _node(self, i: int, tick_ms: int) -> Node:
-        data = self.folder / f"zk{i + 1}"
+    def start(self, *nodes: int) -> None:
+        """These nodes, or all; returns when they serve."""
+        for i in nodes or range(len(self.procs)):
+            self.procs[i].start()
+        self.wait_serving(*nodes)
+
+    def wait_serving(self, *nodes: int, deadline_s: float = START_S) -> None:
+        for i in nodes or range(len(self.procs)):
+            wait_until(lambda i=i: self.mode(i), deadline_s, f"ZooKeeper node {i} serves")  # type: ignore[misc]
+
+    def mode(self, node: int) -> str | None:
+        """leader, follower, standalone; None while it does not serve."""
+        for line in self.ask(node, "srvr").splitlines():
+            if line.startswith("Mode: "):
+                return line.removeprefix("Mode: ").strip()
+        return None
+
+    def leader(self, deadline_s: float = START_S) -> int:
+        """The node that leads now."""
+        def look() -> list[int]:
+            return [i for i, proc in enumerate(self.procs) if proc.alive and self.mode(i) in ("leader", "standalone")]
+        return wait_until(look, deadline_s, "ZooKeeper has a leader")[0]
+
+    def ask(self, node: int, word: str) -> str:
+        """A four letter word; "" from a node that is not there."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.ports[node]), timeout=2) as s:
+                s.sendall(word.encode())
+                return b"".join(iter(lambda: s.recv(65536), b"")).decode(errors="replace")
+        except OSError:
+            return ""
+
+    def kill(self, *nodes: int) -> None:
+        """kill -9, these or all."""
+        for i in nodes or range(len(self.procs)):
+            self.procs[i].kill()
+
+    def end(self) -> None:
+        for proc in self.procs:
+            proc.end()
+
+    def _node(self, folder: Path, i: int, peers: str) -> Proc:
+        data = folder / f"zookeeper-{i + 1}"
         data.mkdir(parents=True)
-        lines = [f"tickTime={tick_ms}", f"dataDir={data}", f"clientPort={self.ports[i]}",
-                 "clientPortAddress=127.0.0.1", "admin.enableServer=false", "4lw.commands.whitelist=*",
-                 "maxClientCnxns=0", "minSessionTimeout=1000", "initLimit=20", "syncLimit=10"]
-        for n, (peer, election) in enumerate(self._peers, 1):
-            lines.append(f"server.{n}=127.0.0.1:{peer}:{election}")
-        (data / "myid").write_text(str(i + 1), encoding="utf-8")
-        config = self.folder / f"zk{i + 1}.cfg"
-        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return Node(f"zookeeper{i + 1}", self.ports[i], self.folder, config)
-
-    def start(self) -> None:
-        """Starts those that don't run, and waits until all serve."""
-        for node in self.nodes:
-            if not node.alive:
-                node.start()
-        self.wait_serving(len(self.nodes))
-
-    def wait_serving(self, count: int) -> None:
-        wait_until(lambda: sum(1 for n in self.nodes if n.alive and n.mode) >= count, START_S,
-                   f"{count} ZooKeeper servers to serve; see {self.folder}")
-
-    def leader(self) -> Node:
-        """The one that decides (or the only one)."""
-        def look() -> Node | None:
-            return next((n for n in self.nodes if n.alive and n.mode in ("leader", "standalone")), None)
-        found = wait_until(look, START_S, "a ZooKeeper leader")
-        assert found
-        return found
-
-    def stop(self) -> None:
-        """All of them, at once."""
-        for node in self.nodes:
-            node.kill()
-
-    def pause(self) -> None:
-        for node in self.nodes:
-            node.pause()
-
-    def resume(self) -> None:
-        for node in self.nodes:
-            node.resume()
+        (data / "myid").write_text(f"{i + 1}\n")
+        conf = data / "zoo.cfg"
+        conf.write_text(CONF.format(data=data, port=self.ports[i]) + peers)
+        return Proc(f"zookeeper-{i + 1}", [
+            "java", "-Xmx256m", "-XX:+UseSerialGC", "-Dzookeeper.admin.enableServer=false", "-cp", JAR,
+            "org.apache.zookeeper.server.quorum.QuorumPeerMain", conf], folder, start=False)

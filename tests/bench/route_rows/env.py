@@ -118,7 +118,7 @@ class Env:
 
     def zookeeper(self) -> ZooKeeper:
         zk = ZooKeeper(self.folder)
-        self._procs = [*zk.nodes, *self._procs]  # ends last
+        self._procs = [*zk.procs, *self._procs]  # ends last
         return zk
 
     def bare_push(self, name: str, first: Path, event: Path, cpu: int | None = SERVER_CPU) -> str:
