@@ -248,11 +248,14 @@ append(struct committer *k, struct job *job, const struct newest_step *step)
     return rc;
 }
 
-/* The group has it, this server has no room for it. */
+/* The group has it, this server has no room for it.  Following the group tries
+ * that again, and lets /readyz say why it does not work. */
 static int
-half_done(struct job *job, int64_t revision)
+half_done(struct committer *k, struct job *job, int64_t revision)
 {
     const struct err why = job->err;
+    if (group_follow(k->group, NULL) == 0 && job->outcome.committed)
+        return 0;
     return err_set(&job->err, ERR_UNAVAILABLE,
                    "the group has this change as revision %lld, but this "
                    "server can't store it and goes on trying: %s",
@@ -273,7 +276,7 @@ propose(struct committer *k, struct job *job, const struct newest_step *step)
     if (rc)
         return job->sent ? PARKED : rc;
     rc = append(k, job, step);
-    return rc ? half_done(job, step->table->revision) : 0;
+    return rc ? half_done(k, job, step->table->revision) : 0;
 }
 
 /* One attempt. */
