@@ -6,7 +6,8 @@
  *
  * Every look is timed by itself.  The identity's own bytes are read before the
  * clock starts, as they are in life, where they have just come in; the table is
- * what it is: clients are drawn at random over all rules.  "cold" looks read
+ * what it is: clients are drawn at random over all rules ("ns"), or, the same
+ * ones in tables of every size, over its first hundred ("first_ns").  "cold" looks read
  * half a megabyte of something else before each look.
  */
 #include <inttypes.h>
@@ -21,6 +22,7 @@
 #include "tests/tools/bench_resolve/made.h"
 
 #define CLIENTS     20000
+#define FIRST       100 /* rules whose clients are asked for in every table */
 #define DIRT_BYTES  ((size_t)512 << 10)
 #define FLIPS       10000
 #define MAX_SAMPLES 400000
@@ -157,6 +159,34 @@ change(struct table **t, const struct mix *mix, size_t rules, size_t n)
     return figures_of(n);
 }
 
+static struct pt_identity *
+made_clients(const struct mix *mix, size_t rules)
+{
+    struct pt_identity *ids = xcalloc(CLIENTS, sizeof(*ids));
+    for (size_t i = 0; i < CLIENTS; i++)
+        ids[i] = made_client(mix, made_random() % rules);
+    return ids;
+}
+
+static void
+free_clients(struct pt_identity *ids)
+{
+    for (size_t i = 0; i < CLIENTS; i++)
+        pt_identity_fini(&ids[i]);
+    free(ids);
+}
+
+/* The same clients in a table of any size: those of the first rules. */
+static struct figures
+look_at_first(const struct table *t, const struct mix *mix, size_t n)
+{
+    struct pt_identity *ids = made_clients(mix, FIRST);
+    (void)look(t, ids, CLIENTS, n / 10, false); /* to be where one gets to */
+    const struct figures f = look(t, ids, CLIENTS, n, false);
+    free_clients(ids);
+    return f;
+}
+
 static void
 measure(const struct mix *mix, size_t rules, bool quick)
 {
@@ -164,19 +194,16 @@ measure(const struct mix *mix, size_t rules, bool quick)
     const size_t before = bytes_in_use();
     struct table *t = made_table(mix, rules);
     const size_t bytes = (bytes_in_use() - before) / rules;
-    struct pt_identity *ids = xcalloc(CLIENTS, sizeof(*ids));
-    for (size_t i = 0; i < CLIENTS; i++)
-        ids[i] = made_client(mix, made_random() % rules);
     printf("{\"mix\":\"%s\",\"rules\":%zu,\"bytes_per_rule\":%zu,", mix->name,
            rules, bytes);
-    (void)look(t, ids, CLIENTS, n / 10, false); /* to be where one gets to */
+    print_figures("first_ns", look_at_first(t, mix, n), ",");
+    struct pt_identity *ids = made_clients(mix, rules);
+    (void)look(t, ids, CLIENTS, n / 10, false);
     print_figures("ns", look(t, ids, CLIENTS, n, false), ",");
     print_figures("cold_ns", look(t, ids, CLIENTS, n / 20, true), ",");
     print_figures("change_ns", change(&t, mix, rules, quick ? 100 : 2000), ",");
     print_figures("after_ns", look(t, ids, CLIENTS, n, false), "}");
-    for (size_t i = 0; i < CLIENTS; i++)
-        pt_identity_fini(&ids[i]);
-    free(ids);
+    free_clients(ids);
     table_unref(t);
 }
 
