@@ -60,6 +60,7 @@ struct committer {
     int64_t compact_at;    /* revision */
     int64_t retain_at_ms;  /* monotonic */
     int64_t tidied;        /* revision */
+    int64_t logged;        /* revision */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -528,6 +529,19 @@ next_turn(struct committer *k, struct job **job)
     return !over;
 }
 
+/* Behind everything that somebody waits for. */
+static void
+log_newest(struct committer *k)
+{
+    const struct table *t = k->newest.table;
+    if (t->revision == k->logged)
+        return;
+    k->logged = t->revision;
+    log_info("revision %lld: %zu clusters, %zu flows, %zu rules",
+             (long long)t->revision, table_count(t, KIND_CLUSTER),
+             table_count(t, KIND_FLOW), table_count(t, KIND_RULE));
+}
+
 static void *
 writer_main(void *arg)
 {
@@ -541,6 +555,7 @@ writer_main(void *arg)
         if (job)
             work_on(k, job);
         tick(k);
+        log_newest(k);
         tidy_store(k);
         tidy_group(k);
     }
@@ -566,6 +581,7 @@ static void
 init(struct committer *k, const struct committer_conf *conf)
 {
     k->conf = *conf;
+    k->logged = conf->head->revision;
     k->retention = (struct retention){conf->keep_revisions, conf->keep_ms};
     k->newest = (struct newest){.store = conf->store,
                                 .table = table_ref(conf->head),

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/log.h"
 #include "common/base/xmem.h"
 #include "route-service/must.h"
 #include "route-service/watch.h"
@@ -63,9 +62,6 @@ post_table(struct table *t, const struct touched *touched, void *arg)
         *d = (struct delivery){&s->workers[i], p};
         must(loop_post(d->w->loop, on_delivery, d));
     }
-    log_info("revision %lld: %zu clusters, %zu flows, %zu rules",
-             (long long)t->revision, table_count(t, KIND_CLUSTER),
-             table_count(t, KIND_FLOW), table_count(t, KIND_RULE));
 }
 
 /* ---- opening ------------------------------------------------------------- */
