@@ -116,8 +116,8 @@ class Env:
         proc.wait_for(r"ready: \S+", START_S)
         return Server(proc, address)
 
-    def zookeeper(self) -> ZooKeeper:
-        zk = ZooKeeper(self.folder)
+    def zookeeper(self, nodes: int = 1) -> ZooKeeper:
+        zk = ZooKeeper(self.folder / f"zookeeper-of-{nodes}", nodes)
         self._procs = [*zk.procs, *self._procs]  # ends last
         return zk
 
