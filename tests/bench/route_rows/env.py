@@ -132,9 +132,9 @@ class Env:
         argv: list[object] = [self.build / "bin/watchers", "--to", to, "--count", count, "--code", CODE, *words]
         return Watchers(self.spawn(name, argv, cpu, stdout=self.folder / f"{name}.out"))
 
-    def tool(self, name: str, *words: object, deadline_s: float = 120) -> dict[str, Any]:
+    def tool(self, name: str, *words: object, cpu: int | None = None, deadline_s: float = 120) -> dict[str, Any]:
         """A tool that ends by itself and prints JSON."""
-        return json.loads(procs.run([self.build / "bin" / name, *words], deadline_s))
+        return json.loads(procs.run(on_cpu(cpu, [self.build / "bin" / name, *words]), deadline_s))
 
 
 # ---- tables -----------------------------------------------------------------------
