@@ -276,6 +276,17 @@ group_at(struct index *x, const char *code)
     return g;
 }
 
+static void
+remember_dim(struct group *g, const struct spot *s)
+{
+    g->dims |= 1u << s->dim;
+    if (s->dim != DIM_ATTRIBUTE)
+        return;
+    g->attributes |= g->attribute && g->attribute != s->attribute;
+    if (!g->attribute)
+        g->attribute = s->attribute;
+}
+
 /* Where the i-th bucket of a filing stands, made when it is missing, owned. */
 static void **
 bucket_at(struct index *x, const struct filing *f, size_t i)
@@ -295,6 +306,7 @@ bucket_at(struct index *x, const struct filing *f, size_t i)
     void **slot = map_slot(&g->buckets, hash, &s);
     if (!slot) {
         s.attribute = s.attribute ? name_of(x, s.attribute) : NULL;
+        remember_dim(g, &s);
         map_put_take(&g->buckets, hash, bucket_new(&s, 1));
         slot = map_slot(&g->buckets, hash, &s);
     }

@@ -77,9 +77,10 @@ bool index_each_reached(const struct index *x, const struct pt_identity *id,
 /* Only those that are not in force. */
 bool index_each_idle(const struct index *x, const char *code, index_fn fn,
                      void *arg);
-/* Those that may match an identity that `rule` matches. */
+/* Those that may match an identity that `rule` matches, the nearest first.
+ * *budget: how many buckets may be looked at; what is left of it. */
 bool index_each_rival(const struct index *x, const struct item *rule,
-                      index_fn fn, void *arg);
+                      size_t *budget, index_fn fn, void *arg);
 
 /* Everything, for snapshots: some more than once, in no order. */
 struct index_visit {

@@ -108,6 +108,7 @@ index_reach(const struct index *x, const struct pt_identity *id,
 
 struct walk {
     const struct pt_match *only; /* NULL: all */
+    size_t *budget;              /* buckets that may be looked at for it */
     index_fn fn;
     void *arg;
 };
@@ -121,30 +122,26 @@ walk_bucket(const struct bucket *b, const struct walk *w)
     return true;
 }
 
-/* Can what stands here match an identity with one of the values? */
-static bool
-is_for(const struct spot *s, const struct strlist *values)
+/* The values of a dimension of which a rule must have one; NULL: any will do. */
+static const struct strlist *
+demanded(const struct pt_match *m, enum dim dim, const char *attribute)
 {
-    for (size_t i = 0; i < values->n; i++) {
-        const char *value = values->v[i];
-        if (strncmp(value, s->value, s->len) == 0 &&
-            (s->prefix || value[s->len] == '\0'))
-            return true;
-    }
-    return false;
+    const struct strlist *v = literal_patterns(m, dim, attribute);
+    return v && match_all_literal(v) ? v : NULL;
 }
 
 static bool
 walk_spot(void *value, void *arg)
 {
-    const struct walk *w = arg;
+    struct walk *w = arg;
     const struct bucket *b = value;
-    const struct strlist *only =
-        w->only ? literal_patterns(w->only, b->spot.dim, b->spot.attribute)
-                : NULL;
-    if (only && match_all_literal(only) && !is_for(&b->spot, only))
-        return true;
-    return walk_bucket(b, w);
+    if (!w->only)
+        return walk_bucket(b, w);
+    if (*w->budget == 0)
+        return false;
+    --*w->budget;
+    return demanded(w->only, b->spot.dim, b->spot.attribute) ||
+           walk_bucket(b, w); /* those demanded were walked before */
 }
 
 static bool
@@ -194,17 +191,77 @@ index_each_idle(const struct index *x, const char *code, index_fn fn, void *arg)
            (!x->open || map_each(&x->open->idle, walk_idle, &w));
 }
 
-bool
-index_each_rival(const struct index *x, const struct item *rule, index_fn fn,
-                 void *arg)
+/* The buckets of the values that the rule demands in a dimension. */
+static void
+reach_demanded(const struct group *g, const struct pt_match *m, enum dim dim,
+               const char *attribute, struct reach *r)
 {
-    struct walk w = {.only = &rule->u.rule.match, .fn = fn, .arg = arg};
+    const struct strlist *values = demanded(m, dim, attribute);
+    for (size_t i = 0; values && i < values->n; i++) {
+        const struct spot s = {.dim = dim,
+                               .value = values->v[i],
+                               .len = (unsigned)strlen(values->v[i]),
+                               .attribute = attribute};
+        reach_value(g, s, spot_hash(&s), r);
+    }
+}
+
+static bool
+walk_nearest(const struct group *g, struct walk *w)
+{
+    struct reach r = {.cap = REACH_FIXED};
+    bool on = true;
+    r.v = r.fixed;
+    reach_add(&r, g->plain);
+    for (int i = 0; i < FIXED_DIMS; i++)
+        reach_demanded(g, w->only, (enum dim)(DIM_CLIENT_ID + i), NULL, &r);
+    for (size_t i = 0; i < w->only->n_attrs; i++)
+        reach_demanded(g, w->only, DIM_ATTRIBUTE, w->only->attrs[i].key, &r);
+    for (size_t i = 0; i < r.n && on; i++)
+        on = walk_bucket(r.v[i], w);
+    reach_fini(&r);
+    return on;
+}
+
+/* In every dimension that anything is filed under, the rule demands values. */
+static bool
+is_narrow(const struct group *g, const struct pt_match *m)
+{
+    for (int i = 0; i < FIXED_DIMS; i++) {
+        const enum dim dim = (enum dim)(DIM_CLIENT_ID + i);
+        if ((g->dims & 1u << dim) && !demanded(m, dim, NULL))
+            return false;
+    }
+    return !g->attribute ||
+           (!g->attributes && demanded(m, DIM_ATTRIBUTE, g->attribute));
+}
+
+static bool
+walk_rivals(void *value, void *arg)
+{
+    const struct group *g = value;
+    struct walk *w = arg;
+    if (!g)
+        return true;
+    if (*w->budget == 0)
+        return false;
+    --*w->budget;
+    return walk_nearest(g, w) && map_each(&g->idle, walk_idle, w) &&
+           (is_narrow(g, w->only) || map_each(&g->buckets, walk_spot, w));
+}
+
+bool
+index_each_rival(const struct index *x, const struct item *rule, size_t *budget,
+                 index_fn fn, void *arg)
+{
+    struct walk w = {
+        .only = &rule->u.rule.match, .budget = budget, .fn = fn, .arg = arg};
     const struct strlist *codes = shelf_codes(w.only);
-    bool on = walk_group(x->open, &w);
+    bool on = walk_rivals(x->open, &w);
     for (size_t i = 0; codes && i < codes->n && on; i++)
-        on = walk_group(map_find(&x->codes, map_hash(codes->v[i]), codes->v[i]),
-                        &w);
-    return on && (codes || map_each(&x->codes, walk_group, &w));
+        on = walk_rivals(
+            map_find(&x->codes, map_hash(codes->v[i]), codes->v[i]), &w);
+    return on && (codes || map_each(&x->codes, walk_rivals, &w));
 }
 
 static void

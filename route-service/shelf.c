@@ -171,6 +171,9 @@ group_own(struct group *g)
         bucket_ref(g->plain);
     copy->plain = g->plain;
     copy->prefixed = g->prefixed;
+    copy->dims = g->dims;
+    copy->attribute = g->attribute;
+    copy->attributes = g->attributes;
     memcpy(copy->prefixes, g->prefixes, sizeof(g->prefixes));
     copy->buckets = map_copy(&g->buckets);
     copy->idle = map_copy(&g->idle);

@@ -38,8 +38,11 @@ struct group {
     uint64_t
         prefixes[FIXED_DIMS + 1]; /* lengths that were ever filed under; the
                                           last are those of attributes */
-    struct map idle;              /* items that are not in force, by id */
-    char code[];                  /* "" in the open group */
+    unsigned dims;                /* bit by enum dim: those ever filed under */
+    const char *attribute; /* the first one ever filed under; NULL: none */
+    bool attributes;       /* there were others */
+    struct map idle;       /* items that are not in force, by id */
+    char code[];           /* "" in the open group */
 };
 
 extern const struct map_type shelf_groups;

@@ -343,11 +343,11 @@ table_items(const struct table *t, enum kind kind)
     return out;
 }
 
-void
-table_rivals(const struct table *t, const struct item *rule,
+bool
+table_rivals(const struct table *t, const struct item *rule, size_t *budget,
              bool (*fn)(struct item *other, void *arg), void *arg)
 {
-    (void)index_each_rival(&t->index, rule, fn, arg); /* fn knows */
+    return index_each_rival(&t->index, rule, budget, fn, arg);
 }
 
 int64_t

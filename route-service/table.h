@@ -55,9 +55,11 @@ struct items table_items(const struct table *t, enum kind kind);
 const struct items *table_flows(const struct table *t);
 /* Calls fn until it returns false for the rules that may match an identity that
  * `rule` matches too, as far as their literals say; for some more than once;
- * in any order. */
-void table_rivals(const struct table *t, const struct item *rule,
-                  bool (*fn)(struct item *other, void *arg), void *arg);
+ * the nearest first.  *budget: how many places may be looked at, and what is
+ * left then.  False: it did not get to the end. */
+bool table_rivals(const struct table *t, const struct item *rule,
+                  size_t *budget, bool (*fn)(struct item *other, void *arg),
+                  void *arg);
 /* The first moment after t->time_ms at which a rule begins or ends to be in
  * force; INT64_MAX: there is none. */
 int64_t table_next_edge(const struct table *t);

@@ -89,11 +89,8 @@ compare_with(struct item *other, void *arg)
 {
     struct comparing *with = arg;
     with->pairs++;
-    if (with->rivals++ == LIMIT_RIVALS) {
-        with->first_cut = with->first_cut ? with->first_cut : with->rule;
-        with->n_cut++;
+    if (with->rivals++ == LIMIT_RIVALS)
         return false;
-    }
     if (other == with->rule || !is_alive(&other->u.rule, with->now_ms))
         return true;
     if (match_compare(other, with->rule) < 0)
@@ -135,10 +132,16 @@ compare_with_rivals(const struct item *rule, const struct table *t,
     with->rule = rule;
     with->rivals = 0;
     with->enough = with->out->n + LIMIT_RULE_WARNINGS;
-    table_rivals(t, rule, compare_with, with);
-    if (with->out->n >= with->enough)
+    size_t budget = LIMIT_RIVALS;
+    const bool all = table_rivals(t, rule, &budget, compare_with, with);
+    with->pairs += LIMIT_RIVALS - budget;
+    if (with->out->n >= with->enough) {
         warn(with->out, xasprintf("there may be more like these about rule %s",
                                   rule->key));
+    } else if (!all) {
+        with->first_cut = with->first_cut ? with->first_cut : rule;
+        with->n_cut++;
+    }
 }
 
 static void
@@ -159,9 +162,10 @@ warn_of_rules(const struct change *c, const struct table *after,
         compare_with_rivals(rule, after, &with);
     }
     if (with.n_cut > 0)
-        warn(out, xasprintf("%zu rules, %s first, were compared with %d others "
-                            "only: more may match the same clients",
-                            with.n_cut, with.first_cut->key, LIMIT_RIVALS));
+        warn(out,
+             xasprintf("%zu rules, %s first, were compared with some of the "
+                       "others only: more may match the same clients",
+                       with.n_cut, with.first_cut->key));
 }
 
 /* ---- default rules ------------------------------------------------------- */

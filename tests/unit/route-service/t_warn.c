@@ -239,6 +239,29 @@ START_TEST(not_too_many)
 }
 END_TEST
 
+/* Rules with values of their own need not be compared with one another, however
+ * many there are: nothing is cut short, neither of all nor of one more. */
+START_TEST(narrow_rules_are_cheap)
+{
+    char *put = malloc(4 << 20);
+    size_t n = 0;
+    ck_assert_ptr_nonnull(put);
+    for (int i = 0; i < 12000; i++)
+        n += (size_t)sprintf(put + n,
+                             "%s{'op':'put','rule':{'id':'r%d','cluster':'a',"
+                             "'match':{'attributes':{'flink.id':'%d'}}}}",
+                             i ? "," : "", i, i);
+    struct strlist out = warnings_of(put, 0);
+    assert_warned(&out, NULL);
+    out = warnings_of("{'op':'put','rule':{'id':'n','cluster':'a','match':"
+                      "{'attributes':{'flink.id':'77'}}}}",
+                      0);
+    assert_warned(&out, "rule r77 is never reached: n comes first");
+    strlist_fini(&out);
+    free(put);
+}
+END_TEST
+
 /* ---- default rules ------------------------------------------------------- */
 
 struct coded {
@@ -611,6 +634,7 @@ suite(void)
     tcase_add_loop_test(t, warned_within_windows, 0, COUNT(windows));
     tcase_add_test(t, ties_within_windows);
     tcase_add_test(t, not_too_many);
+    tcase_add_test(t, narrow_rules_are_cheap);
     tcase_add_loop_test(t, default_rules, 0, COUNT(coded));
     tcase_add_loop_test(t, said_of_one_dimension, 0, 8);
     tcase_add_loop_test(t, never_wrong, 0, 10);
