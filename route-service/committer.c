@@ -227,6 +227,26 @@ judge(struct committer *k, struct job *job)
     return job_judge(job, k->newest.table, clock_wall_ms());
 }
 
+static bool
+changes_something(const struct job *job, int rc)
+{
+    return rc == 0 && job->outcome.table != job->outcome.before;
+}
+
+/* What another server has acknowledged may not be here yet: before a change set
+ * is refused, or said to change nothing, ZooKeeper is asked. */
+static int
+judge_well(struct committer *k, struct job *job)
+{
+    const int rc = judge(k, job);
+    if (!k->group || changes_something(job, rc))
+        return rc;
+    const int64_t before = k->newest.table->revision;
+    if (group_refresh(k->group, NULL) || k->newest.table->revision == before)
+        return rc;
+    return judge(k, job);
+}
+
 static int
 check_length(const struct newest_step *step, struct err *err)
 {
@@ -422,9 +442,8 @@ work_on(struct committer *k, struct job *job)
         send_to_look_back(k, job);
         return;
     }
-    rc = rc ? rc : judge(k, job);
-    const struct outcome *o = &job->outcome;
-    const bool to_do = rc == 0 && !o->dry_run && o->table != o->before;
+    rc = rc ? rc : judge_well(k, job);
+    const bool to_do = changes_something(job, rc) && !job->outcome.dry_run;
     if (to_do)
         rc = check_open(k, &job->err);
     if (to_do && rc == 0)

@@ -92,18 +92,20 @@ on_head(const struct zk_data *d, void *arg)
         note_head(e, revision, d->version);
 }
 
-/* Somebody else has moved it: by how far? */
-static void
-look_at_head(struct ensemble *e)
+int
+ensemble_look(struct ensemble *e, struct err *err)
 {
     struct zk_data d = {0};
     int64_t revision = 0;
     char *path = path_to(e, "head");
-    if (zk_get(e->zk, path, &d, NULL) == 0 &&
-        znode_head_decode(d.bytes, &revision, NULL) == 0)
-        note_head(e, revision, d.version); /* else: the watch will say */
+    int rc = zk_get_newest(e->zk, path, &d, err);
+    if (rc == 0)
+        rc = znode_head_decode(d.bytes, &revision, err);
+    if (rc == 0)
+        note_head(e, revision, d.version);
     zk_data_fini(&d);
     free(path);
+    return rc;
 }
 
 /* The version that head has while it is `revision`. */
@@ -380,8 +382,8 @@ put_change(struct ensemble *e, int64_t revision, int32_t version,
     zk_hush(e->zk, HUSH_MS);
     if (rc == 0)
         note_head(e, revision, version + 1);
-    if (rc == ERR_CONFLICT)
-        look_at_head(e);
+    if (rc == ERR_CONFLICT && ensemble_look(e, NULL))
+        log_debug("where head is, the watch will say");
     free(bytes);
     free(data);
     free(path);

@@ -66,6 +66,8 @@ void ensemble_mingle(struct ensemble *e);
 /* Reads id and head, and watches from now on.  ERR_NOTFOUND: no group yet. */
 MUST_CHECK int ensemble_join(struct ensemble *e, char id[UID_SIZE],
                              struct err *err);
+/* Reads head as it is now, whatever was seen before. */
+MUST_CHECK int ensemble_look(struct ensemble *e, struct err *err);
 /* Makes a group with this table. ERR_CONFLICT: another server did meanwhile. */
 MUST_CHECK int ensemble_found(struct ensemble *e, const char *id,
                               int64_t revision, const char *snapshot,

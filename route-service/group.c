@@ -191,6 +191,15 @@ group_follow(struct group *g, struct err *err)
     return rc ? err_set(err, rc, "%s", why.text) : 0;
 }
 
+int
+group_refresh(struct group *g, struct err *err)
+{
+    int rc;
+    if ((rc = group_ready(g, err)) || (rc = ensemble_look(g->e, err)))
+        return rc;
+    return group_follow(g, err);
+}
+
 /* ---- joining ------------------------------------------------------------- */
 
 static int

@@ -34,6 +34,8 @@ void group_on_seen(struct group *g, group_seen_fn fn, void *arg);
 void group_tend(struct group *g);
 /* Brings `newest` to all that was seen in ZooKeeper. */
 MUST_CHECK int group_follow(struct group *g, struct err *err);
+/* The same, to all that is in ZooKeeper now. */
+MUST_CHECK int group_refresh(struct group *g, struct err *err);
 /* The change set in `step` as the next revision of the group; ERR_CONFLICT: it
  * has another one; ERR_TIMEOUT: unknown; all else: it was not made. */
 MUST_CHECK int group_propose(struct group *g, const char *id,

@@ -280,9 +280,17 @@ queued(struct call *c, int rc)
     return rc;
 }
 
-int
-zk_get_many(struct zk *zk, char *const *paths, size_t n, struct zk_data *out,
-            struct err *err)
+static void
+on_synced(int rc, const char *path, const void *arg)
+{
+    (void)rc; /* of a connection that is lost the read behind it tells too */
+    (void)path;
+    (void)arg;
+}
+
+static int
+get_many(struct zk *zk, char *const *paths, size_t n, bool synced,
+         struct zk_data *out, struct err *err)
 {
     struct call **calls = xcalloc(n + 1, sizeof(struct call *));
     size_t asked = 0;
@@ -290,6 +298,8 @@ zk_get_many(struct zk *zk, char *const *paths, size_t n, struct zk_data *out,
     memset(out, 0, n * sizeof(*out));
     must(pthread_mutex_lock(&zk->lock));
     const bool up = usable(zk);
+    if (up && synced)
+        rc = zoo_async(zk->zh, paths[0], on_synced, NULL);
     for (size_t i = 0; up && rc == ZOK && i < n; i++, asked++) {
         calls[i] = call_new(zk);
         rc = queued(calls[i], zoo_aget(zk->zh, paths[i], 0, on_data, calls[i]));
@@ -315,12 +325,33 @@ zk_get_many(struct zk *zk, char *const *paths, size_t n, struct zk_data *out,
 }
 
 int
-zk_get(struct zk *zk, const char *path, struct zk_data *out, struct err *err)
+zk_get_many(struct zk *zk, char *const *paths, size_t n, struct zk_data *out,
+            struct err *err)
+{
+    return get_many(zk, paths, n, false, out, err);
+}
+
+static int
+get_one(struct zk *zk, const char *path, bool synced, struct zk_data *out,
+        struct err *err)
 {
     char *paths[] = {xstrdup(path)};
-    const int rc = zk_get_many(zk, paths, 1, out, err);
+    const int rc = get_many(zk, paths, 1, synced, out, err);
     free(paths[0]);
     return rc;
+}
+
+int
+zk_get(struct zk *zk, const char *path, struct zk_data *out, struct err *err)
+{
+    return get_one(zk, path, false, out, err);
+}
+
+int
+zk_get_newest(struct zk *zk, const char *path, struct zk_data *out,
+              struct err *err)
+{
+    return get_one(zk, path, true, out, err);
 }
 
 int

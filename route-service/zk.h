@@ -56,6 +56,9 @@ struct zk_data {
 void zk_data_fini(struct zk_data *d);
 MUST_CHECK int zk_get(struct zk *zk, const char *path, struct zk_data *out,
                       struct err *err);
+/* The same, with all that was done through any node of ZooKeeper before. */
+MUST_CHECK int zk_get_newest(struct zk *zk, const char *path,
+                             struct zk_data *out, struct err *err);
 /* All at once; the results in the same order.  Fails as the first failing
  * one, with all of `out` empty. */
 MUST_CHECK int zk_get_many(struct zk *zk, char *const *paths, size_t n,

@@ -330,6 +330,19 @@ class CatchingUp(Case):
         self.agree()
         self.assertEqual(history(a), history(b))
 
+    def test_any_server_knows_what_was_acknowledged(self) -> None:
+        """Refusals and "changes nothing" are not said out of a table that the group has left behind."""
+        a, b = self.server("a"), self.server("b")
+        a.setup("orders")
+        self.agree()
+        for i in range(50):
+            a.change(rule("next", "a"), rule("orders", "b"))
+            made = b.change({"op": "delete", "rule": "next"}, rule("orders", "a"))["revision"]
+            self.assertEqual(made, 3 + 2 * i)
+            with self.assertRaises(HttpError) as caught:
+                a.change({"op": "delete", "rule": "next"})
+            self.assertEqual(caught.exception.status, 404)
+
     def test_large_change_sets(self) -> None:
         a, b = self.server("a"), self.server("b")
         a.setup()
