@@ -266,8 +266,9 @@ class NeverReading(Case):
         for _ in range(60):  # what the kernel takes for each, and a little more
             self.pushed_big(reader)
             dropped = self.server.metric("shunt_route_streams_dropped_total")
-            # what is kept for each is its backlog, and a little for itself
-            self.assertLess(self.server.memory_kb() - before_kb, self.WATCHERS * (64 + 16))
+            # what is kept for each is its backlog, and a little for itself; sanitizers keep what is freed
+            each_kb = 500 if "address" in BUILD.name else 64 + 16
+            self.assertLess(self.server.memory_kb() - before_kb, self.WATCHERS * each_kb)
             if dropped == self.WATCHERS:
                 break
         self.assertEqual(dropped, self.WATCHERS)
