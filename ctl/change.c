@@ -96,7 +96,7 @@ print_outcome(const struct ctl *ctl, const struct change *c,
                  moves == 1 ? "" : "s", of_one ? " of this server" : "",
                  moves == 1 ? "s" : "");
     print_warnings(answer);
-    if (c->show_diff) {
+    if (c->show_diff && js_any(answer, "changed")) { /* of a dry run */
         char counts[96];
         diff_words(js_any(answer, "changed"), counts, sizeof(counts));
         (void)printf("%s\n", counts);
