@@ -38,7 +38,6 @@ class Flock:
         self.address = address
         self.members = [Member(i, code) for i in range(n)]
         self.poll = selectors.DefaultSelector()
-        self.opened_at: list[float] = []
         self.refused = 0
         self.random = random.Random(n)
 
@@ -115,7 +114,6 @@ class Flock:
     def _answered(self, m: Member, status: int) -> None:
         if status == 200:
             m.open = True
-            self.opened_at.append(time.monotonic())
             return
         assert status == 503, m.got
         self.refused += 1
