@@ -87,12 +87,12 @@ by_id(const void *a, const void *b)
 
 struct demand {
     const struct item *pattern;
-    char *text; /* NULL: that of `same` */
+    char *text;
     size_t number;
 };
 
 struct demands {
-    struct demand *v; /* by pattern, then by text */
+    struct demand *v;
     size_t n;
 };
 
@@ -142,8 +142,7 @@ by_address(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* The distinct demands, numbered in the order of their text, with the text only
- * at the first of those that are the same. */
+/* By text, and numbered by it: those that say the same have the same number. */
 static struct demands
 number_demands(struct deads *dead)
 {

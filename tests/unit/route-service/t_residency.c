@@ -16,7 +16,10 @@
 #define RULES      14 /* ids: few, so that they are often replaced */
 #define IDENTITIES 24
 #define TOPICS     3
-#define KEPT       8 /* past tables that must stay as they were */
+#define KEPT_EVERY 20
+#define KEPT                                                                   \
+    ((STEPS + KEPT_EVERY - 1) / KEPT_EVERY) /* old tables, which
+                      must stay as they were */
 
 static const char *const topics[TOPICS] = {"t1", "t2", "other"};
 
@@ -415,8 +418,8 @@ START_TEST(old_tables_stay)
         struct change c = next_change(head, &clock_ms);
         struct table *dry = made_applied(&c, head); /* one that is not taken */
         (void)step(&head, &c);
-        if (n % (STEPS / KEPT) == 0)
-            keep(&kept[n * KEPT / STEPS], head);
+        if (n % KEPT_EVERY == 0)
+            keep(&kept[n / KEPT_EVERY], head);
         table_unref(dry);
         change_fini(&c);
     }
