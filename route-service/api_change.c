@@ -6,7 +6,6 @@
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/change.h"
-#include "route-service/diff.h"
 #include "route-service/moves.h"
 #include "route-service/must.h"
 
@@ -14,8 +13,23 @@
 struct pending {
     struct later *later;
     struct json_t *answer;
-    struct json_t *changed; /* NULL: it is not told */
+    char *changed; /* NULL: it is not told */
 };
+
+/* The object as text, with `changed`, which may be as large as the table and is
+ * text already, for its last member; owned by the caller. */
+static char *
+text_of(struct json_t *taken, const char *changed)
+{
+    char *text = must_have(js_dump(taken));
+    js_free(taken);
+    if (!changed)
+        return text;
+    const size_t len = strlen(text) - 1;
+    char *all = xasprintf("%.*s,\"changed\":%s}", (int)len, text, changed);
+    free(text);
+    return all;
+}
 
 static void
 refuse_change(struct later *l, const struct outcome *o)
@@ -25,18 +39,18 @@ refuse_change(struct later *l, const struct outcome *o)
         return;
     }
     struct json_t *e = js_object();
-    struct json_t *j = js_object();
     must(js_put_str(e, "code", err_name(o->rc)));
     must(js_put_words(e, "field", o->err->field));
     must(js_put_words(e, "value", o->err->value));
     must(js_put_words(e, "message", o->err->text));
     must(js_put_int(e, "revision", o->head));
-    if (o->changed)
-        must(js_put_take(e, "changed", diff_encode(o->changed)));
-    must(js_put_take(j, "error", e));
+    char *error = text_of(e, o->changed);
+    char *text = xasprintf("{\"error\":%s}", error);
     metrics_request(&l->w->metrics, EP_CHANGES, 409);
-    http_reply_json_take(l->req, 409, j);
+    http_reply_bytes(l->req, 409, "application/json", text, strlen(text));
     later_drop(l);
+    free(error);
+    free(text);
 }
 
 static struct json_t *
@@ -64,9 +78,10 @@ on_moves(struct json_t *list, size_t total, void *arg)
     struct pending *p = arg;
     must(js_put_take(p->answer, "moves", js_ref(list)));
     must(js_put_int(p->answer, "moves_total", (int64_t)total));
-    if (p->changed)
-        must(js_put_take(p->answer, "changed", p->changed));
-    later_reply_take(p->later, p->answer);
+    char *text = text_of(p->answer, p->changed);
+    later_reply_text(p->later, text, strlen(text));
+    free(text);
+    free(p->changed);
     free(p);
 }
 
@@ -82,7 +97,7 @@ on_outcome(const struct outcome *o, void *arg)
     struct pending *p = xcalloc(1, sizeof(*p));
     *p = (struct pending){.later = l, .answer = answer_of(o)};
     if (o->changed)
-        p->changed = diff_encode(o->changed);
+        p->changed = xstrdup(o->changed);
     moves_gather(l->w, o->before, o->table, o->touched, on_moves, p);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/diff.h"
 #include "route-service/limits.h"
@@ -45,17 +46,18 @@ api_get_table(struct http_req *req, void *ctx)
     api_offload(w, req, EP_TABLE, &init, encode_table);
 }
 
-static struct json_t *
-diff_json(const struct table *from, const struct table *to)
+static char *
+difference(const struct table *from, const struct table *to)
 {
     struct differences d;
     diff_tables(from, to, &d);
-    struct json_t *j = js_object();
-    must(js_put_int(j, "from", from->revision));
-    must(js_put_int(j, "to", to->revision));
-    must(js_put_take(j, "changed", diff_encode(&d)));
+    char *changed = diff_text(&d);
+    char *text =
+        xasprintf("{\"from\":%lld,\"to\":%lld,\"changed\":%s}",
+                  (long long)from->revision, (long long)to->revision, changed);
     differences_fini(&d);
-    return j;
+    free(changed);
+    return text;
 }
 
 static void
@@ -67,8 +69,10 @@ compare_tables(void *arg)
     if (work->rc == 0 && !work->table)
         work->rc = history_table(work->history, work->revision, &work->table,
                                  &work->err);
-    if (work->rc == 0)
-        finish(work, diff_json(from, work->table));
+    if (work->rc == 0) {
+        work->text = difference(from, work->table);
+        work->len = strlen(work->text);
+    }
     table_unref(from);
 }
 

@@ -28,6 +28,7 @@
 #include "common/base/log.h"
 #include "common/base/xmem.h"
 #include "route-service/background.h"
+#include "route-service/diff.h"
 #include "route-service/group.h"
 #include "route-service/job.h"
 #include "route-service/limits.h"
@@ -151,10 +152,12 @@ compare(void *arg)
 {
     struct job *job = arg;
     struct table *past = NULL;
+    struct differences d;
     if (history_table(job->k->conf.history, job->change.expect_revision, &past,
                       NULL) == 0) {
-        diff_tables(past, job->outcome.before, &job->changed);
-        job->outcome.changed = &job->changed;
+        diff_tables(past, job->outcome.before, &d);
+        job->outcome.changed = job->changed = diff_text(&d);
+        differences_fini(&d);
     }
     table_unref(past);
     send_back(job->k, job);

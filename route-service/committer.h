@@ -16,7 +16,6 @@
 #include "common/base/strs.h"
 #include "common/net/loop.h"
 #include "route-service/change.h"
-#include "route-service/diff.h"
 #include "route-service/ensemble.h"
 #include "route-service/history.h"
 #include "route-service/store.h"
@@ -36,10 +35,11 @@ struct outcome {
     bool dry_run;
     int64_t head; /* revision in force when it was judged */
     const struct strlist *warnings;
-    /* What is not the same: of a dry run between `before` and `table`; of
-     * ERR_CONFLICT between the revision that was expected and `before`, NULL
-     * where that is not kept any more; otherwise NULL. */
-    const struct differences *changed;
+    /* What is not the same, as diff_text() writes it: of a dry run between
+     * `before` and `table`; of ERR_CONFLICT between the revision that was
+     * expected and `before`, NULL where that is not kept any more; otherwise
+     * NULL. */
+    const char *changed;
 };
 
 /* On the loop that was named; a table is published before the outcome of the

@@ -5,10 +5,11 @@
 #include "route-service/diff.h"
 
 #include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "route-service/must.h"
@@ -74,32 +75,37 @@ diff_change(const struct change *c, const struct table *before,
     sort(out);
 }
 
-static struct json_t *
-encode_one(const struct difference *d)
+static void
+write_item(struct buf *b, const char *name, const struct item *item)
 {
-    const struct item *item = d->after ? d->after : d->before;
-    struct json_t *j = js_object();
-    must(js_put_str(j, "op", d->after ? "put" : "delete"));
-    must(js_put_str(j, "kind", kind_name(item->kind)));
-    must(js_put_str(j, "key", item->key));
-    if (d->before)
-        must(js_put_take(j, "before", item_encode(d->before)));
-    else
-        must(js_put_null(j, "before"));
-    if (d->after)
-        must(js_put_take(j, "after", item_encode(d->after)));
-    else
-        must(js_put_null(j, "after"));
-    return j;
+    buf_printf(b, ",\"%s\":", name);
+    buf_puts(b, item ? item->json : "null");
 }
 
-struct json_t *
-diff_encode(const struct differences *d)
+static void
+write_one(struct buf *b, const struct difference *d)
 {
-    struct json_t *list = js_array();
-    for (size_t i = 0; i < d->n; i++)
-        must(js_add_take(list, encode_one(&d->v[i])));
-    return list;
+    const struct item *item = d->after ? d->after : d->before;
+    buf_printf(b, "{\"op\":\"%s\",\"kind\":\"%s\",\"key\":",
+               d->after ? "put" : "delete", kind_name(item->kind));
+    js_write_str(b, item->key);
+    write_item(b, "before", d->before);
+    write_item(b, "after", d->after);
+    buf_puts(b, "}");
+}
+
+char *
+diff_text(const struct differences *d)
+{
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 2);
+    buf_puts(&b, "[");
+    for (size_t i = 0; i < d->n; i++) {
+        buf_puts(&b, i > 0 ? "," : "");
+        write_one(&b, &d->v[i]);
+    }
+    buf_puts(&b, "]");
+    return must_have(buf_take(&b));
 }
 
 void

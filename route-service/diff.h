@@ -10,8 +10,6 @@
 #include "route-service/change.h"
 #include "route-service/table.h"
 
-struct json_t;
-
 /* An object that is not the same in both; one reference each. */
 struct difference {
     struct item *before; /* NULL: it is new */
@@ -31,8 +29,9 @@ void diff_tables(const struct table *before, const struct table *after,
 void diff_change(const struct change *c, const struct table *before,
                  const struct table *after, struct differences *out);
 /* [{"op":"put"|"delete","kind":"rule","key":"..","before":{..}|null,
- * "after":{..}|null}] */
-struct json_t *diff_encode(const struct differences *d);
+ * "after":{..}|null}], put together from the texts of the items; owned by the
+ * caller. */
+char *diff_text(const struct differences *d);
 void differences_fini(struct differences *d);
 
 #endif

@@ -14,7 +14,7 @@
 #include "route-service/must.h"
 #include "route-service/snapshot.h"
 
-#define KEPT   8
+#define KEPT   2 /* one can be as large as the table in force */
 #define ENOUGH 1 /* ends a walk through the store */
 
 struct history {

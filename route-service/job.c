@@ -6,6 +6,7 @@
 #include "common/base/buf.h"
 #include "common/base/js.h"
 #include "common/base/xmem.h"
+#include "route-service/diff.h"
 #include "route-service/must.h"
 
 #define TOLD_RULES 20
@@ -27,7 +28,8 @@ forget(struct job *job)
 {
     strlist_fini(&job->warnings);
     touched_fini(&job->touched);
-    differences_fini(&job->changed);
+    free(job->changed);
+    job->changed = NULL;
     table_unref(job->outcome.before);
     table_unref(job->outcome.table);
     job->outcome = (struct outcome){0};
@@ -78,10 +80,6 @@ job_judge(struct job *job, struct table *head, int64_t now_ms)
     c->revision = o->table->revision;
     o->touched = &job->touched;
     change_warnings(c, head, o->table, &job->warnings);
-    if (!c->dry_run)
-        return 0;
-    diff_change(c, head, o->table, &job->changed);
-    o->changed = &job->changed;
     return 0;
 }
 
@@ -131,6 +129,16 @@ job_found(struct job *job, struct table *t)
     o->committed = true;
 }
 
+static void
+compare(struct job *job)
+{
+    struct outcome *o = &job->outcome;
+    struct differences d;
+    diff_change(&job->change, o->before, o->table, &d);
+    o->changed = job->changed = diff_text(&d);
+    differences_fini(&d);
+}
+
 void
 job_conclude(struct job *job, int rc)
 {
@@ -138,6 +146,8 @@ job_conclude(struct job *job, int rc)
     o->rc = rc;
     o->err = &job->err;
     o->warnings = &job->warnings;
+    if (rc == 0 && o->dry_run)
+        compare(job);
     if (rc == 0)
         return;
     table_unref(o->table);

@@ -84,6 +84,8 @@ retain(struct store *store, struct history *history, const struct retention *r,
     table_unref(t);
     rc = store_rebase(store, until, text, len, err);
     free(text);
+    if (rc == ERR_CONFLICT) /* the server has jumped ahead meanwhile */
+        return 0;
     if (rc == 0)
         log_info("change sets up to revision %lld are deleted",
                  (long long)until);

@@ -518,6 +518,21 @@ put_base(struct store *s, MDB_txn *txn, int64_t revision, const char *text,
     return rc;
 }
 
+/* A server of a group may have jumped ahead while the older one was made. */
+static int
+check_base(struct store *s, MDB_txn *txn, int64_t revision, struct err *err)
+{
+    int64_t there;
+    uint64_t bytes;
+    const int rc = base_revision(s, txn, &there, &bytes, err);
+    if (rc || there <= revision)
+        return rc;
+    return err_set(err, ERR_CONFLICT,
+                   "%s begins with revision %lld already, which is newer than "
+                   "%lld",
+                   s->path, (long long)there, (long long)revision);
+}
+
 int
 store_rebase(struct store *store, int64_t revision, const char *text,
              size_t len, struct err *err)
@@ -529,8 +544,8 @@ store_rebase(struct store *store, int64_t revision, const char *text,
     int rc = begin_writing(store, &txn, err);
     if (rc)
         return rc;
-    rc = delete_old(store, txn, revision, err);
-    if (rc == 0)
+    if ((rc = check_base(store, txn, revision, err)) == 0 &&
+        (rc = delete_old(store, txn, revision, err)) == 0)
         rc = put_base(store, txn, revision, text, len, err);
     return end_writing(store, txn, rc, err);
 }

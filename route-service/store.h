@@ -52,7 +52,8 @@ MUST_CHECK int store_append(struct store *store, int64_t revision,
 MUST_CHECK int store_append_all(struct store *store, const struct stored *v,
                                 size_t n, struct err *err);
 /* The snapshot becomes the base; the change sets up to `revision` are deleted.
- * It may be newer than all that is there. */
+ * It may be newer than all that is there.  ERR_CONFLICT: the base is newer
+ * already. */
 MUST_CHECK int store_rebase(struct store *store, int64_t revision,
                             const char *text, size_t len, struct err *err);
 

@@ -237,6 +237,9 @@ START_TEST(jump_ahead)
     assert_range(head->revision + 1, head->revision);
     assert_loads();
     ck_assert_int_eq(store_append(store, 12, "x", 1, &err), ERR_CONFLICT);
+    /* One that was begun before that, by retention on another thread. */
+    ck_assert_int_eq(store_rebase(store, 9, "x", 1, &err), ERR_CONFLICT);
+    assert_range(head->revision + 1, head->revision);
     commit(CLUSTERS "," RULE("b"), 60000);
     assert_loads();
 }
