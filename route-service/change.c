@@ -103,13 +103,12 @@ decode_operation(const struct json_t *j, const struct change *c, size_t i,
 }
 
 static int
-check_count(size_t n, const char *path, struct err *err)
+check_count(size_t n, size_t max, const char *path, struct err *err)
 {
-    if (n <= LIMIT_OPERATIONS)
+    if (n <= max)
         return 0;
     return err_field(err, ERR_LIMIT, path, NULL,
-                     "%s has %zu entries; %d are allowed", path, n,
-                     LIMIT_OPERATIONS);
+                     "%s has %zu entries; %zu are allowed", path, n, max);
 }
 
 /* As many as there are: what stands in the store was allowed once. */
@@ -167,7 +166,7 @@ decode_table(const struct json_t *j, struct change *c, struct err *err)
         (void)snprintf(path, sizeof(path), "table.%s", name);
         if ((rc = js_get_array(table, "table", name, JS_REQUIRED, &list,
                                err)) == 0 &&
-            (rc = check_count(js_len(list), path, err)) == 0)
+            (rc = check_count(js_len(list), LIMIT_OBJECTS, path, err)) == 0)
             rc = decode_listed(list, (enum kind)k, c, err);
     }
     return rc;
@@ -283,7 +282,8 @@ decode_asked(const struct json_t *j, struct change *c, struct err *err)
     }
     if ((rc = js_get_array(j, "", "operations", JS_REQUIRED, &list, err)) ==
             0 &&
-        (rc = check_count(js_len(list), "operations", err)) == 0)
+        (rc = check_count(js_len(list), LIMIT_OPERATIONS, "operations",
+                          err)) == 0)
         rc = decode_operations(list, c, err);
     return rc ? rc : refuse_duplicates(c->form, c->operations, c->n, err);
 }

@@ -7,6 +7,7 @@
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "route-service/diff.h"
+#include "route-service/limits.h"
 #include "route-service/must.h"
 
 #define TOLD_RULES 20
@@ -62,6 +63,22 @@ job_read(struct job *job)
     return rc;
 }
 
+/* A table that grows; what stands in the store was allowed once. */
+static int
+check_size(const struct table *before, const struct table *after,
+           struct err *err)
+{
+    for (int k = 0; k < KIND_COUNT; k++) {
+        const enum kind kind = (enum kind)k;
+        const size_t n = table_count(after, kind);
+        if (n > LIMIT_OBJECTS && n > table_count(before, kind))
+            return err_set(err, ERR_LIMIT,
+                           "the table would have %zu %ss; %d are allowed", n,
+                           kind_name(kind), LIMIT_OBJECTS);
+    }
+    return 0;
+}
+
 int
 job_judge(struct job *job, struct table *head, int64_t now_ms)
 {
@@ -75,6 +92,8 @@ job_judge(struct job *job, struct table *head, int64_t now_ms)
     int rc = change_resolve(c, head, job->past, &job->err);
     if (rc == 0)
         rc = change_apply(c, head, &o->table, &job->touched, &job->err);
+    if (rc == 0)
+        rc = check_size(head, o->table, &job->err);
     if (rc)
         return rc;
     c->revision = o->table->revision;

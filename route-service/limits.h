@@ -6,6 +6,7 @@
 #define SHUNT_ROUTE_LIMITS_H
 
 #define LIMIT_OPERATIONS     100000 /* in one change set */
+#define LIMIT_OBJECTS        250000 /* of each kind, in a table */
 #define LIMIT_PENDING        64     /* change sets waiting for the writer */
 #define LIMIT_OFFLOAD        64   /* requests waiting for the offload thread */
 #define LIMIT_TOPICS         1000 /* of one identity */

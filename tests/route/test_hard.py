@@ -153,6 +153,30 @@ class Oversized(Case):
         self.refused(request("GET", "/healthz?" + "y" * 4000), 414)
 
 
+class LargeTable(Case):
+    """As many rules as a table takes, and one more."""
+
+    OBJECTS = 250_000
+    AT_ONCE = 100_000
+
+    def test_it_is_full_and_can_be_exported_and_imported(self) -> None:
+        if "address" in BUILD.name:
+            self.skipTest("takes minutes with sanitizers")
+        for first in range(1, self.OBJECTS, self.AT_ONCE):  # setup() has made one
+            last = min(first + self.AT_ONCE, self.OBJECTS)
+            self.server.change(*(put("rule", id=f"r{i}", cluster="a", match={"cluster.code": f"c{i}"}) for i in range(first, last)))
+        for dry_run in (True, False):
+            with self.assertRaises(HttpError) as caught:
+                self.server.change(rule("more", "a"), dry_run=dry_run)
+            self.assertEqual((caught.exception.status, caught.exception.error["code"]), (413, "LIMIT"))
+        table = self.server.get("/v1/table")
+        self.assertEqual(len(table["rules"]), self.OBJECTS)
+        table["rules"][0]["cluster"] = "b"
+        self.server.post("/v1/changes", {"table": table})
+        self.server.change(rule("more", "a"), {"op": "delete", "rule": "r1"})
+        self.alive()
+
+
 class Pipelined(Case):
     def test_answers_come_in_order(self) -> None:
         w = self.wire()
