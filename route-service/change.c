@@ -282,8 +282,8 @@ decode_asked(const struct json_t *j, struct change *c, struct err *err)
     }
     if ((rc = js_get_array(j, "", "operations", JS_REQUIRED, &list, err)) ==
             0 &&
-        (rc = check_count(js_len(list), LIMIT_OPERATIONS, "operations",
-                          err)) == 0)
+        (rc = check_count(js_len(list), LIMIT_OPERATIONS, "operations", err)) ==
+            0)
         rc = decode_operations(list, c, err);
     return rc ? rc : refuse_duplicates(c->form, c->operations, c->n, err);
 }

@@ -3,8 +3,8 @@
  *
  * A code may have more rules than anybody reads.  Then those that match come
  * first into the list, and others fill it.  Those in force that match are found
- * by the index; of the rest only so many are looked at, because this runs in a
- * loop.
+ * by the index; of the rest only so many are looked at, because others wait for
+ * the thread that does it.
  */
 #include <stdio.h>
 #include <stdlib.h>

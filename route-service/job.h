@@ -24,7 +24,7 @@ struct job {
     struct outcome outcome;
     struct touched touched;
     struct strlist warnings;
-    char *changed; /* owned; outcome.changed */
+    char *changed;      /* owned; outcome.changed */
     int64_t sent;       /* as this revision, perhaps; 0: not */
     int64_t give_up_ms; /* then: monotonic */
     struct job *next, *prev;
