@@ -389,9 +389,10 @@ int
 group_propose(struct group *g, const char *id, const struct newest_step *step,
               struct err *err)
 {
-    const int rc = group_ready(g, err);
+    struct err why;
+    const int rc = group_ready(g, &why);
     if (rc)
-        return rc;
+        return err_set(err, rc, "the change is not made: %s", why.text);
     return ensemble_propose(g->e, step->table->revision, id, step->text,
                             step->len, err);
 }

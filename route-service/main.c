@@ -233,6 +233,11 @@ ensemble_of(const struct conf *conf, struct ensemble_conf *out, char **auth,
                        "option zookeeper.acl: \"%.60s\" is not open or "
                        "creator",
                        conf->zk_acl);
+    if ((conf->zk_auth || creator) && !conf->zk_connect)
+        return err_set(err, ERR_INVALID,
+                       "option zookeeper.connect is missing, but there is "
+                       "zookeeper.%s: without it this server would be alone",
+                       conf->zk_auth ? "auth" : "acl");
     const int rc = read_auth(conf->zk_auth, auth, err);
     if (rc)
         return rc;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/strs.h"
 #include "common/base/xmem.h"
 #include "route-service/must.h"
 #include "route-service/watch.h"
@@ -128,6 +129,27 @@ name_it(struct service *s)
                 : xasprintf("%s:%s", host, strrchr(service_url(s), ':') + 1);
 }
 
+/* What the others of a group, and shuntctl, are told. */
+static int
+check_url(const struct service *s, struct err *err)
+{
+    const char *host = strstr(s->url, "://");
+    if (!str_starts_with(s->url, "http://") &&
+        !str_starts_with(s->url, "https://"))
+        return err_field(err, ERR_INVALID, "advertise.url", s->url,
+                         "option advertise.url: \"%.100s\" is no http:// or "
+                         "https:// address",
+                         s->url);
+    if (!s->conf.ensemble.connect || (!str_starts_with(host, "://0.0.0.0:") &&
+                                      !str_starts_with(host, "://[::]:")))
+        return 0;
+    return err_field(err, ERR_INVALID, "advertise.url", s->url,
+                     "option advertise.url: a server of a group needs one that "
+                     "the others can reach, and %.100s is none: it listens on "
+                     "all addresses",
+                     s->url);
+}
+
 static int
 start_all(struct service *s, struct err *err)
 {
@@ -165,7 +187,8 @@ open_parts(struct service *s, struct err *err)
         return rc;
     s->history = history_new(s->store);
     name_it(s);
-    return start_all(s, err);
+    rc = check_url(s, err);
+    return rc ? rc : start_all(s, err);
 }
 
 int

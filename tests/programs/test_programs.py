@@ -155,6 +155,16 @@ class Starting(Folder):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("loud", done.stderr)
 
+    def test_half_a_group(self) -> None:
+        """What would make a server of a group, but not one that works."""
+        zk = ["--zookeeper.connect", "127.0.0.1:1"]
+        cases = [(["--zookeeper.auth", "${env:HOME}"], ["zookeeper.connect", "zookeeper.auth"]),
+                 (["--zookeeper.acl", "creator"], ["zookeeper.connect", "zookeeper.acl"]),
+                 (["--advertise.url", "route-1:7070"], ["advertise.url", "route-1:7070"]),
+                 (["--listen", "0.0.0.0:0", *zk], ["advertise.url", "0.0.0.0"])]
+        for words, said in cases:
+            self.refuses(run("shunt-route", "--listen", "127.0.0.1:0", "--data.dir", str(self.dir / "route"), *words), *said)
+
     def test_help_and_version(self) -> None:
         for name in ("shunt-route", "shunt-offset", "shunt-replicator", "shunt-sandbox", "shuntctl"):
             done = run(name, "--help")
