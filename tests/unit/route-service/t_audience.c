@@ -6,6 +6,7 @@
 
 #include "route-service/answers.h"
 #include "route-service/audience.h"
+#include "route-service/concern.h"
 #include "route-service/resolve.h"
 #include "tests/unit/route-service/made.h"
 
@@ -356,6 +357,65 @@ START_TEST(equal_identities_are_one)
 }
 END_TEST
 
+/* A hundred of one code and group, each with an id of its own, three with an
+ * attribute. */
+#define MEMBERS 100
+
+static void
+count_member(void *member, void *arg)
+{
+    (void)member;
+    ++*(long *)arg;
+}
+
+static const struct {
+    const char *match;
+    long looked_at; /* -1: nothing to find them by */
+} lookups[] = {
+    {"'cluster.code':'c'", MEMBERS},
+    {"'cluster.code':'c','group':'g'", MEMBERS},
+    {"'cluster.code':'c','client.id':['i7','i8','none']", 2},
+    {"'cluster.code':'c','client.id':'i7','group':'g'", 1},
+    {"'cluster.code':'c','attributes':{'job':'1'}", 3},
+    {"'cluster.code':'c','group':'other','attributes':{'job':'1'}", 0},
+    {"'cluster.code':'c','client.id':'i*'", MEMBERS},
+    {"'cluster.code':['c','d']", MEMBERS},
+    {"'group':'g?','attributes':{'job':'1'}", 3},
+    {"'role':'consumer'", -1},
+    {"'cluster.code':'*'", -1},
+    {"", -1},
+};
+
+START_TEST(the_narrowest_is_looked_at)
+{
+    struct concern *all = concern_new();
+    struct concern_place *places[MEMBERS];
+    size_t n_places[MEMBERS];
+    for (int i = 0; i < MEMBERS; i++) {
+        struct text t = {.len = 0};
+        add(&t, "{'cluster.code':'c','role':'consumer','group':'g',");
+        add(&t, "'client.id':'i%d'%s}", i,
+            i % 40 == 0 ? ",'attributes':{'job':'1'}" : "");
+        struct pt_identity id = made_identity(t.s);
+        concern_add(all, places, &id, &places[i], &n_places[i]);
+        pt_identity_fini(&id);
+    }
+    struct text t = {.len = 0};
+    add(&t, MADE_CLUSTER("a") ",{'op':'put','rule':{'id':'r','cluster':'a',");
+    add(&t, "'match':{%s}}}", lookups[_i].match);
+    struct change c = made_change(t.s);
+    long met = 0;
+    const long n =
+        concern_each(all, &c.operations[1].item->u.rule, count_member, &met);
+    ck_assert_int_eq(n, lookups[_i].looked_at);
+    ck_assert_int_eq(met, n < 0 ? 0 : n);
+    change_fini(&c);
+    for (int i = 0; i < MEMBERS; i++)
+        concern_remove(all, places[i], n_places[i]);
+    concern_free(all);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -368,6 +428,8 @@ suite(void)
     t = tcase_create("one by one");
     tcase_add_test(t, outline);
     tcase_add_test(t, equal_identities_are_one);
+    tcase_add_loop_test(t, the_narrowest_is_looked_at, 0,
+                        (int)(sizeof(lookups) / sizeof(lookups[0])));
     suite_add_tcase(s, t);
     return s;
 }
