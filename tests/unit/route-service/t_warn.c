@@ -394,13 +394,14 @@ all_texts(char out[][16])
     }
     static const char *const globs[] = {
         "*", "a*", "?", "*b", "?\xc3\xa9", "?*", "*a*", "a?", "\xc3\xa9*"};
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     for (int i = 0; i <= 200; i++)
         for (size_t k = 0; k < sizeof(globs) / sizeof(globs[0]); k++) {
             char star[8] = "";
             if (i < 200)
                 (void)snprintf(star, sizeof(star), "q%d", i);
-            char *text = pattern_filled(globs[k], star,
-                                        i < 200 ? (char)('a' + i % 26) : '-');
+            char *text =
+                pattern_filled(globs[k], star, i < 200 ? letters[i % 26] : '-');
             (void)snprintf(out[n++], 16, "%s", text);
             free(text);
         }
