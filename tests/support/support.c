@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/js.h"
 
 void
 tmpdir_make(struct tmpdir *dir)
@@ -72,4 +73,27 @@ free_port(void)
         ck_abort_msg("no free port: %s", strerror(errno));
     (void)close(fd); /* it only named the port */
     return ntohs(sa.sin_port);
+}
+
+char *
+json_text(const char *text)
+{
+    char *copy = strdup(text);
+    ck_assert_ptr_nonnull(copy);
+    for (char *p = copy; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    return copy;
+}
+
+struct json_t *
+json_of(const char *text)
+{
+    char *copy = json_text(text);
+    struct json_t *j = NULL;
+    struct err err;
+    ck_assert_msg(js_parse(copy, strlen(copy), &j, &err) == 0, "%s: %s", text,
+                  err.text);
+    free(copy);
+    return j;
 }

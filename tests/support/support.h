@@ -1,6 +1,6 @@
 /*
  * What the unit tests of all parts share: a temporary folder, waiting for a
- * condition, a free port.  Failures end the running test (ck_abort_msg).
+ * condition, JSON, a free port.  Failures end the running test (ck_abort_msg).
  *
  *     struct tmpdir dir;
  *     tmpdir_make(&dir);
@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct json_t;
 
 struct tmpdir {
     char path[256];
@@ -32,6 +34,11 @@ void tmpdir_remove(struct tmpdir *dir);
  * when it was not within deadline_ms.  `condition` may do the work that is
  * waited for, such as http_client_poll(client, 10). */
 bool wait_until(bool (*condition)(void *arg), void *arg, int64_t deadline_ms);
+
+/* JSON is written with ' for " in tests.  As it is meant; the caller frees. */
+char *json_text(const char *text);
+/* The same, read; js_free.  Ends the test when it is no JSON. */
+struct json_t *json_of(const char *text);
 
 /* A TCP port of 127.0.0.1 that was free a moment ago.  Only for servers that
  * cannot take port 0. */

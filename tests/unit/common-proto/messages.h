@@ -10,21 +10,7 @@
 #include <string.h>
 
 #include "common/base/js.h"
-
-static inline struct json_t *
-json_of(const char *text)
-{
-    char *copy = strdup(text);
-    struct json_t *j = NULL;
-    struct err err;
-    for (char *p = copy; *p; p++)
-        if (*p == '\'')
-            *p = '"';
-    ck_assert_msg(js_parse(copy, strlen(copy), &j, &err) == 0, "%s: %s", text,
-                  err.text);
-    free(copy);
-    return j;
-}
+#include "tests/support/support.h"
 
 static inline void
 assert_json(struct json_t *got_taken, const char *wanted)

@@ -13,28 +13,13 @@
 #include "common/base/js.h"
 #include "route-service/change.h"
 #include "route-service/table.h"
-
-/* Owned by the caller, js_free. */
-static inline struct json_t *
-made_json(const char *text)
-{
-    char *copy = strdup(text);
-    struct json_t *j = NULL;
-    struct err err;
-    for (char *p = copy; *p; p++)
-        if (*p == '\'')
-            *p = '"';
-    ck_assert_msg(js_parse(copy, strlen(copy), &j, &err) == 0, "%s: %s", text,
-                  err.text);
-    free(copy);
-    return j;
-}
+#include "tests/support/support.h"
 
 /* pt_identity_fini. */
 static inline struct pt_identity
 made_identity(const char *text)
 {
-    struct json_t *j = made_json(text);
+    struct json_t *j = json_of(text);
     struct pt_identity id;
     struct err err;
     ck_assert_msg(pt_identity_decode(j, "", &id, &err) == 0, "%s", err.text);
@@ -51,7 +36,7 @@ made_change(const char *operations)
     struct change c;
     struct err err;
     (void)snprintf(text, size, "{'operations':[%s]}", operations);
-    struct json_t *j = made_json(text);
+    struct json_t *j = json_of(text);
     ck_assert_msg(change_decode(j, &c, &err) == 0, "%s", err.text);
     js_free(j);
     free(text);

@@ -65,7 +65,7 @@ static const struct refusal bad_sets[] = {
 START_TEST(not_decoded)
 {
     const struct refusal *r = &bad_sets[_i];
-    struct json_t *j = made_json(r->json);
+    struct json_t *j = json_of(r->json);
     struct change c;
     struct err err;
     const int rc = change_decode(j, &c, &err);
@@ -121,8 +121,8 @@ END_TEST
 
 START_TEST(stale)
 {
-    struct json_t *j = made_json("{'expect_revision':0,'operations':"
-                                 "[{'op':'delete','rule':'r'}]}");
+    struct json_t *j = json_of("{'expect_revision':0,'operations':"
+                               "[{'op':'delete','rule':'r'}]}");
     struct change c;
     struct table *t = NULL;
     struct touched touched;

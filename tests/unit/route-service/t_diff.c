@@ -46,7 +46,7 @@ assert_same(const struct table *a, const struct table *b)
 static void
 assert_encoded(const struct differences *d, const char *wanted)
 {
-    struct json_t *w = made_json(wanted);
+    struct json_t *w = json_of(wanted);
     char *a = diff_text(d);
     char *b = js_dump(w);
     ck_assert_str_eq(a, b);
@@ -199,7 +199,7 @@ START_TEST(restored)
     unsigned seed = (unsigned)_i;
     struct table *past = random_table(head, &seed);
     struct table *now = random_table(past, &seed);
-    struct json_t *j = made_json("{'restore':3}");
+    struct json_t *j = json_of("{'restore':3}");
     struct change c;
     ck_assert_int_eq(change_decode(j, &c, NULL), 0);
     js_free(j);
@@ -281,7 +281,7 @@ static const struct refusal refusals[] = {
 START_TEST(refused)
 {
     const struct refusal *r = &refusals[_i];
-    struct json_t *j = made_json(r->json);
+    struct json_t *j = json_of(r->json);
     struct change c = {0};
     struct table *t = NULL;
     struct touched touched;

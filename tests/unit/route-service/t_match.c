@@ -246,7 +246,7 @@ canary(const char *id, int share)
                    "{'id':'%s','cluster':'a','match':{'share':%d,"
                    "'share.by':'client.id'}}",
                    id, share);
-    struct json_t *j = made_json(text);
+    struct json_t *j = json_of(text);
     ck_assert_int_eq(pt_rule_decode(j, "", &r, NULL), 0);
     js_free(j);
     return r;

@@ -347,7 +347,7 @@ rule_of(const char *id, const char *match)
     struct err err;
     (void)snprintf(text, sizeof(text), "{'id':'%s','cluster':'a','match':{%s}}",
                    id, match);
-    struct json_t *j = made_json(text);
+    struct json_t *j = json_of(text);
     ck_assert_msg(pt_rule_decode(j, "", &r, &err) == 0, "%s: %s", text,
                   err.text);
     js_free(j);

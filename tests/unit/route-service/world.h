@@ -130,13 +130,10 @@ static char *__attribute__((noinline))
 ask(const char *path, const char *body, int status)
 {
     char *at = full_url(path);
-    char *copy = body ? strdup(body) : NULL;
+    char *copy = body ? json_text(body) : NULL;
     char *answer = NULL;
     int got = 0;
     struct err err;
-    for (char *p = copy; p && *p; p++)
-        if (*p == '\'')
-            *p = '"';
     ck_assert_msg(http_fetch(body ? "POST" : "GET", at, copy, DEADLINE_MS, &got,
                              &answer, &err) == 0,
                   "%s", err.text);
@@ -152,10 +149,7 @@ static inline void
 expect(const char *path, const char *body, int status, const char *words)
 {
     char *answer = ask(path, body, status);
-    char *wanted = strdup(words);
-    for (char *p = wanted; *p; p++)
-        if (*p == '\'')
-            *p = '"';
+    char *wanted = json_text(words);
     ck_assert_msg(strstr(answer, wanted) != NULL, "%s: no %s in %s", path,
                   wanted, answer);
     free(wanted);
@@ -278,10 +272,7 @@ wait_done(const struct seen *s)
 static inline void
 assert_data(const struct seen *s, const char *words)
 {
-    char *wanted = strdup(words);
-    for (char *p = wanted; *p; p++)
-        if (*p == '\'')
-            *p = '"';
+    char *wanted = json_text(words);
     ck_assert_msg(strstr(s->data, wanted) != NULL, "no %s in %s", wanted,
                   s->data);
     free(wanted);
