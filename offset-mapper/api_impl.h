@@ -1,0 +1,35 @@
+/*
+ * What the parts of the HTTP side (api_*.c) share.  Loop thread.
+ */
+#ifndef SHUNT_OFFSET_API_IMPL_H
+#define SHUNT_OFFSET_API_IMPL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/net/http_server.h"
+#include "offset-mapper/api.h"
+
+#define API_QUALITIES 5
+
+struct api {
+    struct http_server *server;
+    const struct config *config;
+    struct store *store;
+    struct follower *const *followers;
+    size_t n_followers;
+    int64_t translated[API_QUALITIES]; /* positions, by enum po_quality */
+};
+
+/* Answers with `v` (taken); `rc` is what building it came to. */
+void api_reply_built(struct http_req *req, int status, struct json_t *v,
+                     int rc);
+
+/* Handlers of routes; `ctx` is the struct api. */
+void api_get_readyz(struct http_req *req, void *ctx);
+void api_get_flows(struct http_req *req, void *ctx);
+void api_get_runs(struct http_req *req, void *ctx);
+void api_post_translate(struct http_req *req, void *ctx);
+void api_get_metrics(struct http_req *req, void *ctx);
+
+#endif
