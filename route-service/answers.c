@@ -16,10 +16,10 @@
 
 #include "common/base/buf.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "common/net/http_server.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 #include "route-service/residency.h"
 #include "route-service/resolve.h"
 

@@ -13,9 +13,9 @@
 #include "route-service/api.h"
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "route-service/api_parts.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 
 void
 api_reply_take(struct worker *w, struct http_req *req, enum endpoint ep,

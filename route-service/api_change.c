@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/change.h"
 #include "route-service/moves.h"
-#include "route-service/must.h"
 
 /* The answer, which lacks the moves still, and what comes after them. */
 struct pending {

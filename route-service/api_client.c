@@ -4,12 +4,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/clients.h"
 #include "route-service/gather.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 #include "route-service/roster.h"
 #include "route-service/watch.h"
 

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/diff.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 
 /* Offload thread, as all that end in a text. */
 static void

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
-#include "route-service/must.h"
 
 static void
 on_requester_gone(void *arg)

@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/answers.h"
 #include "route-service/api_parts.h"
 #include "route-service/bodies.h"
 #include "route-service/limits.h"
 #include "route-service/match.h"
-#include "route-service/must.h"
 #include "route-service/resolve.h"
 
 /* The identity in the body; non-zero: it has been refused. */

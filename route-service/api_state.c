@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/audience.h"
 #include "route-service/clients.h"
 #include "route-service/gather.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 
 static struct json_t *
 status_json(const struct worker *w)

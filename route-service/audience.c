@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/match.h"
-#include "route-service/must.h"
 #include "route-service/resolve.h"
 
 struct audiences {

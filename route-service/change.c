@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 
 /* In a list of the table the kind is said by the list. */
 static struct place

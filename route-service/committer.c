@@ -24,15 +24,15 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "common/base/background.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/background.h"
 #include "route-service/diff.h"
 #include "route-service/group.h"
 #include "route-service/job.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 #include "route-service/newest.h"
 #include "route-service/retain.h"
 

@@ -11,8 +11,8 @@
 
 #include "common/base/buf.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
 
 static void
 add(struct differences *d, struct item *before, struct item *after)

@@ -20,10 +20,10 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/chunks.h"
 #include "route-service/members.h"
-#include "route-service/must.h"
 #include "route-service/zk.h"
 #include "route-service/zk_snapshots.h"
 #include "route-service/znode.h"

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
 #include "route-service/service.h"
 #include "route-service/worker.h"
 

@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/history.h"
-#include "route-service/must.h"
 #include "route-service/snapshot.h"
 
 #define AT_ONCE  32 /* change sets read in one go */

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
 #include "route-service/snapshot.h"
 
 #define KEPT   2 /* one can be as large as the table in force */

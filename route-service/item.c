@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/match.h"
-#include "route-service/must.h"
 
 const char *
 kind_name(enum kind kind)

@@ -5,10 +5,10 @@
 
 #include "common/base/buf.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/diff.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 
 #define TOLD_RULES 20
 #define TOLD_BYTES 8192

@@ -11,8 +11,8 @@
 
 #include "common/base/js.h"
 #include "common/base/log.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
 
 struct members {
     struct zk *zk;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "common/base/buf.h"
-#include "route-service/must.h"
+#include "common/base/must.h"
 
 #define TEXT_MAX ((size_t)1 << 20)
 

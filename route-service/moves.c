@@ -5,13 +5,13 @@
 #include <utlist.h>
 
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/audience.h"
 #include "route-service/clients.h"
 #include "route-service/gather.h"
 #include "route-service/limits.h"
 #include "route-service/match.h"
-#include "route-service/must.h"
 #include "route-service/resolve.h"
 #include "route-service/worker.h"
 

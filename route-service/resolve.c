@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
 #include "route-service/residency.h"
 #include "route-service/view.h"
 

@@ -12,12 +12,12 @@
 #include "common/base/clock.h"
 #include "common/base/glob.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/api_parts.h"
 #include "route-service/clients.h"
 #include "route-service/gather.h"
 #include "route-service/limits.h"
-#include "route-service/must.h"
 
 /* ---- filters ------------------------------------------------------------- */
 

@@ -11,9 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/must.h"
 #include "common/base/strs.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
+#include "route-service/limits.h"
 #include "route-service/watch.h"
 
 /* ---- publishing ---------------------------------------------------------- */
@@ -167,7 +168,7 @@ start_all(struct service *s, struct err *err)
         .arg = s,
     };
     int rc = to.ensemble ? store_trust_group(s->store, err) : 0;
-    if (rc || (rc = offload_start(&s->offload, err)) ||
+    if (rc || (rc = offload_start(LIMIT_OFFLOAD, &s->offload, err)) ||
         (rc = committer_start(&to, &s->committer, err)))
         return rc;
     for (size_t i = 1; i < s->n_workers; i++)

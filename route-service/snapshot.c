@@ -22,9 +22,9 @@
 
 #include "common/base/buf.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/index.h"
-#include "route-service/must.h"
 
 #define FORMAT 1
 

@@ -18,9 +18,9 @@
 
 #include "common/base/buf.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/match.h"
-#include "route-service/must.h"
 
 /* ---- clusters and flows -------------------------------------------------- */
 

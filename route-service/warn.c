@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/must.h"
 #include "common/base/utc.h"
 #include "common/base/xmem.h"
 #include "route-service/change.h"
 #include "route-service/limits.h"
 #include "route-service/match.h"
-#include "route-service/must.h"
 #include "route-service/overlap.h"
 
 static void

@@ -20,11 +20,11 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "route-service/answers.h"
 #include "route-service/audience.h"
 #include "route-service/clients.h"
-#include "route-service/must.h"
 #include "route-service/service.h"
 #include "route-service/worker.h"
 

@@ -5,12 +5,12 @@
 #include "route-service/worker.h"
 
 #include "common/base/clock.h"
+#include "common/base/must.h"
 #include "route-service/answers.h"
 #include "route-service/api.h"
 #include "route-service/audience.h"
 #include "route-service/bodies.h"
 #include "route-service/clients.h"
-#include "route-service/must.h"
 #include "route-service/service.h"
 #include "route-service/watch.h"
 

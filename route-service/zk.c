@@ -26,8 +26,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
 
 #define REOPEN_MS  1000
 #define CALL_MIN   500

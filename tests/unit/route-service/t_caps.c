@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/net/offload.h"
 #include "route-service/answers.h"
 #include "route-service/audience.h"
 #include "route-service/clients.h"
 #include "route-service/committer.h"
 #include "route-service/limits.h"
-#include "route-service/offload.h"
 #include "tests/support/support.h"
 #include "tests/unit/route-service/made.h"
 
@@ -143,7 +143,7 @@ START_TEST(offloaded_work_is_capped)
     struct offload *o;
     struct err err;
     ck_assert_int_eq(loop_new(&loop, &err), 0);
-    ck_assert_int_eq(offload_start(&o, &err), 0);
+    ck_assert_int_eq(offload_start(LIMIT_OFFLOAD, &o, &err), 0);
     ck_assert_int_eq(offload_submit(o, loop, on_work, on_worked, NULL, &err),
                      0);
     ck_assert_int_eq(sem_wait(&busy), 0);

@@ -2,21 +2,20 @@
  * A background thread with a cap, whose work ends on a loop.  `lock` guards the
  * count and `stopping`: nothing is handed to the thread once it is to end.
  */
-#include "route-service/offload.h"
+#include "common/net/offload.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "common/base/background.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/background.h"
-#include "route-service/limits.h"
-#include "route-service/must.h"
 
 struct offload {
     struct background *thread;
     pthread_mutex_t lock;
-    size_t n_waiting;
+    size_t n_waiting, waiting_max;
     bool stopping;
 };
 
@@ -42,9 +41,10 @@ run(void *arg)
 }
 
 int
-offload_start(struct offload **out, struct err *err)
+offload_start(size_t waiting_max, struct offload **out, struct err *err)
 {
     struct offload *o = xcalloc(1, sizeof(*o));
+    o->waiting_max = waiting_max;
     must(pthread_mutex_init(&o->lock, NULL));
     const int rc = background_start(&o->thread, err);
     if (rc == 0)
@@ -61,10 +61,10 @@ hand_over(struct offload *o, struct task *task, struct err *err)
     must(pthread_mutex_lock(&o->lock));
     if (o->stopping)
         rc = err_set(err, ERR_UNAVAILABLE, "the server is stopping");
-    else if (o->n_waiting >= LIMIT_OFFLOAD)
+    else if (o->n_waiting >= o->waiting_max)
         rc = err_set(err, ERR_BUSY,
-                     "%d such requests are waiting already: try again later",
-                     LIMIT_OFFLOAD);
+                     "%zu such requests are waiting already: try again later",
+                     o->waiting_max);
     else
         background_post(o->thread, run, task);
     o->n_waiting += rc == 0;

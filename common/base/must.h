@@ -1,9 +1,9 @@
 /*
- * A daemon has no use for a half-built answer: what can only fail for want of
+ * For programs, like xmem.h.  A daemon has no use for a half-built answer: what can only fail for want of
  * memory ends the process, as xmalloc does.
  */
-#ifndef SHUNT_ROUTE_MUST_H
-#define SHUNT_ROUTE_MUST_H
+#ifndef SHUNT_BASE_MUST_H
+#define SHUNT_BASE_MUST_H
 
 /* `rc` of a call that can only fail with ERR_NOMEM. */
 void must(int rc);

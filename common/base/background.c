@@ -1,13 +1,13 @@
 /* `lock` guards the queue and `stopping`, and is held across nothing else. */
-#include "route-service/background.h"
+#include "common/base/background.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/base/must.h"
 #include "common/base/xmem.h"
-#include "route-service/must.h"
 
 struct task {
     void (*fn)(void *arg);

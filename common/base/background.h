@@ -1,6 +1,9 @@
-/* One thread for work that takes its time; done in order of posting. */
-#ifndef SHUNT_ROUTE_BACKGROUND_H
-#define SHUNT_ROUTE_BACKGROUND_H
+/*
+ * One thread for work that takes its time; done in order of posting.  For
+ * programs: out of memory ends the process (must.h).
+ */
+#ifndef SHUNT_BASE_BACKGROUND_H
+#define SHUNT_BASE_BACKGROUND_H
 
 #include "common/base/err.h"
 

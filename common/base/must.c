@@ -1,5 +1,5 @@
 /* The end of a process that has no memory left.  Any thread. */
-#include "route-service/must.h"
+#include "common/base/must.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 static void
 give_up(void)
 {
-    (void)fputs("shunt-route: out of memory\n", stderr);
+    (void)fputs("out of memory\n", stderr);
     abort();
 }
 
