@@ -54,16 +54,12 @@ static const struct http_route routes[] = {
 };
 
 int
-api_start(struct loop *loop, const char *listen, const struct config *config,
-          struct store *store, struct follower *const *followers,
-          size_t n_followers, struct api **out, struct err *err)
+api_start(struct loop *loop, const char *listen, const struct api_parts *parts,
+          struct api **out, struct err *err)
 {
     *out = NULL;
     struct api *api = xcalloc(1, sizeof(*api));
-    api->config = config;
-    api->store = store;
-    api->followers = followers;
-    api->n_followers = n_followers;
+    api->parts = *parts;
     int rc = http_server_new(loop, &limits, routes, api, &api->server, err);
     if (rc == 0)
         rc = http_server_listen(api->server, listen, false, err);

@@ -12,11 +12,18 @@
 
 struct api;
 
-/* Everything is borrowed until api_free(). ERR_BUSY: the port is taken. */
+/* What it answers from; everything is borrowed until api_free(). */
+struct api_parts {
+    const struct config *config;
+    struct store *store;
+    struct follower *const *followers;
+    size_t n_followers;
+};
+
+/* `parts` is copied.  ERR_BUSY: the port is taken. */
 MUST_CHECK int api_start(struct loop *loop, const char *listen,
-                         const struct config *config, struct store *store,
-                         struct follower *const *followers, size_t n_followers,
-                         struct api **out, struct err *err);
+                         const struct api_parts *parts, struct api **out,
+                         struct err *err);
 /* "http://127.0.0.1:7071", borrowed. */
 const char *api_url(const struct api *api);
 void api_free(struct api *api);

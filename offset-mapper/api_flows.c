@@ -22,11 +22,12 @@ api_get_readyz(struct http_req *req, void *ctx)
     struct json_t *flows = js_array();
     bool ready = true;
     int rc = 0;
-    for (size_t i = 0; i < api->n_followers; i++) {
+    for (size_t i = 0; i < api->parts.n_followers; i++) {
         struct follow_status st;
-        follow_status(api->followers[i], &st);
+        follow_status(api->parts.followers[i], &st);
         ready = ready && st.ready;
-        struct json_t *flow = progress_object(api->followers[i], &st, &rc);
+        struct json_t *flow =
+            progress_object(api->parts.followers[i], &st, &rc);
         rc |= js_add_take(flows, flow);
     }
     struct json_t *v = js_object();
@@ -60,8 +61,8 @@ api_get_flows(struct http_req *req, void *ctx)
     const struct api *api = ctx;
     struct json_t *flows = js_array();
     int rc = 0;
-    for (size_t i = 0; i < api->n_followers; i++) {
-        struct json_t *flow = flow_object(api->followers[i], &rc);
+    for (size_t i = 0; i < api->parts.n_followers; i++) {
+        struct json_t *flow = flow_object(api->parts.followers[i], &rc);
         rc |= js_add_take(flows, flow);
     }
     struct json_t *v = js_object();

@@ -14,10 +14,7 @@
 
 struct api {
     struct http_server *server;
-    const struct config *config;
-    struct store *store;
-    struct follower *const *followers;
-    size_t n_followers;
+    struct api_parts parts;
     int64_t translated[API_QUALITIES]; /* positions, by enum po_quality */
 };
 

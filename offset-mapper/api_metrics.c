@@ -86,11 +86,11 @@ put_flow_metric(struct buf *b, const struct api *api, size_t m)
 {
     put_head(b, flow_metrics[m].name, flow_metrics[m].type,
              flow_metrics[m].help);
-    for (size_t i = 0; i < api->n_followers; i++) {
+    for (size_t i = 0; i < api->parts.n_followers; i++) {
         struct follow_status st;
-        follow_status(api->followers[i], &st);
+        follow_status(api->parts.followers[i], &st);
         buf_printf(b, "%s{flow=\"%s\"} %lld\n", flow_metrics[m].name,
-                   follow_flow(api->followers[i])->name,
+                   follow_flow(api->parts.followers[i])->name,
                    (long long)flow_metrics[m].value(&st));
     }
 }

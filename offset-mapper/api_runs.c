@@ -63,7 +63,7 @@ runs_asked(const struct api *api, const struct http_req *req,
     if (rc)
         return rc;
     part->partition = (int32_t)partition;
-    if (config_flow_named(api->config, part->flow))
+    if (config_flow_named(api->parts.config, part->flow))
         return 0;
     return err_field(err, ERR_NOTFOUND, "flow", part->flow,
                      "no flow is called \"%s\"", part->flow);
@@ -74,7 +74,7 @@ read_runs(const struct api *api, const struct store_part *part, int64_t limit,
           struct run_list *list, struct err *err)
 {
     struct store_view *view;
-    int rc = store_view_open(api->store, &view, err);
+    int rc = store_view_open(api->parts.store, &view, err);
     if (rc)
         return rc;
     rc = store_view_runs(view, part, (size_t)limit, add_run, list, err);

@@ -15,7 +15,7 @@ translate(struct api *api, const struct json_t *body, struct json_t **out,
     int rc = po_question_decode(body, &q, err);
     if (rc)
         return rc;
-    rc = answer_question(api->config, api->store, &q, &t, err);
+    rc = answer_question(api->parts.config, api->parts.store, &q, &t, err);
     po_question_fini(&q);
     if (rc)
         return rc;

@@ -138,14 +138,17 @@ on_signal(void *arg)
 static int
 start_loop(struct program *p, const char *listen, struct err *err)
 {
+    const struct api_parts parts = {.config = &p->config,
+                                    .store = p->store,
+                                    .followers = p->followers,
+                                    .n_followers = p->config.n_flows};
     int rc = loop_new(&p->loop, err);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGINT, on_signal, p);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGTERM, on_signal, p);
     if (rc == 0)
-        rc = api_start(p->loop, listen, &p->config, p->store, p->followers,
-                       p->config.n_flows, &p->api, err);
+        rc = api_start(p->loop, listen, &parts, &p->api, err);
     return rc;
 }
 

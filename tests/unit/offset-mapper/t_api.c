@@ -69,10 +69,10 @@ setup(void)
     put("b->a", "orders", 10, 7);
     put("c->d", "orders", 1000, 900);
     put("d->c", "payments", 30, 20);
+    const struct api_parts parts = {.config = &config, .store = store};
     ck_assert_int_eq(loop_new(&loop, &err), 0);
-    ck_assert_msg(api_start(loop, "127.0.0.1:0", &config, store, NULL, 0, &api,
-                            &err) == 0,
-                  "%s", err.text);
+    ck_assert_msg(api_start(loop, "127.0.0.1:0", &parts, &api, &err) == 0, "%s",
+                  err.text);
     ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, loop), 0);
 }
 
@@ -282,8 +282,9 @@ START_TEST(port_taken)
     struct loop *other;
     struct err err;
     ck_assert_int_eq(loop_new(&other, &err), 0);
-    ck_assert_int_eq(api_start(other, api_url(api) + strlen("http://"), &config,
-                               store, NULL, 0, &second, &err),
+    const struct api_parts parts = {.config = &config, .store = store};
+    ck_assert_int_eq(api_start(other, api_url(api) + strlen("http://"), &parts,
+                               &second, &err),
                      ERR_BUSY);
     loop_free(other);
 }
