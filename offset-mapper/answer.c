@@ -62,6 +62,7 @@ quality_of(enum runs_quality q)
 {
     static const enum po_quality map[] = {[RUNS_EXACT] = PO_EXACT,
                                           [RUNS_BOUNDED] = PO_BOUNDED,
+                                          [RUNS_AHEAD] = PO_AHEAD,
                                           [RUNS_BEFORE] = PO_BEFORE,
                                           [RUNS_NONE] = PO_NONE};
     return map[q];

@@ -83,10 +83,11 @@ progress_fields(struct store_progress *p, int64_t *f[7])
 }
 
 static void
-state_fields(struct runs_state *s, int64_t *f[6])
+state_fields(struct runs_state *s, int64_t *f[7])
 {
-    int64_t *const all[6] = {&s->newest.up,  &s->newest.down, &s->newest.length,
-                             &s->doubt_from, &s->doubt_low,   &s->doubt_until};
+    int64_t *const all[7] = {&s->newest.up,  &s->newest.down, &s->newest.length,
+                             &s->doubt_from, &s->doubt_low,   &s->doubt_until,
+                             &s->doubt_end};
     memcpy(f, all, sizeof(all));
 }
 
@@ -119,12 +120,13 @@ struct value
 value_state(const struct runs_state *s)
 {
     struct runs_state copy = *s;
-    int64_t *f[6];
+    int64_t *f[7];
     state_fields(&copy, f);
     struct value v;
     struct writer w = value_start(&v);
-    write_u8(&w, (uint8_t)(s->holes | s->extras << 1 | s->doubt << 2));
-    for (size_t i = 0; i < 6; i++)
+    write_u8(&w, (uint8_t)(s->holes | s->extras << 1 | s->doubt << 2 |
+                           s->doubt_by_end << 3));
+    for (size_t i = 0; i < 7; i++)
         write_i64(&w, *f[i]);
     v.len = w.len;
     return v;
@@ -133,7 +135,7 @@ value_state(const struct runs_state *s)
 bool
 value_state_read(const void *data, size_t len, struct runs_state *out)
 {
-    int64_t *f[6];
+    int64_t *f[7];
     state_fields(out, f);
     struct reader r = value_read(data, len);
     const uint8_t flags = read_u8(&r);
@@ -141,7 +143,8 @@ value_state_read(const void *data, size_t len, struct runs_state *out)
     out->holes = flags & 1;
     out->extras = flags >> 1 & 1;
     out->doubt = flags >> 2 & 1;
-    for (size_t i = 0; i < 6; i++)
+    out->doubt_by_end = flags >> 3 & 1;
+    for (size_t i = 0; i < 7; i++)
         *f[i] = read_i64(&r);
     return !r.failed;
 }

@@ -26,7 +26,7 @@
 #include "common/mm2/runs.h"
 #include "offset-mapper/store.h"
 
-#define LAYOUT_FORMAT    1
+#define LAYOUT_FORMAT    2
 #define LAYOUT_KEY_MAX   511 /* LMDB's */
 #define LAYOUT_VALUE_MAX 128
 

@@ -361,9 +361,9 @@ view_answer(struct store_view *v, const struct store_part *part, int64_t q,
     const struct run *at = r.has_at ? &r.at : NULL;
     const struct run *after = r.has_after ? &r.after : NULL;
     if (reverse)
-        runs_reverse(at, after, q, out);
+        runs_reverse(&state, at, after, q, RUNS_END_UNKNOWN, out);
     else
-        runs_forward(&state, at, after, q, out);
+        runs_forward(&state, at, after, q, RUNS_END_UNKNOWN, out);
     return 0;
 }
 
@@ -555,7 +555,7 @@ keep_step(struct store_batch *b, const struct store_part *part,
     int64_t dropped = 0;
     if (step->change == RUNS_RESTART || step->change == RUNS_BACK)
         rc = drop_runs(b, part, &keys,
-                       step->change == RUNS_BACK ? step->put.up : 0, &dropped,
+                       step->change == RUNS_BACK ? step->from : 0, &dropped,
                        err);
     if (rc == 0 && step->kept.length > 0)
         rc = put_run(b, &keys, &step->kept, err);

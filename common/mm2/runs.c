@@ -122,36 +122,131 @@ high_after(const struct run *r, int64_t q)
     return add_capped(r->down + r->length, q - last_up(r) - 1);
 }
 
-void
-runs_forward(const struct runs_state *s, const struct run *at,
-             const struct run *after, int64_t q, struct runs_answer *out)
+/* Source records that stand between the runs are missing on the target when
+ * there is no room for them. */
+static void
+answer_between(const struct run *at, const struct run *after, int64_t q,
+               struct runs_answer *a)
 {
-    if (!answer_simple(at, after, q, out))
-        answer_bounded(at, after ? after->down : high_after(at, q), q, out);
-    if (!s->doubt || q < s->doubt_from || out->quality == RUNS_NONE)
+    answer_bounded(at, after->down, q, a);
+    if (after->down != a->low)
         return;
-    out->quality = RUNS_BOUNDED;
-    out->position = out->low = min64(s->doubt_low, out->low);
-    say(out,
-        "records from %lld on may be being copied a second time; certain "
-        "after the sync of %lld",
-        (long long)s->doubt_from, (long long)s->doubt_until);
+    a->quality = RUNS_EXACT;
+    say(a, "nothing stands between %lld -> %lld and %lld -> %lld",
+        (long long)last_up(at), (long long)last_down(at), (long long)after->up,
+        (long long)after->down);
+}
+
+/* "After the newest sync" in the header. */
+static void
+answer_after(const struct runs_state *s, const struct run *at, int64_t q,
+             int64_t end, struct runs_answer *a)
+{
+    answer_bounded(at, high_after(at, q), q, a);
+    if (end < a->low)
+        return; /* unknown, or behind: see to_log_end() */
+    const int64_t needed = q - last_up(at) - 1, come = end - a->low;
+    if (come < needed) {
+        a->quality = RUNS_AHEAD;
+        a->high = end;
+        say(a,
+            "%lld records after the sync %lld -> %lld, of which %lld at "
+            "most have arrived",
+            (long long)needed, (long long)last_up(at), (long long)last_down(at),
+            (long long)come);
+    } else if (s->extras) {
+        a->high = end;
+    }
+}
+
+/* A position beyond the log end is none: a client that starts there is sent
+ * wherever its auto.offset.reset says. `last` is the newest sync's offset. */
+static void
+to_log_end(int64_t end, int64_t last, struct runs_answer *a)
+{
+    if (end < 0 || a->quality == RUNS_NONE)
+        return;
+    a->end_behind = end <= last;
+    a->high = min64(a->high, end);
+    if (a->position <= end)
+        return;
+    if (a->quality == RUNS_EXACT)
+        a->quality = RUNS_BOUNDED;
+    say(a, "the log ends at %lld, before the newest sync at %lld",
+        (long long)end, (long long)last);
+    a->position = a->low = end;
+}
+
+static void
+keep_runs(const struct run *at, const struct run *after, struct runs_answer *a)
+{
+    a->has_at = at != NULL;
+    a->has_after = after != NULL;
+    if (at)
+        a->at = *at;
+    if (after)
+        a->after = *after;
+}
+
+static bool
+in_doubt(const struct runs_state *s, int64_t q, int64_t end)
+{
+    if (!s->doubt || q < s->doubt_from || end == RUNS_END_PASSED)
+        return false;
+    return !s->doubt_by_end || end < s->doubt_end;
 }
 
 void
-runs_reverse(const struct run *at, const struct run *after, int64_t q,
+runs_forward(const struct runs_state *s, const struct run *at,
+             const struct run *after, int64_t q, int64_t down_end,
+             struct runs_answer *out)
+{
+    if (!answer_simple(at, after, q, out)) {
+        if (after)
+            answer_between(at, after, q, out);
+        else
+            answer_after(s, at, q, down_end, out);
+    }
+    if (out->quality != RUNS_NONE && in_doubt(s, q, down_end)) {
+        out->quality = RUNS_BOUNDED;
+        out->position = out->low = min64(s->doubt_low, out->low);
+        say(out,
+            "records from %lld on may be being copied a second time; certain "
+            "after the sync of %lld",
+            (long long)s->doubt_from, (long long)s->doubt_until);
+    }
+    to_log_end(down_end, last_down(&s->newest), out);
+    keep_runs(at, after, out);
+}
+
+static struct run
+swapped(const struct run *r)
+{
+    return (struct run){r->down, r->up, r->length};
+}
+
+void
+runs_reverse(const struct runs_state *s, const struct run *at,
+             const struct run *after, int64_t q, int64_t up_end,
              struct runs_answer *out)
 {
     struct run a = {0}, b = {0};
     if (at)
-        a = (struct run){at->down, at->up, at->length};
+        a = swapped(at);
     if (after)
-        b = (struct run){after->down, after->up, after->length};
-    if (answer_simple(at ? &a : NULL, after ? &b : NULL, q, out))
-        return;
-    /* Where the copy went back, records read may lie beyond the next run. */
-    const int64_t high = max64(high_after(&a, q), after ? b.down : 0);
-    answer_bounded(&a, high, q, out);
+        b = swapped(after);
+    if (!answer_simple(at ? &a : NULL, after ? &b : NULL, q, out)) {
+        int64_t high = high_after(&a, q);
+        /* Where the copy went back, records read may lie beyond the next run.
+         * Beyond the newest, holes may let the copy be anywhere. */
+        if (after)
+            high = max64(high, b.down);
+        else if (s->holes && up_end >= 0)
+            high = up_end;
+        answer_bounded(&a, high, q, out);
+    }
+    to_log_end(up_end, last_up(&s->newest), out);
+    keep_runs(at, after, out);
 }
 
 /* ---- syncs ------------------------------------------------------------ */
@@ -169,7 +264,19 @@ start_over(struct runs_step *out)
     out->next = (struct runs_state){.any = true, .newest = out->put};
 }
 
-/* d <= ld */
+/* d = ld, u > lu */
+static void
+target_lost_last(const struct runs_state *s, struct runs_step *out)
+{
+    out->change = RUNS_BACK;
+    out->from = s->newest.up;
+    out->kept = s->newest;
+    out->kept.length--;
+    out->next.holes = true;
+    out->next.newest = out->put;
+}
+
+/* d <= ld otherwise */
 static void
 target_back(const struct runs_state *s, int64_t up, int64_t down,
             struct runs_step *out)
@@ -190,20 +297,28 @@ target_back(const struct runs_state *s, int64_t up, int64_t down,
 
 /* See "Doubt" in the header; `extra` is its k. */
 static void
-take_doubt(const struct runs_state *s, const struct run *before, int64_t up,
-           int64_t extra, struct runs_state *next)
+begin_doubt(const struct runs_state *s, const struct run *before, int64_t up,
+            int64_t down, int64_t extra, struct runs_state *next)
 {
+    struct runs_answer a;
+    /* A run after `before` is of no matter: only low is used. */
+    runs_forward(s, before, before ? NULL : &s->newest, up, RUNS_END_UNKNOWN,
+                 &a);
+    const int64_t low = min64(a.low, down);
     const int64_t until = up + extra - 1;
-    if (extra >= 2) {
-        struct runs_answer a;
-        /* A run after `before` is of no matter: only low is used. */
-        runs_forward(s, before, before ? NULL : &s->newest, up, &a);
-        next->doubt_from = s->doubt ? min64(s->doubt_from, up) : up;
-        next->doubt_until = s->doubt ? max64(s->doubt_until, until) : until;
-        next->doubt_low = s->doubt ? min64(s->doubt_low, a.low) : a.low;
-        next->doubt = true;
-    }
-    if (next->doubt && up >= next->doubt_until)
+    const int64_t end = down + max64(extra, down - low);
+    next->doubt_from = s->doubt ? min64(s->doubt_from, up) : up;
+    next->doubt_until = s->doubt ? max64(s->doubt_until, until) : until;
+    next->doubt_end = s->doubt ? max64(s->doubt_end, end) : end;
+    next->doubt_low = s->doubt ? min64(s->doubt_low, low) : low;
+    next->doubt_by_end = !s->extras;
+    next->doubt = true;
+}
+
+static void
+end_doubt(int64_t up, int64_t down, struct runs_state *next)
+{
+    if (next->doubt && up >= next->doubt_until && down + 1 >= next->doubt_end)
         next->doubt = false;
 }
 
@@ -234,6 +349,7 @@ static void
 source_back(const struct run *before, int64_t up, struct runs_step *out)
 {
     out->change = RUNS_BACK;
+    out->from = up;
     out->next.extras = true;
     if (!before || before->up == up)
         return;
@@ -256,6 +372,10 @@ runs_apply(const struct runs_state *s, const struct run *before, int64_t up,
     }
     const int64_t du = up - last_up(&s->newest);
     const int64_t dd = down - last_down(&s->newest);
+    if (dd == 0 && du > 0) {
+        target_lost_last(s, out);
+        return 0;
+    }
     if (dd <= 0) {
         target_back(s, up, down, out);
         return 0;
@@ -264,7 +384,9 @@ runs_apply(const struct runs_state *s, const struct run *before, int64_t up,
         both_forward(s, du, dd, out);
     else
         source_back(before, up, out);
-    take_doubt(s, before, up, dd - du, &out->next);
+    if (dd - du >= 2)
+        begin_doubt(s, before, up, down, dd - du, &out->next);
+    end_doubt(up, down, &out->next);
     out->next.newest = out->put;
     return 0;
 }

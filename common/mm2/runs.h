@@ -15,16 +15,29 @@
  *                    included.  Otherwise a new run.
  *   d > ld, u <= lu  MirrorMaker 2 resumed below what it had copied: runs are
  *                    cut off at u, and a new one starts there.
- *   d <= ld          in the newest run: it is cut off after u (a repeated sync,
+ *   d = ld, u > lu   the target lost its last record: the run is cut off before
+ *                    lu, and a new one starts at u.
+ *   d <= ld else     in the newest run: it is cut off after u (a repeated sync,
  *                    or everything made anew alike).  Else the target was made
  *                    anew: all runs are dropped.
  *
  * Doubt.  Where d gains k > 0 on u, the k target offsets may be records that
  * are about to be copied a second time: after a crash MirrorMaker 2 goes back
  * to its last commit.  If it dies before it has passed the old end, records
- * u+1..u+k-1 stand only *before* d.  So from u on the answer stays at what the
- * runs said of u before, until a sync at or beyond u+k-1 shows that the copy
- * has caught up.  Gaps of one (k = 1: a transaction marker) bring no doubt.
+ * u+1..u+k-1 stand only *before* d.  So from u on the answer stays at `low`,
+ * what the runs said of u before, until the copy has passed the old end: that
+ * is at most k-1 source offsets and at most d - low target offsets after
+ * (u, d), and a sync beyond both shows it.  (Two measures, because holes in the
+ * source that were not synced falsify the first, and other records on the
+ * target the second.)  The target's log end shows it too where nobody but the
+ * copy had written into the target before.  Gaps of one (k = 1: a transaction
+ * marker) bring no doubt.
+ *
+ * After the newest sync E, the other side's log end, tells how far the answer
+ * can be: m records are needed to be where the reader is, and n offsets have
+ * come.  n < m: `ahead`, the record before q has not arrived.  The position
+ * stays at ld+1 all the same, not at E: should the sync of a hole still be on
+ * its way, E could be past the right position.  n = 0: both are the same.
  *
  * Limits.  (1) MirrorMaker 2 emits a sync at every hole in the source's
  * offsets, but may lose one.  If that happens and as many foreign offsets
@@ -33,13 +46,15 @@
  * of the hole; in reverse, the same without any loss where the foreign offsets
  * come first.  Once a partition has shown both kinds of break, runs are no
  * longer extended over records that were not synced, which ends this.  (2) The
- * same loss right before a crash makes the doubt end too early by the size of
- * the hole.  (3) Two MirrorMaker 2 tasks copying the same partition at once
- * (zombies) are not thought of.  (4) A source topic made anew looks like (u <=
- * lu): safe, but answered low until it has outgrown the old one; so are the
- * records after many that others wrote into the target.  (5) The first sync
- * known is believed: if it is one of a second copy (older ones lost or
- * compacted away), there is no doubt about it.
+ * same two together right at a crash can make the doubt end too early; so can
+ * the first foreign records ever, if they are written between a crash and a
+ * second one shortly after it, where the log end ended the doubt.  (3) Two
+ * MirrorMaker 2 tasks copying the same partition at once (zombies) are not
+ * thought of.  (4) A source topic made anew looks like (u <= lu), and one side
+ * cut or made anew that has outgrown its old end looks like nothing at all:
+ * whoever follows the log ends has to see it (a new incarnation, a zeroed
+ * state).  (5) The first sync known is believed: if it is one of a second copy
+ * (older ones lost or compacted away), there is no doubt about it.
  */
 #ifndef SHUNT_MM2_RUNS_H
 #define SHUNT_MM2_RUNS_H
@@ -61,16 +76,19 @@ struct runs_state {
     bool any;          /* `newest` is set */
     bool holes;        /* u has gained on d: the source has holes */
     bool extras;       /* d has gained on u: the target has other records */
-    bool doubt;        /* the next three are set */
+    bool doubt;        /* the next four are set */
+    bool doubt_by_end; /* the log end may end it, not only a sync */
     struct run newest; /* the one with the greatest offsets */
-    int64_t doubt_from, doubt_low, doubt_until;
+    int64_t doubt_from, doubt_low;
+    int64_t doubt_until; /* source offset of the old end, at most */
+    int64_t doubt_end;   /* log end of the target at which it is passed */
 };
 
 enum runs_change {
     RUNS_SAME,    /* known already */
     RUNS_PUT,     /* store `put`: the newest run, grown or shorter */
     RUNS_NEW,     /* store `put`, a new run */
-    RUNS_BACK,    /* drop the runs with up >= put.up, store `kept` when its
+    RUNS_BACK,    /* drop the runs with up >= `from`, store `kept` when its
                      length is not 0, then store `put` */
     RUNS_RESTART, /* drop all runs of the partition, then store `put` */
 };
@@ -79,6 +97,7 @@ struct runs_step {
     enum runs_change change;
     struct run put;
     struct run kept;
+    int64_t from;
     struct runs_state next;
 };
 
@@ -87,24 +106,50 @@ struct runs_step {
 MUST_CHECK int runs_apply(const struct runs_state *s, const struct run *before,
                           int64_t up, int64_t down, struct runs_step *out);
 
-enum runs_quality { RUNS_EXACT, RUNS_BOUNDED, RUNS_BEFORE, RUNS_NONE };
+/* AHEAD: the record before the one asked for has not arrived on the target (as
+ * of the log end given). */
+enum runs_quality {
+    RUNS_EXACT,
+    RUNS_BOUNDED,
+    RUNS_AHEAD,
+    RUNS_BEFORE,
+    RUNS_NONE
+};
+
+#define RUNS_END_UNKNOWN (-1)
+/* Log end of the target: "the copy went on", for those who know that it did. */
+#define RUNS_END_PASSED INT64_MAX
 
 struct runs_answer {
     enum runs_quality quality;
     int64_t position, low, high; /* -1 each with RUNS_NONE */
+    /* The log end given does not reach beyond the newest sync. Either it is
+     * older than the sync: ask for it anew. Or it is not, and the log was cut
+     * or made anew: nothing known holds, answer none. */
+    bool end_behind;
+    bool has_at, has_after;
+    struct run at, after; /* the runs around q, as they were given */
     char reason[160];
 };
 
 /* Where a reader goes on that would read source record `q` next. `at` is the
  * run with the greatest up <= q, `after` the one that follows it (the first of
- * all when `at` is NULL); NULL where there is none. */
+ * all when `at` is NULL); NULL where there is none. `down_end` is the target's
+ * log end, as old as it may be, or RUNS_END_UNKNOWN.
+ *
+ * `position` is `low`, and never beyond the log end. `high` holds for the log
+ * as it was when it ended there; without a log end, or with records of others
+ * that no sync has told of yet, it is an estimate. */
 void runs_forward(const struct runs_state *s, const struct run *at,
-                  const struct run *after, int64_t q, struct runs_answer *out);
+                  const struct run *after, int64_t q, int64_t down_end,
+                  struct runs_answer *out);
 
-/* The same from target to source: `at` is the run with the greatest down <= q.
- * Everything below `up` of the answer has been read, whichever copy it was, so
- * doubt plays no part. */
-void runs_reverse(const struct run *at, const struct run *after, int64_t q,
+/* The same from target to source: `at` is the run with the greatest down <= q,
+ * `up_end` the source's log end.  Everything below `up` of the answer has been
+ * read, whichever copy it was, so doubt plays no part, and nothing is ever
+ * ahead. */
+void runs_reverse(const struct runs_state *s, const struct run *at,
+                  const struct run *after, int64_t q, int64_t up_end,
                   struct runs_answer *out);
 
 #endif

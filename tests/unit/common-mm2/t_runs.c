@@ -70,7 +70,7 @@ sync_in(struct map *m, int64_t up, int64_t down)
         m->restarts++;
     }
     if (step.change == RUNS_BACK) {
-        while (m->n && m->v[m->n - 1].up >= up)
+        while (m->n && m->v[m->n - 1].up >= step.from)
             m->n--;
         m->backs++;
     }
@@ -89,7 +89,7 @@ forward(const struct map *m, int64_t q)
     struct runs_answer a;
     const size_t n = upto(m, q, false);
     runs_forward(&m->state, n ? &m->v[n - 1] : NULL, n < m->n ? &m->v[n] : NULL,
-                 q, &a);
+                 q, RUNS_END_UNKNOWN, &a);
     return a;
 }
 
@@ -98,7 +98,8 @@ reverse(const struct map *m, int64_t q)
 {
     struct runs_answer a;
     const size_t n = upto(m, q, true);
-    runs_reverse(n ? &m->v[n - 1] : NULL, n < m->n ? &m->v[n] : NULL, q, &a);
+    runs_reverse(&m->state, n ? &m->v[n - 1] : NULL, n < m->n ? &m->v[n] : NULL,
+                 q, RUNS_END_UNKNOWN, &a);
     return a;
 }
 
