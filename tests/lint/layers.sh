@@ -51,5 +51,5 @@ only 'lmdb' route-service/store.c offset-mapper/store.c
 only 'pcre2' replicator/pattern.c
 only 'http_parser' common/net/http_impl.h
 only 'zookeeper/' route-service/zk.c
-only 'xxhash' route-service/match.c route-service/digest.c route-service/map.c
+only 'xxhash' common/proto/fingerprint.c route-service/match.c route-service/digest.c route-service/map.c
 exit $bad
