@@ -84,7 +84,7 @@ BIN_ctl           := $(B)/bin/shuntctl
 BINS              := $(foreach p,$(PARTS),$(BIN_$(p)))
 SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 
-BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve)
+BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve sync_log)
 
 all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
 	$(B)/bin/ktool $(B)/bin/sdk-options $(B)/lib/shift_clock.so $(BENCH_TOOLS) examples
@@ -145,6 +145,10 @@ endef
 $(eval $(call bench_tool_rule,watchers))
 $(eval $(call bench_tool_rule,bare_push))
 $(eval $(call bench_tool_rule,bare_store,lmdb zookeeper_mt))
+$(B)/bin/sync_log: $(call obj,tests/tools/sync_log) $(call obj,tests/tools/wire) $(MM2) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
 $(B)/bin/bench_resolve: $(call obj,tests/tools/bench_resolve) $(call lib,route-service) $(deps_route-service)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -1,8 +1,9 @@
 """Rows of a bench: printed as a table, written as JSON that a program can compare.
 
-A row is {"what", "value", "unit", "reference", "ratio", "limit", "sense", "ok"}: `reference` is measured in the same run, `ratio` is
+A row is {"what", "value", "unit", "reference", "ratio", "limit", "sense", "judged", "ok"}: `reference` is measured in the same run, `ratio` is
 value / reference, `limit` the largest ratio that is wanted (null: none). Where there is no reference, `limit` is the largest value
-itself. `sense` says "at most", or "at least" where `limit` is the smallest."""
+itself. `sense` says "at most", or "at least" where `limit` is the smallest; `judged` is "value" where the limit is one of the value, whatever
+the reference."""
 
 import json
 from pathlib import Path
@@ -12,12 +13,13 @@ Row = dict[str, Any]
 
 
 def row(what: str, value: float, unit: str, reference: float | None = None, limit: float | None = None,
-        sense: str = "at most") -> Row:
+        sense: str = "at most", judge: str = "ratio") -> Row:
     """A figure, and its ratio to the reference; a limit is one of the ratio, or where there is no reference of the value."""
     ratio = round(value / reference, 4) if reference else None
-    judged = value if reference is None else ratio
+    judge = "value" if reference is None else judge
+    judged = value if judge == "value" else ratio
     return {"what": what, "value": value, "unit": unit, "reference": reference, "ratio": ratio, "limit": limit, "sense": sense,
-            "ok": limit is None or (judged is not None and (judged >= limit if sense == "at least" else judged <= limit))}
+            "judged": judge, "ok": limit is None or (judged is not None and (judged >= limit if sense == "at least" else judged <= limit))}
 
 
 def show(rows: list[Row]) -> None:
@@ -37,5 +39,6 @@ def _cell(r: Row, h: str) -> str:
     if r[h] is None:
         return "-"
     if h == "limit":
-        return f"{'>=' if r['sense'] == 'at least' else '<='} {r[h]}"
+        unit = f" {r['unit']}" if r["judged"] == "value" else ""
+        return f"{'>=' if r['sense'] == 'at least' else '<='} {r[h]}{unit}"
     return str(r[h])

@@ -1,31 +1,17 @@
-"""What the rows of bench-route share: a folder, processes on cores of their own, and figures of a process."""
+"""What the rows of bench-route share: servers, their tables and their watchers."""
 
 import json
-import os
-import shutil
-import statistics
-import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-from tests.lib import procs
-from tests.lib.procs import Proc, free_port
+from tests.bench.shared import env as shared
+from tests.bench.shared.env import CLIENT_CPU, SERVER_CPU, START_S, rss_bytes
+from tests.lib.procs import Proc, ProcError, free_port
 from tests.lib.rest import call
 from tests.lib.wait import wait_until
 from tests.lib.zookeeper import ZooKeeper
 
-ROOT = Path(__file__).resolve().parents[3]
-SERVER_CPU, CLIENT_CPU = 0, 1
-START_S = 30.0
 CODE = "orders"
-
-
-def on_cpu(cpu: int | None, argv: list[object]) -> list[object]:
-    return argv if cpu is None else ["taskset", "-c", str(cpu), *argv]
-
-
-def median(values: list[float], digits: int = 1) -> float:
-    return round(statistics.median(values), digits)
 
 
 class Watchers:
@@ -49,7 +35,7 @@ class Watchers:
                 if line.startswith((start + ",", start + "}")) and line.endswith("\n"):
                     return line
             if not self.proc.alive:
-                raise procs.ProcError(f"{self.proc.name} ended: {self.proc.tail()}")
+                raise ProcError(f"{self.proc.name} ended: {self.proc.tail()}")
             return None
         return json.loads(wait_until(look, deadline_s, f"{self.proc.name} answers command {number}"))
 
@@ -72,40 +58,9 @@ class Server:
         return rss_bytes(self.proc.pid)
 
 
-class Env:
-    """Everything of one part of a run; `with` ends and removes it."""
-
+class Env(shared.Env):
     def __init__(self, part: str, build: str, quick: bool) -> None:
-        self.build = (ROOT / build).resolve()
-        self.quick = quick
-        self.folder = ROOT / "build/run" / f"bench-route-{part}-{os.getpid()}"
-        self.folder.mkdir(parents=True)
-        self._procs: list[Proc] = []
-
-    def __enter__(self) -> "Env":
-        return self
-
-    def __exit__(self, kind: object, _value: object, _trace: object) -> None:
-        self.end_all()
-        if kind is None:
-            shutil.rmtree(self.folder)
-        else:
-            print(f"kept for you: {self.folder}", flush=True)
-
-    def spawn(self, name: str, argv: list[object], cpu: int | None = None, **more: Any) -> Proc:
-        proc = Proc(name, on_cpu(cpu, argv), self.folder, **more)
-        self._procs.append(proc)
-        return proc
-
-    def end(self, *ended: Proc) -> None:
-        for proc in ended:
-            proc.end()
-            self._procs.remove(proc)
-
-    def end_all(self) -> None:
-        for proc in reversed(self._procs):
-            proc.end()
-        self._procs.clear()
+        super().__init__("route", part, build, quick)
 
     def server(self, name: str, cpu: int | None = SERVER_CPU, **options: object) -> Server:
         """`options`: data_dir="..." is --data.dir ..."""
@@ -131,10 +86,6 @@ class Env:
         words = [w for key, value in options.items() for w in (f"--{key}", value)]
         argv: list[object] = [self.build / "bin/watchers", "--to", to, "--count", count, "--code", CODE, *words]
         return Watchers(self.spawn(name, argv, cpu, stdout=self.folder / f"{name}.out"))
-
-    def tool(self, name: str, *words: object, cpu: int | None = None, deadline_s: float = 120) -> dict[str, Any]:
-        """A tool that ends by itself and prints JSON."""
-        return json.loads(procs.run(on_cpu(cpu, [self.build / "bin" / name, *words]), deadline_s))
 
 
 # ---- tables -----------------------------------------------------------------------
@@ -172,31 +123,3 @@ def other_rules(first: int, n: int) -> list[dict[str, Any]]:
 def identity(n: object = 1) -> dict[str, Any]:
     return {"cluster.code": CODE, "role": "consumer", "topics": ["orders"], "group": "billing-1", "client.id": f"billing-{n}",
             "attributes": {"flink.id": "1234"}}
-
-
-# ---- figures of a process -----------------------------------------------------------
-
-
-def rss_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError(f"no VmRSS of process {pid}")
-
-
-def cpu_s(pid: int) -> float:
-    """What all its threads have used, from the scheduler's own nanoseconds."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
-
-
-def rounds(n: int, *ways: Callable[[int], float]) -> list[list[float]]:
-    """Each way measured in turn, n times: what disturbs the machine for a while disturbs all of them."""
-    return [list(values) for values in zip(*([way(i) for way in ways] for i in range(n)))]
-
-
-def stopwatch() -> Callable[[], float]:
-    start = time.monotonic()
-    return lambda: time.monotonic() - start

@@ -1,13 +1,12 @@
 """POST /v1/resolve against nginx's `return 200` with an answer of the same length: one worker each, asked by wrk."""
 
 import json
-import re
 import urllib.request
-from pathlib import Path
 
-from tests.bench.route_rows.env import CLIENT_CPU, SERVER_CPU, Env, base_table, identity, median, on_cpu, rounds
+from tests.bench.route_rows.env import Env, base_table, identity
+from tests.bench.shared.env import SERVER_CPU, median, rounds
+from tests.bench.shared.wrk import load
 from tests.bench.table import Row, row
-from tests.lib import procs
 from tests.lib.procs import free_port, port_in_use
 from tests.lib.wait import wait_until
 
@@ -67,16 +66,6 @@ def start_nginx(env: Env, answer: str) -> str:
     return f"http://127.0.0.1:{port}/v1/resolve"
 
 
-def per_second(env: Env, url: str, lua: Path, seconds: int) -> float:
-    out = procs.run(on_cpu(CLIENT_CPU, ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", lua, url]), seconds + 20)
-    if "Non-2xx" in out or "Socket errors" in out:
-        raise AssertionError(f"{url}: {out}")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", out)
-    if not found:
-        raise AssertionError(f"wrk said: {out}")
-    return float(found[1])
-
-
 def measure(env: Env) -> list[Row]:
     server = env.server("http")
     base_table(server)
@@ -89,8 +78,8 @@ def measure(env: Env) -> list[Row]:
     one.write_text(ONE_LUA.format(body=body))
     many.write_text(MANY_LUA.format(clients=CLIENTS, body=body))
     seconds = 1 if env.quick else 3
-    figures = rounds(2 if env.quick else 5, lambda _: per_second(env, url, many, seconds), lambda _: per_second(env, url, one, seconds),
-                     lambda _: per_second(env, nginx, one, seconds))
-    ours, again, theirs = (median(f, 0) for f in figures)
+    figures = rounds(2 if env.quick else 5, lambda _: load(url, CONNECTIONS, seconds, many), lambda _: load(url, CONNECTIONS, seconds, one),
+                     lambda _: load(nginx, CONNECTIONS, seconds, one))
+    ours, again, theirs = (median([f.per_second for f in of], 0) for of in figures)
     return [row(f"POST /v1/resolve of {CLIENTS} clients, {len(answer)} B answered", ours, "req/s", theirs, 0.5, "at least"),
             row("POST /v1/resolve of one client again and again", again, "req/s", theirs)]

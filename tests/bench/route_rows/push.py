@@ -6,7 +6,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from tests.bench.route_rows.env import (CODE, Env, Server, Watchers, base_table, flip, identity, median, other_rules, put_rule, rounds)
+from tests.bench.route_rows.env import CODE, Env, Server, Watchers, base_table, flip, identity, other_rules, put_rule
+from tests.bench.shared.env import median, rounds
 from tests.bench.table import Row, row
 
 SPECIAL = 10

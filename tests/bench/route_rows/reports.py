@@ -1,6 +1,7 @@
 """10,000 clients that report once in 10 s: what that takes of one core."""
 
-from tests.bench.route_rows.env import Env, base_table, cpu_s, stopwatch
+from tests.bench.route_rows.env import Env, base_table
+from tests.bench.shared.env import cpu_s, stopwatch
 from tests.bench.table import Row, row
 
 INTERVAL_S = 10

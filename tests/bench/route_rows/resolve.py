@@ -4,7 +4,8 @@ same in a table of any size (what do the others' rules cost them?), and clients 
 
 from typing import Any
 
-from tests.bench.route_rows.env import Env, median
+from tests.bench.route_rows.env import Env
+from tests.bench.shared.env import median
 from tests.bench.table import Row, row
 
 LIMIT_US = 2

@@ -1,7 +1,8 @@
 """One flip to 100,000 watchers on the six servers of a group, beside six bare_push processes. Nothing is bound to a core: clients and
 servers share both. The flip is sent to one server and goes through ZooKeeper; a bare_push is asked each by itself."""
 
-from tests.bench.route_rows.env import Env, Server, Watchers, base_table, flip, median, rounds
+from tests.bench.route_rows.env import Env, Server, Watchers, base_table, flip
+from tests.bench.shared.env import median, rounds
 from tests.bench.route_rows.push import ROUND_MS, change_body, sample
 from tests.bench.table import Row, row
 from tests.lib.rest import call

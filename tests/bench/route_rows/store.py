@@ -5,7 +5,8 @@ client and LMDB's program share a core. The limit is one of an ensemble: a singl
 import json
 from typing import Any, Callable
 
-from tests.bench.route_rows.env import SERVER_CPU, Env, Server, base_table, flip, median, rounds
+from tests.bench.route_rows.env import Env, Server, base_table, flip
+from tests.bench.shared.env import SERVER_CPU, median, rounds
 from tests.bench.route_rows.push import change_body
 from tests.bench.table import Row, row
 from tests.lib.rest import call
