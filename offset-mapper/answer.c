@@ -89,9 +89,11 @@ ask_forward(const struct ask *ask, struct po_translated *t, bool *known,
     const struct flow *f = ask->forward;
     const struct store_part part = {f->name, t->asked.topic,
                                     t->asked.partition};
+    struct store_info info;
     struct runs_answer a;
-    int rc =
-        store_view_forward(ask->view, &part, t->asked.offset, known, &a, err);
+    int rc = store_view_forward(ask->view, &part, t->asked.offset, -1, &info,
+                                &a, err);
+    *known = info.known;
     if (rc || !*known)
         return rc;
     char to_topic[512];
@@ -110,9 +112,11 @@ ask_back(const struct ask *ask, const char *upstream, struct po_translated *t,
 {
     const struct flow *f = ask->back;
     const struct store_part part = {f->name, upstream, t->asked.partition};
+    struct store_info info;
     struct runs_answer a;
-    const int rc =
-        store_view_reverse(ask->view, &part, t->asked.offset, known, &a, err);
+    const int rc = store_view_reverse(ask->view, &part, t->asked.offset, -1,
+                                      &info, &a, err);
+    *known = info.known;
     if (rc == 0 && *known)
         set_answer(t, f, true, upstream, &a);
     return rc;

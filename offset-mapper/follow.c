@@ -136,9 +136,11 @@ keep_record(struct follower *f, struct store_batch *batch,
         return 0;
     }
     const struct store_part part = {f->flow->name, s.topic, s.partition};
+    rd_kafka_timestamp_type_t type;
+    const int64_t time_ms = rd_kafka_message_timestamp(m, &type);
     enum runs_change change = RUNS_SAME;
-    rc = store_batch_sync(batch, &part, s.upstream, s.downstream, &f->progress,
-                          &change, err);
+    rc = store_batch_sync(batch, &part, s.upstream, s.downstream, time_ms,
+                          &f->progress, &change, err);
     if (rc == 0)
         tell_change(f, &s, change);
     else if (rc == ERR_INVALID)

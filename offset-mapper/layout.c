@@ -4,6 +4,7 @@
  */
 #include "offset-mapper/layout.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/cursor.h"
@@ -46,6 +47,31 @@ key_part(struct key *k, char kind, const struct store_part *part)
     return key_done(k, &w);
 }
 
+int
+key_flow(struct key *k, char kind, const char *flow)
+{
+    struct writer w = writer_of(k->bytes, sizeof(k->bytes));
+    write_u8(&w, (uint8_t)kind);
+    put_text(&w, flow);
+    return key_done(k, &w);
+}
+
+bool
+key_part_read(const void *key, size_t len, char **topic, int32_t *partition)
+{
+    struct reader r = reader_of(key, len);
+    size_t n;
+    (void)read_u8(&r);
+    (void)read_str(&r, &n);
+    *topic = read_str_dup(&r);
+    *partition = read_i32(&r);
+    if (!r.failed && r.left == 0)
+        return true;
+    free(*topic);
+    *topic = NULL;
+    return false;
+}
+
 struct key
 key_at(const struct key *prefix, int64_t offset)
 {
@@ -83,11 +109,12 @@ progress_fields(struct store_progress *p, int64_t *f[7])
 }
 
 static void
-state_fields(struct runs_state *s, int64_t *f[7])
+state_fields(struct part_state *p, int64_t *f[9])
 {
-    int64_t *const all[7] = {&s->newest.up,  &s->newest.down, &s->newest.length,
-                             &s->doubt_from, &s->doubt_low,   &s->doubt_until,
-                             &s->doubt_end};
+    struct runs_state *s = &p->runs;
+    int64_t *const all[9] = {&p->begun_ms,    &p->newest_ms,     &s->newest.up,
+                             &s->newest.down, &s->newest.length, &s->doubt_from,
+                             &s->doubt_low,   &s->doubt_until,   &s->doubt_end};
     memcpy(f, all, sizeof(all));
 }
 
@@ -117,36 +144,42 @@ value_progress_read(const void *data, size_t len, struct store_progress *out)
 }
 
 struct value
-value_state(const struct runs_state *s)
+value_state(const struct part_state *p)
 {
-    struct runs_state copy = *s;
-    int64_t *f[7];
+    struct part_state copy = *p;
+    const struct runs_state *s = &p->runs;
+    int64_t *f[9];
     state_fields(&copy, f);
     struct value v;
     struct writer w = value_start(&v);
-    write_u8(&w, (uint8_t)(s->holes | s->extras << 1 | s->doubt << 2 |
-                           s->doubt_by_end << 3));
-    for (size_t i = 0; i < 7; i++)
+    write_u8(&w, (uint8_t)(s->any | s->holes << 1 | s->extras << 2 |
+                           s->doubt << 3 | s->doubt_by_end << 4));
+    write_u32(&w, p->incarnation);
+    write_u8(&w, (uint8_t)p->why);
+    for (size_t i = 0; i < 9; i++)
         write_i64(&w, *f[i]);
     v.len = w.len;
     return v;
 }
 
 bool
-value_state_read(const void *data, size_t len, struct runs_state *out)
+value_state_read(const void *data, size_t len, struct part_state *out)
 {
-    int64_t *f[7];
+    int64_t *f[9];
     state_fields(out, f);
     struct reader r = value_read(data, len);
     const uint8_t flags = read_u8(&r);
-    out->any = true;
-    out->holes = flags & 1;
-    out->extras = flags >> 1 & 1;
-    out->doubt = flags >> 2 & 1;
-    out->doubt_by_end = flags >> 3 & 1;
-    for (size_t i = 0; i < 7; i++)
+    out->runs.any = flags & 1;
+    out->runs.holes = flags >> 1 & 1;
+    out->runs.extras = flags >> 2 & 1;
+    out->runs.doubt = flags >> 3 & 1;
+    out->runs.doubt_by_end = flags >> 4 & 1;
+    out->incarnation = read_u32(&r);
+    const uint8_t why = read_u8(&r);
+    out->why = (enum store_begun)why;
+    for (size_t i = 0; i < 9; i++)
         *f[i] = read_i64(&r);
-    return !r.failed;
+    return !r.failed && out->incarnation > 0 && why < STORE_BEGUN_REASONS;
 }
 
 bool

@@ -44,7 +44,7 @@ put(const char *flow, const char *topic, int64_t up, int64_t down)
     struct store_batch *b;
     enum runs_change change;
     ck_assert_int_eq(store_batch_begin(store, &b, NULL), 0);
-    ck_assert_int_eq(store_batch_sync(b, &part, up, down, &p, &change, NULL),
+    ck_assert_int_eq(store_batch_sync(b, &part, up, down, 0, &p, &change, NULL),
                      0);
     ck_assert_int_eq(store_batch_commit_take(b, flow, "t@c", &p, NULL), 0);
 }

@@ -59,7 +59,8 @@ put(struct store *s, const struct store_part *part, int64_t up, int64_t down)
     struct store_batch *b;
     enum runs_change change;
     ck_assert_int_eq(store_batch_begin(s, &b, NULL), 0);
-    ck_assert_int_eq(store_batch_sync(b, part, up, down, &p, &change, NULL), 0);
+    ck_assert_int_eq(store_batch_sync(b, part, up, down, 0, &p, &change, NULL),
+                     0);
     p.position++;
     ck_assert_int_eq(store_batch_commit_take(b, FLOW, SOURCE, &p, NULL), 0);
     return change;
@@ -70,12 +71,12 @@ ask(struct store *s, const struct store_part *part, int64_t q, bool reverse)
 {
     struct store_view *v;
     struct runs_answer a = {.quality = RUNS_NONE, .position = -1};
-    bool known;
+    struct store_info info;
     ck_assert_int_eq(store_view_open(s, &v, NULL), 0);
     ck_assert_int_eq((reverse ? store_view_reverse : store_view_forward)(
-                         v, part, q, &known, &a, NULL),
+                         v, part, q, -1, &info, &a, NULL),
                      0);
-    if (!known)
+    if (!info.known)
         a = (struct runs_answer){.quality = RUNS_NONE, .position = -1};
     store_view_close(v);
     return a;
@@ -185,6 +186,111 @@ START_TEST(back_and_restart_drop_runs)
 }
 END_TEST
 
+static struct store_info
+info_of(struct store *s, const struct store_part *part)
+{
+    struct store_view *v;
+    struct store_info info;
+    ck_assert_int_eq(store_view_open(s, &v, NULL), 0);
+    ck_assert_int_eq(store_view_info(v, part, &info, NULL), 0);
+    store_view_close(v);
+    return info;
+}
+
+static void
+begin_anew(struct store *s, const struct store_part *part, enum store_begun why)
+{
+    struct store_progress p = progress(s);
+    struct store_batch *b;
+    ck_assert_int_eq(store_batch_begin(s, &b, NULL), 0);
+    ck_assert_int_eq(store_batch_incarnation(b, part, why, 7000, &p, NULL), 0);
+    ck_assert_int_eq(store_batch_commit_take(b, FLOW, SOURCE, &p, NULL), 0);
+}
+
+START_TEST(incarnations)
+{
+    struct store *s = opened();
+    begin_anew(s, &orders, STORE_SOURCE_CUT);
+    ck_assert_uint_eq(info_of(s, &orders).incarnation, 0);
+    (void)put(s, &orders, 10, 10);
+    (void)put(s, &orders, 30, 20);
+    struct store_info info = info_of(s, &orders);
+    ck_assert(info.known);
+    ck_assert_uint_eq(info.incarnation, 1);
+    ck_assert_int_eq(info.why, STORE_FIRST);
+    ck_assert_int_eq(info.newest.up, 30);
+    begin_anew(s, &orders, STORE_SOURCE_ANEW);
+    info = info_of(s, &orders);
+    ck_assert(!info.known);
+    ck_assert_uint_eq(info.incarnation, 2);
+    ck_assert_int_eq(info.why, STORE_SOURCE_ANEW);
+    ck_assert_int_eq(info.begun_ms, 7000);
+    ck_assert_uint_eq(runs_of(s, &orders, 10).n, 0);
+    ck_assert_int_eq(progress(s).runs, 0);
+    ck_assert_int_eq(ask(s, &orders, 10, false).quality, RUNS_NONE);
+    /* Below what the old one knew, and yet the newest. */
+    ck_assert_int_eq(put(s, &orders, 3, 21), RUNS_NEW);
+    ck_assert_uint_eq(runs_of(s, &orders, 10).n, 1);
+    ck_assert_int_eq(ask(s, &orders, 10, true).quality, RUNS_BEFORE);
+    ck_assert_int_eq(put(s, &orders, 9, 1), RUNS_RESTART);
+    info = info_of(s, &orders);
+    ck_assert(info.known);
+    ck_assert_uint_eq(info.incarnation, 3);
+    ck_assert_int_eq(info.why, STORE_TARGET_ANEW);
+    store_close(s);
+}
+END_TEST
+
+static void
+count_part(const struct store_part *part, const struct store_info *info,
+           void *arg)
+{
+    int64_t *sum = arg;
+    *sum += info->newest.up + part->partition +
+            (int64_t)(strcmp(part->topic, "orders") == 0);
+}
+
+START_TEST(parts_of_a_flow)
+{
+    struct store *s = opened();
+    const struct store_part other = {FLOW, "other", 4};
+    const struct store_part far = {"a->bb", "orders", 0};
+    (void)put(s, &orders, 100, 1);
+    (void)put(s, &other, 2000, 1);
+    (void)put(s, &far, 30000, 1);
+    struct store_view *v;
+    int64_t sum = 0;
+    ck_assert_int_eq(store_view_open(s, &v, NULL), 0);
+    ck_assert_int_eq(store_view_parts(v, FLOW, count_part, &sum, NULL), 0);
+    store_view_close(v);
+    ck_assert_int_eq(sum, 100 + 1 + 2000 + 4);
+    store_close(s);
+}
+END_TEST
+
+START_TEST(backup)
+{
+    struct store *s = opened();
+    struct store_view *v;
+    struct err err;
+    (void)put(s, &orders, 10, 10);
+    ck_assert_int_eq(store_view_open(s, &v, NULL), 0);
+    ck_assert_int_eq(store_backup(s, tmpdir_file(&dir, "copy"), &err), 0);
+    store_view_close(v);
+    (void)put(s, &orders, 30, 20);
+    ck_assert_int_eq(store_backup(s, tmpdir_file(&dir, "copy"), &err),
+                     ERR_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(err.text, "is there already"));
+    store_close(s);
+    ck_assert_int_eq(store_open(tmpdir_file(&dir, "copy"), &s, &err), 0);
+    ck_assert_uint_eq(runs_of(s, &orders, 10).n, 1);
+    ck_assert_int_eq(progress(s).position, 1);
+    (void)put(s, &orders, 30, 20);
+    ck_assert_uint_eq(runs_of(s, &orders, 10).n, 2);
+    store_close(s);
+}
+END_TEST
+
 START_TEST(aborted_batch_leaves_nothing)
 {
     struct store *s = opened();
@@ -192,7 +298,8 @@ START_TEST(aborted_batch_leaves_nothing)
     struct store_progress p = {0};
     enum runs_change change;
     ck_assert_int_eq(store_batch_begin(s, &b, NULL), 0);
-    ck_assert_int_eq(store_batch_sync(b, &orders, 1, 1, &p, &change, NULL), 0);
+    ck_assert_int_eq(store_batch_sync(b, &orders, 1, 1, 0, &p, &change, NULL),
+                     0);
     store_batch_abort(b);
     ck_assert_int_eq(ask(s, &orders, 1, false).quality, RUNS_NONE);
     (void)put(s, &orders, 1, 1);
@@ -212,17 +319,18 @@ START_TEST(bad_syncs_do_not_spoil_a_batch)
     struct err err;
     enum runs_change change;
     ck_assert_int_eq(store_batch_begin(s, &b, NULL), 0);
-    ck_assert_int_eq(store_batch_sync(b, &far, 1, 1, &p, &change, &err), 0);
+    ck_assert_int_eq(store_batch_sync(b, &far, 1, 1, 0, &p, &change, &err), 0);
     char longer[600];
     memset(longer, 'x', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
     const struct store_part too_far = {FLOW, longer, 0};
-    ck_assert_int_eq(store_batch_sync(b, &too_far, 1, 1, &p, &change, &err),
+    ck_assert_int_eq(store_batch_sync(b, &too_far, 1, 1, 0, &p, &change, &err),
                      ERR_INVALID);
     ck_assert_int_eq(
-        store_batch_sync(b, &orders, INT64_MAX, 1, &p, &change, &err),
+        store_batch_sync(b, &orders, INT64_MAX, 1, 0, &p, &change, &err),
         ERR_INVALID);
-    ck_assert_int_eq(store_batch_sync(b, &orders, 5, 5, &p, &change, &err), 0);
+    ck_assert_int_eq(store_batch_sync(b, &orders, 5, 5, 0, &p, &change, &err),
+                     0);
     ck_assert_int_eq(p.syncs, 2);
     ck_assert_int_eq(store_batch_commit_take(b, FLOW, SOURCE, &p, &err), 0);
     ck_assert_int_eq(ask(s, &orders, 5, false).quality, RUNS_EXACT);
@@ -243,8 +351,8 @@ write_for_ever(int tell)
         if (store_batch_begin(s, &b, NULL))
             _exit(1);
         for (int64_t i = 0; i < 10; i++)
-            if (store_batch_sync(b, &orders, 2 * (up + i), up + i, &p, &change,
-                                 NULL))
+            if (store_batch_sync(b, &orders, 2 * (up + i), up + i, 0, &p,
+                                 &change, NULL))
                 _exit(1);
         p.position += 10;
         if (store_batch_commit_take(b, FLOW, SOURCE, &p, NULL) ||
@@ -363,6 +471,9 @@ main(void)
     tcase_add_test(t, reopen);
     tcase_add_test(t, partitions_are_apart);
     tcase_add_test(t, back_and_restart_drop_runs);
+    tcase_add_test(t, incarnations);
+    tcase_add_test(t, parts_of_a_flow);
+    tcase_add_test(t, backup);
     tcase_add_test(t, aborted_batch_leaves_nothing);
     tcase_add_test(t, bad_syncs_do_not_spoil_a_batch);
     tcase_add_test(t, killed_writer);
