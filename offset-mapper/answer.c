@@ -169,8 +169,11 @@ answer_all(const struct ask *ask, struct po_translation *out, struct err *err)
     int rc = 0;
     for (; out->n < ask->q->n && rc == 0; out->n++) {
         struct po_translated *t = &out->v[out->n];
-        t->asked = ask->q->positions[out->n];
-        t->asked.topic = xstrdup(t->asked.topic);
+        const struct po_position *p = &ask->q->positions[out->n];
+        t->asked.topic = xstrdup(p->topic);
+        t->asked.partition = p->partition;
+        t->asked.offset = p->offset;
+        t->incarnation = t->sync_age_ms = t->lag = -1;
         rc = answer_one(ask, t, err);
     }
     return rc;

@@ -1,70 +1,22 @@
 /*
- * Questions are decoded strictly: an unknown property is refused, one that a
- * later version will know gets UNSUPPORTED.  Answers come from a server that
- * may be newer: properties that are not known are skipped, but those that are
- * must hold together, because positions are sought to without another look.
+ * Questions.  They are decoded strictly: what is not known is refused, with
+ * the field and the value.
  */
 #include "common/proto/offset.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/js.h"
+#include "common/proto/offset_parts.h"
 
-#define POSITIONS_MAX 10000
-
-struct place {
-    char path[40];
-};
-
-static struct place
-place_of(size_t i)
+struct po_place
+po_place_of(size_t i)
 {
-    struct place at;
+    struct po_place at;
     (void)snprintf(at.path, sizeof(at.path), "positions[%zu]", i);
     return at;
-}
-
-const char *
-po_quality_text(enum po_quality q)
-{
-    static const char *const texts[] = {
-#define X(name, text) [PO_##name] = text,
-        PO_QUALITY_MAP(X)
-#undef X
-    };
-    return (size_t)q < sizeof(texts) / sizeof(texts[0]) ? texts[q] : "?";
-}
-
-static int
-quality_of(const char *text, const char *path, enum po_quality *out,
-           struct err *err)
-{
-#define X(name, known)                                                         \
-    if (strcmp(text, known) == 0) {                                            \
-        *out = PO_##name;                                                      \
-        return 0;                                                              \
-    }
-    PO_QUALITY_MAP(X)
-#undef X
-    return err_field(err, ERR_INVALID, path, text,
-                     "%s.quality: \"%s\" is no known quality", path, text);
-}
-
-static int
-refuse_later(const struct json_t *obj, const char *path, const char *key,
-             struct err *err)
-{
-    if (!js_any(obj, key))
-        return 0;
-    char field[80];
-    (void)snprintf(field, sizeof(field), "%s%s%s", path, *path ? "." : "", key);
-    return err_field(err, ERR_UNSUPPORTED, field, NULL,
-                     "%s is not supported by this version of the offset "
-                     "mapper; leave it out",
-                     field);
 }
 
 static int
@@ -80,49 +32,73 @@ get_name(const struct json_t *obj, const char *path, const char *key,
                      field);
 }
 
-static int
-position_fields(const struct json_t *j, const char *path,
-                struct po_position *out, struct err *err)
+int
+po_position_names(const struct json_t *j, const char *path,
+                  struct po_position *out, struct err *err)
 {
-    int rc = js_expect_object(j, path, err);
-    if (rc == 0)
-        rc = get_name(j, path, "topic", &out->topic, err);
     int64_t partition = 0;
+    int rc = get_name(j, path, "topic", &out->topic, err);
     if (rc == 0)
         rc = js_get_int(j, path, "partition", JS_REQUIRED, 0, INT32_MAX,
                         &partition, err);
     out->partition = (int32_t)partition;
-    if (rc == 0)
-        rc = js_get_int(j, path, "offset", JS_REQUIRED, 0, INT64_MAX,
-                        &out->offset, err);
     return rc;
+}
+
+/* Either an offset, or a time and no fingerprints. */
+static int
+position_place(const struct json_t *j, const char *path,
+               struct po_position *out, struct err *err)
+{
+    out->by_time = js_any(j, "timestamp") != NULL;
+    if (!out->by_time)
+        return js_get_int(j, path, "offset", JS_REQUIRED, 0, INT64_MAX,
+                          &out->offset, err);
+    out->offset = -1;
+    const char *const other = js_any(j, "offset")         ? "offset"
+                              : js_any(j, "fingerprints") ? "fingerprints"
+                                                          : NULL;
+    if (!other)
+        return js_get_int(j, path, "timestamp", JS_REQUIRED, 0, INT64_MAX,
+                          &out->timestamp_ms, err);
+    char field[80];
+    (void)snprintf(field, sizeof(field), "%s.%s", path, other);
+    return err_field(err, ERR_INVALID, field, NULL,
+                     "%s cannot stand beside a timestamp: ask by one of them",
+                     field);
 }
 
 static int
 position_decode(const struct json_t *j, size_t i, struct po_position *out,
                 struct err *err)
 {
-    static const char *const keys[] = {"topic", "partition", "offset", NULL};
-    const struct place at = place_of(i);
-    int rc = refuse_later(j, at.path, "fingerprint", err);
+    static const char *const keys[] = {"topic",     "partition",    "offset",
+                                       "timestamp", "fingerprints", NULL};
+    const struct po_place at = po_place_of(i);
+    int rc = js_only_keys(j, at.path, keys, err);
     if (rc == 0)
-        rc = js_only_keys(j, at.path, keys, err);
-    return rc ? rc : position_fields(j, at.path, out, err);
+        rc = po_position_names(j, at.path, out, err);
+    if (rc == 0)
+        rc = position_place(j, at.path, out, err);
+    if (rc == 0)
+        rc = po_prints_decode(j, at.path, "fingerprints", &out->prints,
+                              &out->n_prints, err);
+    return rc;
 }
 
-static int
-get_positions(const struct json_t *j, struct json_t **array, struct err *err)
+int
+po_get_positions(const struct json_t *j, struct json_t **array, struct err *err)
 {
     const int rc = js_get_array(j, "", "positions", JS_REQUIRED, array, err);
     if (rc)
         return rc;
-    if (js_len(*array) <= POSITIONS_MAX)
+    if (js_len(*array) <= PO_POSITIONS_MAX)
         return 0;
     char count[24];
     (void)snprintf(count, sizeof(count), "%zu", js_len(*array));
     return err_field(err, ERR_LIMIT, "positions", count,
                      "positions has %s entries; %d are allowed at a time",
-                     count, POSITIONS_MAX);
+                     count, PO_POSITIONS_MAX);
 }
 
 static int
@@ -130,7 +106,7 @@ question_positions(const struct json_t *j, struct po_question *out,
                    struct err *err)
 {
     struct json_t *array;
-    int rc = get_positions(j, &array, err);
+    int rc = po_get_positions(j, &array, err);
     if (rc || js_len(array) == 0)
         return rc;
     out->positions = calloc(js_len(array), sizeof(*out->positions));
@@ -142,23 +118,40 @@ question_positions(const struct json_t *j, struct po_question *out,
     return rc;
 }
 
+/* Positions, or a group that has them. */
+static int
+question_subject(const struct json_t *j, struct po_question *out,
+                 struct err *err)
+{
+    if (!js_any(j, "group"))
+        return question_positions(j, out, err);
+    if (js_any(j, "positions"))
+        return err_field(err, ERR_INVALID, "group", js_str(js_any(j, "group")),
+                         "group cannot stand beside positions: ask by one of "
+                         "them");
+    return get_name(j, "", "group", &out->group, err);
+}
+
 static int
 question_decode(const struct json_t *j, struct po_question *out,
                 struct err *err)
 {
-    static const char *const keys[] = {"from", "to", "positions", NULL};
-    int rc = js_expect_object(j, "", err);
-    if (rc == 0)
-        rc = refuse_later(j, "", "wait_ms", err);
-    if (rc == 0)
-        rc = refuse_later(j, "", "explain", err);
-    if (rc == 0)
-        rc = js_only_keys(j, "", keys, err);
+    static const char *const keys[] = {"from",   "to",      "positions",
+                                       "group",  "wait_ms", "explain",
+                                       "verify", NULL};
+    int rc = js_only_keys(j, "", keys, err);
     if (rc == 0)
         rc = get_name(j, "", "from", &out->from, err);
     if (rc == 0)
         rc = get_name(j, "", "to", &out->to, err);
-    return rc ? rc : question_positions(j, out, err);
+    if (rc == 0)
+        rc = js_get_int(j, "", "wait_ms", JS_OPTIONAL, 0, PO_WAIT_MAX_MS,
+                        &out->wait_ms, err);
+    if (rc == 0)
+        rc = js_get_bool(j, "", "explain", JS_OPTIONAL, &out->explain, err);
+    if (rc == 0)
+        rc = js_get_bool(j, "", "verify", JS_OPTIONAL, &out->verify, err);
+    return rc ? rc : question_subject(j, out, err);
 }
 
 int
@@ -170,14 +163,6 @@ po_question_decode(const struct json_t *j, struct po_question *out,
     if (rc)
         po_question_fini(out);
     return rc;
-}
-
-static int
-put_position(struct json_t *to, const struct po_position *p)
-{
-    return js_put_str(to, "topic", p->topic) |
-           js_put_int(to, "partition", p->partition) |
-           js_put_int(to, "offset", p->offset);
 }
 
 static struct json_t *
@@ -193,151 +178,61 @@ static struct json_t *
 position_encode(const struct po_position *p)
 {
     struct json_t *v = js_object();
-    return unless_failed(v, put_position(v, p));
+    int rc = js_put_str(v, "topic", p->topic) |
+             js_put_int(v, "partition", p->partition);
+    if (p->by_time)
+        rc |= js_put_int(v, "timestamp", p->timestamp_ms);
+    else
+        rc |= js_put_int(v, "offset", p->offset);
+    if (p->n_prints)
+        rc |= js_put_take(v, "fingerprints",
+                          po_prints_encode(p->prints, p->n_prints));
+    return unless_failed(v, rc);
+}
+
+static int
+put_subject(struct json_t *v, const struct po_question *q)
+{
+    if (q->group)
+        return js_put_str(v, "group", q->group);
+    struct json_t *positions = js_array();
+    int rc = 0;
+    for (size_t i = 0; i < q->n; i++)
+        rc |= js_add_take(positions, position_encode(&q->positions[i]));
+    return js_put_take(v, "positions", positions) | rc;
 }
 
 struct json_t *
 po_question_encode(const struct po_question *q)
 {
-    struct json_t *positions = js_array();
-    int rc = 0;
-    for (size_t i = 0; i < q->n; i++)
-        rc |= js_add_take(positions, position_encode(&q->positions[i]));
     struct json_t *v = js_object();
-    rc |= js_put_str(v, "from", q->from) | js_put_str(v, "to", q->to) |
-          js_put_take(v, "positions", positions);
+    int rc = js_put_str(v, "from", q->from) | js_put_str(v, "to", q->to) |
+             put_subject(v, q);
+    if (q->wait_ms)
+        rc |= js_put_int(v, "wait_ms", q->wait_ms);
+    if (q->explain)
+        rc |= js_put_bool(v, "explain", true);
+    if (q->verify)
+        rc |= js_put_bool(v, "verify", true);
     return unless_failed(v, rc);
+}
+
+void
+po_position_fini(struct po_position *p)
+{
+    free(p->topic);
+    free(p->prints);
+    memset(p, 0, sizeof(*p));
 }
 
 void
 po_question_fini(struct po_question *q)
 {
     for (size_t i = 0; i < q->n; i++)
-        free(q->positions[i].topic);
+        po_position_fini(&q->positions[i]);
     free(q->positions);
+    free(q->group);
     free(q->from);
     free(q->to);
     memset(q, 0, sizeof(*q));
-}
-
-/* What PROTOCOL.md promises of each quality. */
-static bool
-holds_together(const struct po_translated *t)
-{
-    if (t->quality == PO_NONE)
-        return !t->topic && t->position == -1;
-    if (!t->topic || !*t->topic || t->low < 0 || t->position < t->low)
-        return false;
-    if (t->quality == PO_EXACT)
-        return t->position == t->low && t->low == t->high;
-    return t->high == -1 || t->position <= t->high;
-}
-
-static int
-translated_fields(const struct json_t *j, const char *path,
-                  struct po_translated *out, struct err *err)
-{
-    const char *quality = NULL;
-    int rc = position_fields(j, path, &out->asked, err);
-    if (rc == 0)
-        rc = js_get_str(j, path, "quality", JS_REQUIRED, &quality, err);
-    if (rc == 0)
-        rc = quality_of(quality, path, &out->quality, err);
-    if (rc == 0)
-        rc = js_get_str_dup(j, path, "to_topic", JS_OPTIONAL, &out->topic, err);
-    if (rc == 0)
-        rc = js_get_int(j, path, "position", JS_REQUIRED, -1, INT64_MAX,
-                        &out->position, err);
-    if (rc == 0)
-        rc = js_get_int(j, path, "low", JS_REQUIRED, -1, INT64_MAX, &out->low,
-                        err);
-    if (rc == 0)
-        rc = js_get_int(j, path, "high", JS_REQUIRED, -1, INT64_MAX, &out->high,
-                        err);
-    if (rc == 0)
-        rc = js_get_str_dup(j, path, "reason", JS_REQUIRED, &out->reason, err);
-    return rc;
-}
-
-static int
-translated_decode(const struct json_t *j, size_t i, struct po_translated *out,
-                  struct err *err)
-{
-    const struct place at = place_of(i);
-    const int rc = translated_fields(j, at.path, out, err);
-    if (rc || holds_together(out))
-        return rc;
-    return err_field(err, ERR_INVALID, at.path, NULL,
-                     "%s contradicts itself: quality %s, position %lld, low "
-                     "%lld, high %lld",
-                     at.path, po_quality_text(out->quality),
-                     (long long)out->position, (long long)out->low,
-                     (long long)out->high);
-}
-
-static int
-translation_decode(const struct json_t *j, struct po_translation *out,
-                   struct err *err)
-{
-    struct json_t *array;
-    int rc = js_expect_object(j, "", err);
-    if (rc == 0)
-        rc = get_positions(j, &array, err);
-    if (rc || js_len(array) == 0)
-        return rc;
-    out->v = calloc(js_len(array), sizeof(*out->v));
-    if (!out->v)
-        return err_nomem(err);
-    for (; out->n < js_len(array) && rc == 0; out->n++)
-        rc = translated_decode(js_at(array, out->n), out->n, &out->v[out->n],
-                               err);
-    return rc;
-}
-
-int
-po_translation_decode(const struct json_t *j, struct po_translation *out,
-                      struct err *err)
-{
-    memset(out, 0, sizeof(*out));
-    const int rc = translation_decode(j, out, err);
-    if (rc)
-        po_translation_fini(out);
-    return rc;
-}
-
-static struct json_t *
-translated_encode(const struct po_translated *t)
-{
-    struct json_t *v = js_object();
-    const int rc = put_position(v, &t->asked) |
-                   js_put_str(v, "quality", po_quality_text(t->quality)) |
-                   js_put_str(v, "to_topic", t->topic) |
-                   js_put_int(v, "position", t->position) |
-                   js_put_int(v, "low", t->low) |
-                   js_put_int(v, "high", t->high) |
-                   js_put_str(v, "reason", t->reason ? t->reason : "");
-    return unless_failed(v, rc);
-}
-
-struct json_t *
-po_translation_encode(const struct po_translation *t)
-{
-    struct json_t *positions = js_array();
-    int rc = 0;
-    for (size_t i = 0; i < t->n; i++)
-        rc |= js_add_take(positions, translated_encode(&t->v[i]));
-    struct json_t *v = js_object();
-    return unless_failed(v, rc | js_put_take(v, "positions", positions));
-}
-
-void
-po_translation_fini(struct po_translation *t)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        free(t->v[i].asked.topic);
-        free(t->v[i].topic);
-        free(t->v[i].reason);
-    }
-    free(t->v);
-    memset(t, 0, sizeof(*t));
 }

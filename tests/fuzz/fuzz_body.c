@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/js.h"
 #include "common/net/sse.h"
 #include "common/proto/offset.h"
@@ -49,7 +50,6 @@ WITH_PATH(pt_client)
 WITHOUT_PATH(pt_answer)
 WITHOUT_PATH(pt_report)
 WITHOUT_PATH(po_question)
-WITHOUT_PATH(po_translation)
 RECODE(pt_cluster)
 RECODE(pt_flow)
 RECODE(pt_rule)
@@ -58,7 +58,21 @@ RECODE(pt_client)
 RECODE(pt_answer)
 RECODE(pt_report)
 RECODE(po_question)
-RECODE(po_translation)
+
+static char *
+recode_po_translation(const struct json_t *j, struct err *err)
+{
+    struct po_translation v;
+    struct buf b;
+    if (po_translation_decode(j, &v, err))
+        return NULL;
+    buf_init(&b, (size_t)1 << 26);
+    po_translation_write(&b, &v);
+    po_translation_fini(&v);
+    char *text = buf_take(&b);
+    FUZZ_CHECK(text != NULL, "po_translation");
+    return text;
+}
 
 static const struct {
     char letter;

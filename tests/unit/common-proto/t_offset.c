@@ -40,11 +40,24 @@ START_TEST(question_both_ways)
         "\"partition\":0,\"offset\":1234},{\"topic\":\"x\",\"partition\":"
         "2147483647,\"offset\":9223372036854775807}]}";
     question_text(one, one);
-    question_text("{\"from\":\"a\",\"to\":\"b\",\"positions\":[]}",
+    const char *const full =
+        "{\"from\":\"a\",\"to\":\"b\",\"positions\":[{\"topic\":\"t\","
+        "\"partition\":0,\"timestamp\":1700000000000},{\"topic\":\"t\","
+        "\"partition\":1,\"offset\":9,\"fingerprints\":[{\"offset\":8,"
+        "\"timestamp\":-1,\"key\":null,\"value\":\"00000000000000ff\","
+        "\"length\":3}]}],\"wait_ms\":600000,\"explain\":true,"
+        "\"verify\":true}";
+    question_text(full, full);
+    question_text("{\"group\":\"g\",\"to\":\"b\",\"from\":\"a\"}",
+                  "{\"from\":\"a\",\"to\":\"b\",\"group\":\"g\"}");
+    question_text("{\"from\":\"a\",\"to\":\"b\",\"positions\":[],"
+                  "\"explain\":false,\"wait_ms\":0}",
                   "{\"from\":\"a\",\"to\":\"b\",\"positions\":[]}");
 }
 END_TEST
 
+#define AB       "{\"from\":\"a\",\"to\":\"b\","
+#define AT0      AB "\"positions\":[{\"topic\":\"t\",\"partition\":0"
 #define POSITION "{\"topic\":\"t\",\"partition\":0,\"offset\":1}"
 
 static const struct {
@@ -79,13 +92,24 @@ static const struct {
      ERR_INVALID, "positions[0].x"},
     {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"x\":1}", ERR_INVALID,
      "x"},
-    {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"wait_ms\":5}",
-     ERR_UNSUPPORTED, "wait_ms"},
-    {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"explain\":true}",
-     ERR_UNSUPPORTED, "explain"},
-    {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[{\"topic\":\"t\","
-     "\"partition\":0,\"offset\":1,\"fingerprint\":{}}]}",
-     ERR_UNSUPPORTED, "positions[0].fingerprint"},
+    {AB "\"positions\":[],\"wait_ms\":-1}", ERR_INVALID, "wait_ms"},
+    {AB "\"positions\":[],\"wait_ms\":600001}", ERR_INVALID, "wait_ms"},
+    {AB "\"positions\":[],\"wait_ms\":\"5\"}", ERR_INVALID, "wait_ms"},
+    {AB "\"positions\":[],\"explain\":1}", ERR_INVALID, "explain"},
+    {AB "\"positions\":[],\"verify\":\"yes\"}", ERR_INVALID, "verify"},
+    {AB "\"positions\":[],\"group\":\"g\"}", ERR_INVALID, "group"},
+    {AB "\"group\":\"\"}", ERR_INVALID, "group"},
+    {AB "\"group\":null}", ERR_INVALID, "group"},
+    {AT0 "}]}", ERR_INVALID, "positions[0].offset"},
+    {AT0 ",\"offset\":1,\"timestamp\":2}]}", ERR_INVALID,
+     "positions[0].offset"},
+    {AT0 ",\"timestamp\":-2}]}", ERR_INVALID, "positions[0].timestamp"},
+    {AT0 ",\"timestamp\":2,\"fingerprints\":[]}]}", ERR_INVALID,
+     "positions[0].fingerprints"},
+    {AT0 ",\"offset\":1,\"fingerprints\":{}}]}", ERR_INVALID,
+     "positions[0].fingerprints"},
+    {AT0 ",\"offset\":1,\"fingerprint\":[]}]}", ERR_INVALID,
+     "positions[0].fingerprint"},
 };
 
 START_TEST(bad_question)
@@ -134,15 +158,29 @@ START_TEST(too_many_positions)
 }
 END_TEST
 
+static char *
+written(const struct po_translation *t)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    po_translation_write(&b, t);
+    char *text = buf_take(&b);
+    ck_assert_ptr_nonnull(text);
+    return text;
+}
+
 START_TEST(translation_both_ways)
 {
     const char *const text =
         "{\"positions\":[{\"topic\":\"orders\",\"partition\":0,\"offset\":"
         "1234,\"quality\":\"bounded\",\"to_topic\":\"a.orders\",\"position\":"
-        "1213,\"low\":1213,\"high\":1234,\"reason\":\"20 records after\"},"
-        "{\"topic\":\"x\",\"partition\":3,\"offset\":0,\"quality\":\"none\","
+        "1213,\"low\":1213,\"high\":1234,\"reason\":\"20 records after\","
+        "\"verified\":true,\"incarnation\":1,\"sync_age_ms\":250,\"lag\":0},"
+        "{\"topic\":\"x\",\"partition\":3,\"offset\":-1,\"timestamp\":7,"
+        "\"quality\":\"none\","
         "\"to_topic\":null,\"position\":-1,\"low\":-1,\"high\":-1,"
-        "\"reason\":\"no sync\"}]}";
+        "\"reason\":\"no sync\",\"verified\":false,\"incarnation\":null,"
+        "\"sync_age_ms\":null,\"lag\":null}]}";
     struct json_t *j = json(text);
     struct po_translation t;
     ck_assert_int_eq(po_translation_decode(j, &t, NULL), 0);
@@ -151,12 +189,59 @@ START_TEST(translation_both_ways)
     ck_assert_int_eq(t.v[0].quality, PO_BOUNDED);
     ck_assert_int_eq(t.v[0].position, 1213);
     ck_assert_ptr_null(t.v[1].topic);
-    j = po_translation_encode(&t);
-    char *out = js_dump(j);
+    char *out = written(&t);
     ck_assert_str_eq(out, text);
     free(out);
-    js_free(j);
     po_translation_fini(&t);
+}
+END_TEST
+
+/* What a mapper of version 1 answers, as first released. */
+START_TEST(older_server)
+{
+    struct json_t *j = json(
+        "{\"positions\":[{\"topic\":\"t\",\"partition\":0,\"offset\":1,"
+        "\"quality\":\"exact\",\"to_topic\":\"t\",\"position\":2,\"low\":2,"
+        "\"high\":2,\"reason\":\"r\"}]}");
+    struct po_translation t;
+    ck_assert_int_eq(po_translation_decode(j, &t, NULL), 0);
+    js_free(j);
+    ck_assert(!t.v[0].verified);
+    ck_assert_int_eq(t.v[0].incarnation, -1);
+    ck_assert_int_eq(t.v[0].sync_age_ms, -1);
+    ck_assert_int_eq(t.v[0].lag, -1);
+    po_translation_fini(&t);
+}
+END_TEST
+
+START_TEST(path_is_written)
+{
+    char flow[] = "a->b", topic[] = "a.t", asked[] = "t";
+    struct po_hop hop = {.flow = flow,
+                         .topic = topic,
+                         .quality = PO_AHEAD,
+                         .position = 5,
+                         .low = 5,
+                         .high = 9,
+                         .incarnation = 2,
+                         .sync_age_ms = -1,
+                         .runs = {{1, 2, 3}, {40, 50, 6}},
+                         .n_runs = 2};
+    struct po_translated one = {.asked.topic = asked,
+                                .topic = topic,
+                                .path = &hop,
+                                .n_path = 1,
+                                .lag = INT64_MIN};
+    const struct po_translation t = {&one, 1};
+    char *out = written(&t);
+    ck_assert_ptr_nonnull(
+        strstr(out, ",\"lag\":null,\"path\":[{\"flow\":\"a->b\",\"reverse\":"
+                    "false,\"quality\":\"ahead\",\"to_topic\":\"a.t\","
+                    "\"position\":5,\"low\":5,\"high\":9,\"incarnation\":2,"
+                    "\"sync_age_ms\":null,\"runs\":[{\"up\":1,\"down\":2,"
+                    "\"length\":3},{\"up\":40,\"down\":50,\"length\":6}],"
+                    "\"reason\":\"\"}]}]}"));
+    free(out);
 }
 END_TEST
 
@@ -226,6 +311,8 @@ main(void)
                         sizeof(bad_questions) / sizeof(bad_questions[0]));
     tcase_add_test(t, too_many_positions);
     tcase_add_test(t, translation_both_ways);
+    tcase_add_test(t, older_server);
+    tcase_add_test(t, path_is_written);
     tcase_add_loop_test(t, answers_hold_together, 0,
                         sizeof(answers) / sizeof(answers[0]));
     tcase_add_test(t, qualities);

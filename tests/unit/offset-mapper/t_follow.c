@@ -161,8 +161,10 @@ all_answers(void)
         for (int64_t q = 0; q < 320; q += 8) {
             char topic[32], from[] = "a", to[] = "b";
             (void)snprintf(topic, sizeof(topic), "%s", topics[t]);
-            struct po_position p = {topic, 1, q};
-            const struct po_question question = {from, to, &p, 1};
+            struct po_position p = {
+                .topic = topic, .partition = 1, .offset = q};
+            const struct po_question question = {
+                .from = from, .to = to, .positions = &p, .n = 1};
             struct po_translation answer;
             ck_assert_int_eq(
                 answer_question(&config, store, &question, &answer, NULL), 0);

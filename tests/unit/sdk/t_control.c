@@ -198,8 +198,9 @@ static struct po_question
 question(void)
 {
     static char topic[] = "orders", from[] = "a", to[] = "b";
-    static struct po_position position = {topic, 0, 7};
-    return (struct po_question){from, to, &position, 1};
+    static struct po_position position = {.topic = topic, .offset = 7};
+    return (struct po_question){
+        .from = from, .to = to, .positions = &position, .n = 1};
 }
 
 static int

@@ -58,7 +58,8 @@ answer(enum po_quality q, int64_t position, int64_t low, int64_t high)
 static bool
 believed(struct po_translated t)
 {
-    const struct po_position asked = {asked_topic, 3, 100};
+    const struct po_position asked = {
+        .topic = asked_topic, .partition = 3, .offset = 100};
     return handover_mapped(&t, &asked, "a.orders").known;
 }
 
