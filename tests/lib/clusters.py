@@ -22,6 +22,8 @@ class Clusters(ABC):
     """`a` and `b` are bootstrap strings; `kind` is "embedded" or "real"."""
 
     kind: str
+    names: tuple[str, ...] = NAMES
+    flows: tuple[tuple[str, str], ...] = (NAMES, NAMES[::-1])
     a: str
     b: str
 
@@ -77,11 +79,9 @@ class Clusters(ABC):
     def mm2_properties(self) -> dict[str, str]:
         """Both flows, everything that is not internal, quick intervals."""
         props = {
-            "clusters": "a, b",
-            "a.bootstrap.servers": self.a,
-            "b.bootstrap.servers": self.b,
-            "a->b.enabled": "true",
-            "b->a.enabled": "true",
+            "clusters": ", ".join(self.names),
+            **{f"{name}.bootstrap.servers": self.bootstrap(name) for name in self.names},
+            **{f"{source}->{target}.enabled": "true" for source, target in self.flows},
             "topics": ".*",
             "groups": ".*",
             "refresh.topics.interval.seconds": "2",
@@ -93,7 +93,7 @@ class Clusters(ABC):
         }
         for topic in ("checkpoints", "heartbeats", "offset-syncs"):
             props[f"{topic}.topic.replication.factor"] = "1"
-        for cluster in NAMES:
+        for cluster in self.names:
             for store in ("offset", "status", "config"):
                 props[f"{cluster}.{store}.storage.replication.factor"] = "1"
             props[f"{cluster}.offset.flush.interval.ms"] = "1000"
@@ -101,7 +101,7 @@ class Clusters(ABC):
 
     def wait_mm2(self, deadline_s: float = 90) -> None:
         """Until both flows copy: each other's heartbeats arrive."""
-        for source, target in (NAMES, NAMES[::-1]):
+        for source, target in self.flows:
             wait_until(lambda: sum(self.ends(target, f"{source}.heartbeats")), deadline_s,
                        f"replication {source}->{target} copies")
 
@@ -179,27 +179,46 @@ class Embedded(Clusters):
 
 
 class RealKafka(Clusters):
-    """Two brokers of one node each (KRaft) and MirrorMaker 2.
+    """Brokers of one node each (KRaft), a cluster each, and MirrorMaker 2.
 
-    Raises kafka_jars.Unreachable where Apache Kafka can't be had."""
+    `users`: names and passwords for a listener of its own (SASL, PLAIN), see sasl(); everybody on the plain one is
+    ANONYMOUS and may do all.  Raises kafka_jars.Unreachable where Apache Kafka can't be had."""
 
     kind = "real"
 
     def __init__(self, folder: Path, build: Path,
                  topics: str = "orders:6", rebalance_delay_ms: int = 3000,
-                 broker_properties: dict[str, str] | None = None) -> None:
+                 broker_properties: dict[str, str] | None = None,
+                 names: tuple[str, ...] = NAMES,
+                 flows: tuple[tuple[str, str], ...] = (NAMES, NAMES[::-1]),
+                 users: dict[str, str] | None = None) -> None:
         super().__init__(folder, build)
         self.classpath = f"{kafka_jars.ensure()}/*"
-        self._ports = {name: free_port() for name in NAMES}
-        self.a, self.b = (f"127.0.0.1:{self._ports[name]}" for name in NAMES)
+        self.names, self.flows = names, flows
+        self._ports = {name: free_port() for name in names}
+        self._sasl_ports = {name: free_port() for name in names}
+        self._users = users or {}
+        self.a, self.b = (self.bootstrap(name) for name in NAMES)
         self._extra = {"group.initial.rebalance.delay.ms": str(rebalance_delay_ms),
                        **(broker_properties or {})}
-        self.brokers = {name: self._broker(name) for name in NAMES}
+        self.brokers = {name: self._broker(name) for name in names}
         try:
             self._start(topics)
         except BaseException:
             self.stop()
             raise
+
+    def bootstrap(self, cluster: str) -> str:
+        return f"127.0.0.1:{self._ports[cluster]}"
+
+    def sasl(self, cluster: str, user: str) -> dict[str, str]:
+        """What a client sets to be `user` there."""
+        return {"bootstrap.servers": f"127.0.0.1:{self._sasl_ports[cluster]}", "security.protocol": "sasl_plaintext",
+                "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": self._users[user]}
+
+    def data(self, cluster: str) -> Path:
+        """Where its broker keeps its logs."""
+        return self.folder / f"data-{cluster}"
 
     def create_topic(self, cluster: str, name: str, partitions: int) -> None:
         self.ktool("create-topic", self.bootstrap(cluster), name, partitions)
@@ -210,6 +229,10 @@ class RealKafka(Clusters):
     def revive(self, cluster: str) -> None:
         self.brokers[cluster].start()
         self._wait_ready(cluster)
+
+    def stop_broker(self, cluster: str) -> None:
+        """In good order: all is on disk."""
+        self.brokers[cluster].terminate(START_S)
 
     def slow(self, cluster: str, rtt_ms: int) -> None:
         raise NotImplementedError("real brokers can't be slowed down")
@@ -222,7 +245,7 @@ class RealKafka(Clusters):
     def mm2_properties(self) -> dict[str, str]:
         # Else Connect looks for plugins in every class, three times 2.5 s: the
         # program heeds the plain key, each flow that of its target.
-        keys = ("plugin.discovery", *(f"{cluster}.plugin.discovery" for cluster in NAMES))
+        keys = ("plugin.discovery", *(f"{cluster}.plugin.discovery" for cluster in self.names))
         return {**super().mm2_properties(), **dict.fromkeys(keys, "service_load")}
 
     def _replication_argv(self, properties: Path) -> list[object]:
@@ -230,11 +253,11 @@ class RealKafka(Clusters):
                 "org.apache.kafka.connect.mirror.MirrorMaker", properties]
 
     def _start(self, topics: str) -> None:
-        for name in NAMES:
+        for name in self.names:
             self._format(name)
         for broker in self.brokers.values():
             broker.start()
-        for name in NAMES:
+        for name in self.names:
             self._wait_ready(name)
         for topic in filter(None, topics.split(",")):
             self._create_listed(topic)
@@ -248,15 +271,18 @@ class RealKafka(Clusters):
 
     def _properties(self, name: str) -> dict[str, str]:
         controller = free_port()
+        at = {"PLAINTEXT": self._ports[name], "CONTROLLER": controller}
+        if self._users:
+            at["SASL_PLAINTEXT"] = self._sasl_ports[name]
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self._ports[name]},"
-                         f"CONTROLLER://127.0.0.1:{controller}",
+            "listeners": ",".join(f"{listener}://127.0.0.1:{port}" for listener, port in at.items()),
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": str(self.folder / f"data-{name}"),
+            "listener.security.protocol.map":
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+            "log.dirs": str(self.data(name)),
             # As with the sandbox, nobody should depend on a topic made by accident.
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": "1",
@@ -270,13 +296,27 @@ class RealKafka(Clusters):
             "broker.heartbeat.interval.ms": "500",
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
+            **self._access(),
             **self._extra,
+        }
+
+    def _access(self) -> dict[str, str]:
+        if not self._users:
+            return {}
+        users = " ".join(f'user_{name}="{password}"' for name, password in self._users.items())
+        return {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+            "super.users": "User:ANONYMOUS",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl_plaintext.plain.sasl.jaas.config":
+                f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};",
         }
 
     def _format(self, name: str) -> None:
         """Formats once and copies from then on: a JVM's start is 2 CPU-seconds."""
         cluster_id = f"shunt-test-cluster---{name}"  # 22 characters of base64
-        data, kept = self.folder / f"data-{name}", kafka_jars.JARS / f"formatted-{name}"
+        data, kept = self.data(name), kafka_jars.JARS / f"formatted-{name}"
         if kept.exists():
             shutil.copytree(kept, data)
             return
@@ -297,7 +337,7 @@ class RealKafka(Clusters):
         """NAME:PARTITIONS on both, a/NAME:PARTITIONS on one."""
         name, partitions = item.rsplit(":", 1)
         cluster, _, topic = name.rpartition("/")
-        for where in (cluster,) if cluster else NAMES:
+        for where in (cluster,) if cluster else self.names:
             self.create_topic(where, topic, int(partitions))
 
 

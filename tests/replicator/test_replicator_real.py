@@ -15,15 +15,16 @@ import re
 import struct
 import sys
 import time
-import traceback
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.lib import clusters, kafka_jars, procs  # noqa: E402
+from tests.lib import clusters, records, series  # noqa: E402
 from tests.lib.procs import Proc  # noqa: E402
+from tests.lib.records import (Log, Record, Truth, coded, expect, finish, judge, numbered,  # noqa: E402
+                               plain)
 from tests.lib.rest import call  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 from tests.lib.world import World  # noqa: E402
@@ -31,31 +32,6 @@ from tests.lib.world import World  # noqa: E402
 BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release")).resolve()
 WAIT_S = 30.0
 SEED = 20261121
-
-
-class Record(NamedTuple):
-    """`key`, `value` and headers as ktool writes them: "-" or x and hex."""
-    offset: int
-    timestamp: int
-    key: str
-    value: str
-    headers: tuple[str, ...]
-
-
-Log = dict[int, list[Record]]  # by partition
-
-
-def expect(condition: object, what: str) -> None:
-    if not condition:
-        raise AssertionError(what)
-
-
-def coded(data: bytes | None) -> str:
-    return "-" if data is None else f"x{data.hex()}"
-
-
-def plain(word: str) -> bytes:
-    return bytes.fromhex(word.removeprefix("x"))
 
 
 class Bench:
@@ -115,20 +91,10 @@ class Bench:
 
     def write(self, topic: str, lines: list[str], cluster: str = "a",
               how: str = "write") -> None:
-        writer = Proc(f"{how}-{topic}-{cluster}",
-                      [BUILD / "bin/ktool", how, self.clusters.bootstrap(cluster), topic],
-                      self.world.folder)
-        writer.send("\n".join(lines))
-        finish(writer)
+        records.write(self.clusters, cluster, topic, lines, how)
 
     def dump(self, cluster: str, topic: str) -> Log:
-        log: Log = {}
-        text = self.clusters.ktool("dump", self.clusters.bootstrap(cluster), topic)
-        for line in text.splitlines():
-            partition, offset, timestamp, key, value, *headers = line.split(" ")
-            log.setdefault(int(partition), []).append(
-                Record(int(offset), int(timestamp), key, value, tuple(headers)))
-        return log
+        return records.dump(self.clusters, cluster, topic)
 
     def wait_last(self, topic: str, source: str = "a", target: str = "b") -> None:
         """Until the last record of each partition stands on the target."""
@@ -188,37 +154,6 @@ class Load:
 
     def end(self) -> None:
         finish(self.writer)
-
-
-def finish(writer: Proc) -> None:
-    """Ends its input and waits until all is acknowledged."""
-    assert writer._popen and writer._popen.stdin  # Proc has no word for it
-    writer._popen.stdin.close()
-    expect(writer.wait(WAIT_S) == 0, writer.text())
-
-
-def numbered(topic: str, partitions: int, first: int, n: int) -> list[str]:
-    return [f"{i % partitions} 0 {coded(b'k%d' % (i % 97))} {coded(f'{topic} {i}'.encode())}"
-            for i in range(first, first + n)]
-
-
-class Truth:
-    """Where records stand, by their content."""
-
-    def __init__(self, here: list[Record], there: list[Record]) -> None:
-        up = {r.value: r.offset for r in here}
-        self.pairs = [(up[r.value], r.offset) for r in there]
-        self.end = there[-1].offset + 1
-
-    def forward(self, position: int) -> int:
-        """The greatest from where all records from `position` on are met."""
-        last = dict(self.pairs)  # of each record its last copy
-        return min((down for up, down in last.items() if up >= position), default=self.end)
-
-    def back(self, position: int) -> int:
-        """The greatest from where all that stands from `position` on is met."""
-        return min((up for up, down in self.pairs if down >= position),
-                   default=max(up for up, _ in self.pairs) + 1)
 
 
 def without_offsets(log: Log) -> dict[int, list[tuple[object, ...]]]:
@@ -521,19 +456,6 @@ def mm2_copies(bench: Bench, load: Load) -> None:
 # ---- 5. the mapper ---------------------------------------------------------------------
 
 
-def judge(answers: list[dict[str, object]], truth: list[int], clean: bool, what: str) -> int:
-    """Never past; "exact" is exact; clean: all are.  How many were."""
-    exact = 0
-    for answer, right in zip(answers, truth, strict=True):
-        expect(answer["position"] <= right, f"{what}: {answer} is past {right}")
-        # In a hole of the source the answer is "bounded", with nothing between.
-        is_exact = answer["quality"] == "exact" or clean and answer["low"] == answer["high"]
-        expect(is_exact or not clean, f"{what}: {answer}, right is {right}")
-        expect(not is_exact or answer["position"] == right, f"{what}: {answer} is not {right}")
-        exact += is_exact
-    return exact
-
-
 def test_mapper_answers_exactly(bench: Bench) -> None:
     chance = random.Random(SEED)
     wait_until(lambda: mapper_at_end(bench), WAIT_S, "the mapper has read all")
@@ -565,38 +487,10 @@ def mapper_at_end(bench: Bench) -> bool:
 # ---- all of it -----------------------------------------------------------------------
 
 
-def run_one(bench: Bench, name: str, test: Callable[[Bench], None]) -> str:
-    start = time.monotonic()
-    result, why = "passed", ""
-    try:
-        test(bench)
-    except Exception:
-        result, why = "failed", traceback.format_exc()
-    print(f"{result:8}{name} {time.monotonic() - start:.1f} s {why}".rstrip(), flush=True)
-    return result
-
-
-def run_all(names: list[str]) -> list[str]:
-    build = str(BUILD.relative_to(ROOT))
-    tests = {name: test for name, test in globals().items() if name.startswith("test_")
-             and (not names or any(word in name for word in names))}
-    try:
-        world = World("replicator-real", "real", build, topics="a/first:1", replicate=False)
-    except kafka_jars.Unreachable as reason:
-        result = "failed" if os.environ.get("CI") == "true" else "skipped"
-        print(f"{result}: {len(tests)} tests: {reason}")
-        return [result] * len(tests)
-    results: list[str] = []
-    try:
-        bench = Bench(world)
-        results += [run_one(bench, name, test) for name, test in tests.items()]
-    finally:
-        world.stop(failed="failed" in results or len(results) < len(tests))
-        procs.end_all()
-    return results
+def start_bench() -> Bench:
+    return Bench(World("replicator-real", "real", str(BUILD.relative_to(ROOT)), topics="a/first:1", replicate=False))
 
 
 if __name__ == "__main__":
-    done = run_all(sys.argv[1:])
-    print(", ".join(f"{done.count(r)} {r}" for r in ("passed", "failed", "skipped")))
-    sys.exit("failed" in done)
+    sys.exit(series.run_all(series.named(globals(), sys.argv[1:]), start_bench,
+                            lambda bench, failed: bench.world.stop(failed)))

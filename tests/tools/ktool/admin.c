@@ -19,15 +19,28 @@ verdict_take(rd_kafka_event_t *ev, const char *what)
     return rc;
 }
 
+/* Waits for the answer on `q` (taken); `said` finds what stands in it about
+ * the one thing that was asked for. */
+static int
+answer_take(rd_kafka_queue_t *q, const char *what,
+            rd_kafka_resp_err_t (*said)(rd_kafka_event_t *ev))
+{
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, DEADLINE_MS);
+    const rd_kafka_resp_err_t kerr =
+        ev && !rd_kafka_event_error(ev) ? said(ev) : 0;
+    const int rc = verdict_take(ev, what);
+    rd_kafka_queue_destroy(q);
+    return rc == 0 && kerr ? fail(what, rd_kafka_err2str(kerr)) : rc;
+}
+
 static rd_kafka_resp_err_t
 grown(rd_kafka_event_t *ev)
 {
     size_t n;
-    const rd_kafka_CreatePartitions_result_t *res =
-        ev ? rd_kafka_event_CreatePartitions_result(ev) : NULL;
     const rd_kafka_topic_result_t **topics =
-        res ? rd_kafka_CreatePartitions_result_topics(res, &n) : NULL;
-    return topics ? rd_kafka_topic_result_error(topics[0]) : 0;
+        rd_kafka_CreatePartitions_result_topics(
+            rd_kafka_event_CreatePartitions_result(ev), &n);
+    return rd_kafka_topic_result_error(topics[0]);
 }
 
 /* grow TOPIC PARTITIONS */
@@ -44,14 +57,131 @@ run_grow(struct ktool *k)
         return fail(k->words[0], why);
     rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
     rd_kafka_CreatePartitions(k->rk, &parts, 1, NULL, q);
-    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, DEADLINE_MS);
-    const rd_kafka_resp_err_t kerr = grown(ev);
-    int rc = verdict_take(ev, k->words[0]);
-    if (rc == 0 && kerr)
-        rc = fail(k->words[0], rd_kafka_err2str(kerr));
-    rd_kafka_queue_destroy(q);
     rd_kafka_NewPartitions_destroy(parts);
+    return answer_take(q, k->words[0], grown);
+}
+
+static rd_kafka_resp_err_t
+deleted(rd_kafka_event_t *ev)
+{
+    size_t n;
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_DeleteTopics_result_topics(
+            rd_kafka_event_DeleteTopics_result(ev), &n);
+    return rd_kafka_topic_result_error(topics[0]);
+}
+
+/* delete-topic TOPIC */
+int
+run_delete_topic(struct ktool *k)
+{
+    rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(k->words[0]);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+    rd_kafka_DeleteTopics(k->rk, &topic, 1, NULL, q);
+    rd_kafka_DeleteTopic_destroy(topic);
+    return answer_take(q, k->words[0], deleted);
+}
+
+static rd_kafka_resp_err_t
+cut(rd_kafka_event_t *ev)
+{
+    return rd_kafka_DeleteRecords_result_offsets(
+               rd_kafka_event_DeleteRecords_result(ev))
+        ->elems[0]
+        .err;
+}
+
+/* delete-records TOPIC PARTITION OFFSET: those below it, as retention does */
+int
+run_delete_records(struct ktool *k)
+{
+    int64_t partition, offset;
+    if (!str_to_i64(k->words[1], 0, INT32_MAX, &partition) ||
+        !str_to_i64(k->words[2], 0, INT64_MAX, &offset))
+        return fail(k->words[1], "is no partition, or there is no offset");
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, k->words[0], (int32_t)partition)
+        ->offset = offset;
+    rd_kafka_DeleteRecords_t *del = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+    rd_kafka_DeleteRecords(k->rk, &del, 1, NULL, q);
+    rd_kafka_DeleteRecords_destroy(del);
+    return answer_take(q, k->words[0], cut);
+}
+
+static rd_kafka_resp_err_t
+altered(rd_kafka_event_t *ev)
+{
+    size_t n;
+    const rd_kafka_ConfigResource_t **res =
+        rd_kafka_AlterConfigs_result_resources(
+            rd_kafka_event_AlterConfigs_result(ev), &n);
+    return rd_kafka_ConfigResource_error(res[0]);
+}
+
+static int
+add_settings(rd_kafka_ConfigResource_t *res, const char *list)
+{
+    struct strlist items = {0};
+    int rc = strlist_split(&items, list, ",");
+    if (rc)
+        return fail(list, "out of memory");
+    for (size_t i = 0; i < items.n && rc == 0; i++) {
+        char *eq = strchr(items.v[i], '=');
+        if (!eq)
+            rc = fail(items.v[i], "is not KEY=VALUE");
+        else {
+            *eq = '\0';
+            (void)rd_kafka_ConfigResource_set_config(res, items.v[i], eq + 1);
+        }
+    }
+    strlist_fini(&items);
     return rc;
+}
+
+/* alter TOPIC KEY=VALUE,...: all its settings, others get their defaults */
+int
+run_alter(struct ktool *k)
+{
+    rd_kafka_ConfigResource_t *res =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, k->words[0]);
+    int rc = add_settings(res, k->words[1]);
+    if (rc == 0) {
+        rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+        rd_kafka_AlterConfigs(k->rk, &res, 1, NULL, q);
+        rc = answer_take(q, k->words[0], altered);
+    }
+    rd_kafka_ConfigResource_destroy(res);
+    return rc;
+}
+
+static rd_kafka_resp_err_t
+ruled(rd_kafka_event_t *ev)
+{
+    size_t n;
+    const rd_kafka_acl_result_t **acls = rd_kafka_CreateAcls_result_acls(
+        rd_kafka_event_CreateAcls_result(ev), &n);
+    const rd_kafka_error_t *bad = rd_kafka_acl_result_error(acls[0]);
+    return bad ? rd_kafka_error_code(bad) : 0;
+}
+
+/* deny TOPIC PRINCIPAL: whatever it wants to do with it */
+int
+run_deny(struct ktool *k)
+{
+    char why[256];
+    rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(
+        RD_KAFKA_RESOURCE_TOPIC, k->words[0], RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+        k->words[1], "*", RD_KAFKA_ACL_OPERATION_ALL,
+        RD_KAFKA_ACL_PERMISSION_TYPE_DENY, why, sizeof(why));
+    if (!acl)
+        return fail(k->words[0], why);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+    rd_kafka_CreateAcls(k->rk, &acl, 1, NULL, q);
+    rd_kafka_AclBinding_destroy(acl);
+    return answer_take(q, k->words[0], ruled);
 }
 
 static int

@@ -224,11 +224,18 @@ static const struct command commands[] = {
     {"produce", 3, "produce BOOTSTRAP TOPIC PARTITION VALUE", run_produce},
     {"grow", 2, "grow BOOTSTRAP TOPIC PARTITIONS", run_grow},
     {"describe", 2, "describe BOOTSTRAP TOPIC CONFIG", run_describe},
+    {"alter", 2, "alter BOOTSTRAP TOPIC KEY=VALUE,...", run_alter},
+    {"delete-topic", 1, "delete-topic BOOTSTRAP TOPIC", run_delete_topic},
+    {"delete-records", 3, "delete-records BOOTSTRAP TOPIC PARTITION OFFSET",
+     run_delete_records},
+    {"deny", 2, "deny BOOTSTRAP TOPIC PRINCIPAL", run_deny},
     {"write", 1, "write BOOTSTRAP TOPIC", run_write},
     {"write-tx", 1, "write-tx BOOTSTRAP TOPIC", run_write_tx},
     {"dump", 1, "dump BOOTSTRAP TOPIC", run_dump},
     {"commit", 5, "commit BOOTSTRAP GROUP TOPIC PARTITION OFFSET METADATA",
      run_commit},
+    {"committed", 2, "committed BOOTSTRAP GROUP TOPIC", run_committed},
+    {"join", 2, "join BOOTSTRAP GROUP TOPIC", run_join},
     {NULL, 0, NULL, NULL},
 };
 

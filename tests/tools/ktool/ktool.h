@@ -19,15 +19,24 @@ struct ktool {
 /* Says "WHAT: WHY"; 1. */
 int fail(const char *what, const char *why);
 
-/* admin.c: "grow TOPIC PARTITIONS", "describe TOPIC CONFIG" */
+/* admin.c: "grow TOPIC PARTITIONS", "describe TOPIC CONFIG",
+ * "alter TOPIC KEY=VALUE,...", "delete-topic TOPIC",
+ * "delete-records TOPIC PARTITION OFFSET", "deny TOPIC PRINCIPAL" */
 int run_grow(struct ktool *k);
 int run_describe(struct ktool *k);
+int run_alter(struct ktool *k);
+int run_delete_topic(struct ktool *k);
+int run_delete_records(struct ktool *k);
+int run_deny(struct ktool *k);
 
 /* records.c: "write TOPIC", "write-tx TOPIC", "dump TOPIC",
- * "commit GROUP TOPIC PARTITION OFFSET METADATA" */
+ * "commit GROUP TOPIC PARTITION OFFSET METADATA", "committed GROUP TOPIC",
+ * "join GROUP TOPIC" */
 int run_write(struct ktool *k);
 int run_write_tx(struct ktool *k);
 int run_dump(struct ktool *k);
 int run_commit(struct ktool *k);
+int run_committed(struct ktool *k);
+int run_join(struct ktool *k);
 
 #endif

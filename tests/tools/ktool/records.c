@@ -7,10 +7,12 @@
  * x and its bytes in hex.  Timestamp 0 is "now" where records are written.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/strs.h"
@@ -383,4 +385,59 @@ run_commit(struct ktool *k)
     rd_kafka_topic_partition_list_destroy(list);
     (void)rd_kafka_consumer_close(k->rk);
     return kerr ? fail("commit", rd_kafka_err2str(kerr)) : 0;
+}
+
+/* committed GROUP TOPIC: "PARTITION OFFSET METADATA" of those that have one */
+int
+run_committed(struct ktool *k)
+{
+    const struct rd_kafka_metadata *md;
+    if (reader_open(k, k->words[0]))
+        return 1;
+    if (rd_kafka_metadata(k->rk, 1, NULL, &md, ADMIN_MS))
+        return fail(k->words[1], "no metadata");
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(8);
+    list_parts(md, k->words[1], list);
+    rd_kafka_metadata_destroy(md);
+    const rd_kafka_resp_err_t kerr =
+        rd_kafka_committed(k->rk, list, DEADLINE_MS);
+    for (int i = 0; i < list->cnt && !kerr; i++)
+        if (list->elems[i].offset >= 0)
+            (void)printf("%" PRId32 " %" PRId64 " %.*s\n",
+                         list->elems[i].partition, list->elems[i].offset,
+                         (int)list->elems[i].metadata_size,
+                         (const char *)list->elems[i].metadata);
+    rd_kafka_topic_partition_list_destroy(list);
+    (void)rd_kafka_consumer_close(k->rk);
+    return kerr ? fail("committed", rd_kafka_err2str(kerr)) : 0;
+}
+
+/* join GROUP TOPIC: a member that commits nothing, until stdin ends; says
+ * "joined" when it has its partitions */
+int
+run_join(struct ktool *k)
+{
+    if (reader_open(k, k->words[0]))
+        return 1;
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(list, k->words[1],
+                                            RD_KAFKA_PARTITION_UA);
+    const rd_kafka_resp_err_t kerr = rd_kafka_subscribe(k->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    bool said = false;
+    while (!kerr && poll(&in, 1, 0) == 0) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(k->rk, 100);
+        if (m)
+            rd_kafka_message_destroy(m);
+        rd_kafka_topic_partition_list_t *mine = NULL;
+        if (!said && rd_kafka_assignment(k->rk, &mine) == 0 && mine->cnt > 0)
+            said = puts("joined") >= 0 && fflush(stdout) == 0;
+        if (mine)
+            rd_kafka_topic_partition_list_destroy(mine);
+    }
+    (void)rd_kafka_consumer_close(k->rk);
+    return kerr ? fail("join", rd_kafka_err2str(kerr)) : 0;
 }
