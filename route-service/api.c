@@ -108,7 +108,7 @@ const struct http_route api_routes[] = {
     {"POST", "/v1/explain", api_post_explain},
     {"GET",
      "/v1/clients?limit&after&cluster.code&group&cluster&state&topic&name&host&"
-     "instance&connected&behind",
+     "instance&connected&behind&positions",
      api_get_clients},
     {"GET", "/v1/servers", api_get_servers},
     {0},

@@ -85,12 +85,20 @@ client_address(const struct client *c)
 /* ---- coming and going ---------------------------------------------------- */
 
 static size_t
+report_bytes(const struct pt_report *r)
+{
+    size_t sum = sizeof(*r) + (r->detail ? strlen(r->detail) : 0) +
+                 r->n_positions * sizeof(*r->positions);
+    for (size_t i = 0; i < r->n_positions; i++)
+        sum += strlen(r->positions[i].topic) + 1;
+    return sum;
+}
+
+static size_t
 bytes_of(const struct client *c)
 {
     return sizeof(*c) + c->words_len + audience_bytes(c->audience) +
-           (c->report ? sizeof(*c->report) +
-                            (c->report->detail ? strlen(c->report->detail) : 0)
-                      : 0);
+           (c->report ? report_bytes(c->report) : 0);
 }
 
 struct client *

@@ -42,9 +42,9 @@ static const char *const names[F_COUNT] = {
 enum tri { EITHER, YES, NO };
 
 struct roster {
-    char *globs[F_COUNT]; /* NULL: any */
-    enum tri connected, behind;
-    char *after; /* NULL: from the first on */
+    char *globs[F_COUNT];                  /* NULL: any */
+    enum tri connected, behind, positions; /* positions: YES to show them */
+    char *after;                           /* NULL: from the first on */
     size_t limit;
     roster_fn done;
     void *arg;
@@ -100,6 +100,7 @@ read_query(const struct http_req *req, struct roster *r, struct err *err)
     if ((rc = read_globs(req, r, err)) ||
         (rc = read_tri(req, "connected", &r->connected, err)) ||
         (rc = read_tri(req, "behind", &r->behind, err)) ||
+        (rc = read_tri(req, "positions", &r->positions, err)) ||
         (rc = api_query_number(req, "limit", 1, LIMIT_CLIENTS, &limit, err)))
         return rc;
     r->limit = (size_t)limit;
@@ -164,20 +165,23 @@ struct page {
 };
 
 static void
-write_report(struct buf *b, const struct client *c)
+write_report(struct buf *b, const struct client *c, bool positions)
 {
     if (!c->report) {
         buf_puts(b, ",\"report\":null,\"report_age_ms\":null}");
         return;
     }
+    struct pt_report shown = *c->report;
+    if (!positions)
+        shown.n_positions = 0;
     buf_puts(b, ",\"report\":");
-    pt_report_write(b, c->report);
+    pt_report_write(b, &shown);
     buf_printf(b, ",\"report_age_ms\":%" PRId64 "}",
                clock_mono_ms() - c->report_ms);
 }
 
 static void
-write_one(struct buf *b, const struct client *c)
+write_one(struct buf *b, const struct client *c, bool positions)
 {
     const struct pt_client who = client_who(c);
     buf_puts(b, "{\"client\":");
@@ -190,14 +194,14 @@ write_one(struct buf *b, const struct client *c)
     buf_printf(
         b, ",\"since_ms\":%" PRId64 ",\"revision\":%" PRId64 ",\"behind\":%s",
         c->since_ms, c->told, client_behind(c) ? "true" : "false");
-    write_report(b, c);
+    write_report(b, c, positions);
 }
 
 static struct entry
-entry_of(struct page *page, const struct client *c)
+entry_of(struct page *page, const struct client *c, bool positions)
 {
     const size_t at = page->texts.len;
-    write_one(&page->texts, c);
+    write_one(&page->texts, c, positions);
     return (struct entry){xstrdup(client_instance(c)), NULL, at,
                           page->texts.len - at};
 }
@@ -232,7 +236,7 @@ page_here(struct worker *w, const void *arg)
     page->n = n < r->limit + 1 ? n : r->limit + 1;
     page->v = xcalloc(page->n + 1, sizeof(*page->v));
     for (size_t i = 0; i < page->n; i++)
-        page->v[i] = entry_of(page, v[i]);
+        page->v[i] = entry_of(page, v[i], r->positions == YES);
     free(v);
     return page;
 }

@@ -61,6 +61,16 @@ part_name_check(const char *name, const char *path, const char *key,
                      at.s, name);
 }
 
+int
+part_text_check(const char *value, const char *path, const char *key,
+                struct err *err)
+{
+    const struct part_path at = part_path_of(path, key);
+    return *value ? 0
+                  : err_field(err, ERR_INVALID, at.s, value,
+                              "%s must be some text, not \"\"", at.s);
+}
+
 void *
 part_alloc(size_t n, size_t size)
 {

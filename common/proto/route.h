@@ -106,6 +106,16 @@ struct pt_client {
     int64_t pid;
 };
 
+/* Where a client stands in a physical topic of the cluster that it uses: what it
+ * would carry over to another one, so never past what it has finished. */
+struct pt_position {
+    char *topic;
+    int32_t partition;
+    int64_t offset; /* the next one */
+};
+
+#define PT_POSITIONS_MAX 1000 /* in one report */
+
 struct pt_report {
     char *instance;
     int64_t revision;
@@ -117,6 +127,8 @@ struct pt_report {
     int64_t reread_bound; /* records it may read again; -1: unknown */
     int64_t lag;          /* records not read yet, of all its partitions; -1:
                              unknown */
+    struct pt_position *positions; /* none: unknown, or not told */
+    size_t n_positions;
 };
 
 MUST_CHECK int pt_cluster_decode(const struct json_t *j, const char *path,

@@ -1,6 +1,6 @@
 /*
  * What clients say of themselves and what they are told: identities, answers,
- * clients, reports.  route.c has clusters, flows and rules.
+ * clients.  route_report.c has reports; route.c clusters, flows and rules.
  *
  * Pure.  The SDK decodes answers that it did not write: everything is checked,
  * and a route never names a cluster whose address is missing.
@@ -19,13 +19,6 @@ refuse_value(const char *path, const char *key, const char *value,
     const struct part_path at = part_path_of(path, key);
     return err_field(err, ERR_INVALID, at.s, value,
                      "%s must be %s, not \"%.100s\"", at.s, wanted, value);
-}
-
-static int
-check_not_empty(const char *value, const char *path, const char *key,
-                struct err *err)
-{
-    return *value ? 0 : refuse_value(path, key, value, "some text", err);
 }
 
 /* ---- identity ------------------------------------------------------------ */
@@ -59,7 +52,7 @@ identity_read(const struct json_t *j, const char *path, struct pt_identity *i,
     int rc;
     if ((rc = js_get_str_dup(j, path, "cluster.code", JS_REQUIRED,
                              &i->cluster_code, err)) ||
-        (rc = check_not_empty(i->cluster_code, path, "cluster.code", err)) ||
+        (rc = part_text_check(i->cluster_code, path, "cluster.code", err)) ||
         (rc = js_get_str_dup(j, path, "role", JS_REQUIRED, &i->role, err)) ||
         (rc = check_role(i->role, path, err)) ||
         (rc = js_get_strs(j, path, "topics", JS_OPTIONAL, &i->topics, err)) ||
@@ -149,7 +142,7 @@ view_read(const struct json_t *j, const char *path, struct pt_view *v,
     int rc;
     if ((rc = js_only_keys(j, path, keys, err)) ||
         (rc = js_get_str_dup(j, path, "topic", JS_REQUIRED, &v->topic, err)) ||
-        (rc = check_not_empty(v->topic, path, "topic", err)) ||
+        (rc = part_text_check(v->topic, path, "topic", err)) ||
         (rc = js_get_str_dup(j, path, "origin", JS_REQUIRED, &v->origin, err)))
         return rc;
     return part_name_check(v->origin, path, "origin", err);
@@ -392,7 +385,7 @@ pt_client_decode(const struct json_t *j, const char *path,
     if ((rc = js_only_keys(j, path, keys, err)) ||
         (rc = js_get_str_dup(j, path, "instance", JS_REQUIRED, &c.instance,
                              err)) ||
-        (rc = check_not_empty(c.instance, path, "instance", err)) ||
+        (rc = part_text_check(c.instance, path, "instance", err)) ||
         (rc = js_get_str_dup(j, path, "name", JS_OPTIONAL, &c.name, err)) ||
         (rc = js_get_str_dup(j, path, "version", JS_OPTIONAL, &c.version,
                              err)) ||
@@ -429,88 +422,4 @@ pt_client_fini(struct pt_client *c)
     free(c->version);
     free(c->host);
     *c = (struct pt_client){0};
-}
-
-/* ---- report -------------------------------------------------------------- */
-
-static int
-check_state(const char *state, struct err *err)
-{
-    static const char *const states[] = {"starting", "running", "switching",
-                                         "stuck", NULL};
-    for (const char *const *s = states; *s; s++)
-        if (strcmp(*s, state) == 0)
-            return 0;
-    return refuse_value("", "state", state,
-                        "\"starting\", \"running\", \"switching\" or "
-                        "\"stuck\"",
-                        err);
-}
-
-static int
-report_read(const struct json_t *j, struct pt_report *r, struct err *err)
-{
-    int rc;
-    if ((rc = js_get_str_dup(j, "", "instance", JS_REQUIRED, &r->instance,
-                             err)) ||
-        (rc = check_not_empty(r->instance, "", "instance", err)) ||
-        (rc = js_get_int(j, "", "revision", JS_REQUIRED, 0, INT64_MAX,
-                         &r->revision, err)) ||
-        (rc =
-             js_get_str_dup(j, "", "cluster", JS_OPTIONAL, &r->cluster, err)) ||
-        (rc = js_get_str_dup(j, "", "state", JS_REQUIRED, &r->state, err)) ||
-        (rc = check_state(r->state, err)) ||
-        (rc = js_get_str_dup(j, "", "detail", JS_OPTIONAL, &r->detail, err)) ||
-        (rc = js_get_int(j, "", "since", JS_OPTIONAL, 0, INT64_MAX, &r->since,
-                         err)) ||
-        (rc = js_get_int(j, "", "switch_ms", JS_OPTIONAL, -1, INT64_MAX,
-                         &r->switch_ms, err)))
-        return rc;
-    if ((rc = js_get_int(j, "", "reread_bound", JS_OPTIONAL, -1, INT64_MAX,
-                         &r->reread_bound, err)))
-        return rc;
-    return js_get_int(j, "", "lag", JS_OPTIONAL, -1, INT64_MAX, &r->lag, err);
-}
-
-int
-pt_report_decode(const struct json_t *j, struct pt_report *out, struct err *err)
-{
-    static const char *const keys[] = {
-        "instance", "revision",  "cluster",      "state", "detail",
-        "since",    "switch_ms", "reread_bound", "lag",   NULL};
-    struct pt_report r = {.switch_ms = -1, .reread_bound = -1, .lag = -1};
-    int rc;
-    if ((rc = js_only_keys(j, "", keys, err)) ||
-        (rc = report_read(j, &r, err))) {
-        pt_report_fini(&r);
-        return rc;
-    }
-    *out = r;
-    return 0;
-}
-
-struct json_t *
-pt_report_encode(const struct pt_report *r)
-{
-    struct json_t *j = js_object();
-    int rc = js_put_str(j, "instance", r->instance);
-    rc |= js_put_int(j, "revision", r->revision);
-    rc |= js_put_str(j, "cluster", r->cluster);
-    rc |= js_put_str(j, "state", r->state);
-    rc |= js_put_str(j, "detail", r->detail);
-    rc |= js_put_int(j, "since", r->since);
-    rc |= js_put_int(j, "switch_ms", r->switch_ms);
-    rc |= js_put_int(j, "reread_bound", r->reread_bound);
-    rc |= js_put_int(j, "lag", r->lag);
-    return part_built(j, rc);
-}
-
-void
-pt_report_fini(struct pt_report *r)
-{
-    free(r->instance);
-    free(r->cluster);
-    free(r->state);
-    free(r->detail);
-    *r = (struct pt_report){0};
 }

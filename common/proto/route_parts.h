@@ -29,6 +29,9 @@ bool part_name_valid(const char *name);
 /* ERR_INVALID with the field's path unless it is such a name. */
 MUST_CHECK int part_name_check(const char *name, const char *path,
                                const char *key, struct err *err);
+/* ERR_INVALID with the field's path when it is "". */
+MUST_CHECK int part_text_check(const char *value, const char *path,
+                               const char *key, struct err *err);
 /* The optional "properties" of j, appended to *out and checked (route_props.c).
  * No error shows a value: it may be a secret. */
 MUST_CHECK int part_properties_get(const struct json_t *j, const char *path,

@@ -65,5 +65,13 @@ pt_report_write(struct buf *b, const struct pt_report *r)
     put_int(b, ",\"switch_ms\":", r->switch_ms);
     put_int(b, ",\"reread_bound\":", r->reread_bound);
     put_int(b, ",\"lag\":", r->lag);
-    buf_puts(b, "}");
+    for (size_t i = 0; i < r->n_positions; i++) {
+        const struct pt_position *p = &r->positions[i];
+        buf_puts(b, i ? "," : ",\"positions\":[");
+        put_str(b, "{\"topic\":", p->topic);
+        put_int(b, ",\"partition\":", p->partition);
+        put_int(b, ",\"offset\":", p->offset);
+        buf_puts(b, "}");
+    }
+    buf_puts(b, r->n_positions ? "]}" : "}");
 }

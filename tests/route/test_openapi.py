@@ -213,13 +213,16 @@ class Answers(Session):
         validator(SPEC["components"]["schemas"]["Answer"]).validate(first)
         self.seen.add(("/v1/watch", "post", "200"))
         report = {"instance": "client-1", "revision": first["revision"], "cluster": "a", "state": "switching", "detail": "why",
-                  "since": 1, "switch_ms": 41, "reread_bound": 0, "lag": 12}
+                  "since": 1, "switch_ms": 41, "reread_bound": 0, "lag": 12, "positions": [{"topic": "orders", "partition": 0, "offset": 17}]}
         self.ok("POST", "/v1/reports", report)
         gone = self.wire()
         gone.watch("client-2", "orders")
         gone.drop()
         listed = self.ok("GET", "/v1/clients")
         self.assertIn("client-1", [c["client"]["instance"] for c in listed["clients"]])
+        self.assertFalse([c for c in listed["clients"] if "positions" in (c["report"] or {})])
+        told = self.ok("GET", "/v1/clients?positions=true&instance=client-1")
+        self.assertEqual(told["clients"][0]["report"]["positions"], report["positions"])
         page = self.ok("GET", "/v1/clients?limit=1")
         self.ok("GET", f"/v1/clients?limit=1&after={page['next']}")
         for filters in ("cluster.code=ord*", "group=g", "cluster=a", "state=switching", "topic=t", "name=*", "host=*", "instance=client-?",
@@ -228,6 +231,7 @@ class Answers(Session):
         self.refused(404, "POST", "/v1/reports", {**report, "instance": "nobody"})
         self.refused(400, "POST", "/v1/reports", {**report, "state": "asleep"})
         self.refused(413, "POST", "/v1/reports", {**report, "detail": "x" * 600000})
+        self.refused(413, "POST", "/v1/reports", {**report, "positions": report["positions"] * 1001})
 
     def test_6_refusals(self) -> None:
         self.refused(400, "POST", "/v1/changes", {"operations": [rule("z", "nowhere")]})
@@ -281,7 +285,7 @@ class Bodies(Session):
         yield "/v1/changes", {**words, "table": {"revision": 1, "clusters": [cluster, {**cluster, "name": "b"}], "flows": [flow], "rules": [whole]}}
         yield "/v1/watch", {"client": client, "identity": who}
         yield "/v1/reports", {"instance": "reporter", "revision": 1, "cluster": "a", "state": "running", "detail": "d", "since": 1,
-                              "switch_ms": 1, "reread_bound": 1, "lag": 1}
+                              "switch_ms": 1, "reread_bound": 1, "lag": 1, "positions": [{"topic": "t", "partition": 0, "offset": 1}]}
 
     def test_one_opinion(self) -> None:
         reporter = self.wire()

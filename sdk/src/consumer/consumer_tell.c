@@ -4,6 +4,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <syslog.h>
 
 #include "common/base/clock.h"
@@ -105,12 +106,38 @@ state_text(const struct consumer *c)
     return c->state == CONSUMER_RUNNING ? "running" : "starting";
 }
 
+/* Where a switch would carry on from. */
+static int64_t
+position_of(const struct consumer *c, const struct part *p)
+{
+    const int64_t carried = consumer_carry(c, p);
+    return carried >= 0 ? carried : p->start;
+}
+
+/* Borrows the names.  Without memory a report says nothing of positions. */
+static void
+tell_positions(const struct consumer *c, struct pt_report *r)
+{
+    if (!c->cur)
+        return;
+    r->positions = calloc(PT_POSITIONS_MAX, sizeof(*r->positions));
+    if (!r->positions)
+        return;
+    for (struct part *p = c->cur->parts; p; p = p->hh.next) {
+        const int64_t at = position_of(c, p);
+        if (p->state == PART_RUNNING && at >= 0 &&
+            r->n_positions < PT_POSITIONS_MAX)
+            r->positions[r->n_positions++] =
+                (struct pt_position){p->key.topic, p->key.partition, at};
+    }
+}
+
 void
 consumer_report(struct consumer *c)
 {
     char state[16];
     (void)snprintf(state, sizeof(state), "%s", state_text(c));
-    const struct pt_report r = {
+    struct pt_report r = {
         .instance = c->e.client.instance,
         .revision = c->route ? c->route->answer.revision : 0,
         .cluster = c->cur ? c->cur->cluster : NULL,
@@ -121,9 +148,11 @@ consumer_report(struct consumer *c)
         .reread_bound = c->last_bound,
         .lag = c->cur ? generation_lag(c->cur) : -1,
     };
+    tell_positions(c, &r);
     c->report_at_ms = clock_mono_ms() + REPORT_MS;
     if (control_report(c->e.control, &r) != 0)
         consumer_log(c, LOG_WARNING, "cannot report: out of memory");
+    free(r.positions);
 }
 
 void

@@ -185,6 +185,20 @@ static const struct refusal bad_reports[] = {
      "lag", "-2"},
     {"{'instance':'i','revision':1,'state':'stuck','mood':2}", ERR_INVALID,
      "mood", "2"},
+#define POSITIONS(p)                                                           \
+    "{'instance':'i','revision':1,'state':'stuck','positions':[" p "]}"
+    {POSITIONS("{'topic':'','partition':0,'offset':1}"), ERR_INVALID,
+     "positions[0].topic", ""},
+    {POSITIONS("{'topic':'t','partition':0,'offset':1},"
+               "{'topic':'t','partition':-1,'offset':1}"),
+     ERR_INVALID, "positions[1].partition", "-1"},
+    {POSITIONS("{'topic':'t','partition':0,'offset':-1}"), ERR_INVALID,
+     "positions[0].offset", "-1"},
+    {POSITIONS("{'topic':'t','partition':0}"), ERR_INVALID,
+     "positions[0].offset", ""},
+    {POSITIONS("{'topic':'t','partition':0,'offset':1,'epoch':1}"), ERR_INVALID,
+     "positions[0].epoch", "1"},
+    {POSITIONS("7"), ERR_INVALID, "positions[0]", "7"},
 };
 
 START_TEST(report_refused)
@@ -225,7 +239,8 @@ END_TEST
 #define REPORT                                                                 \
     "{'instance':'h-1-2','revision':12,'cluster':'b','state':'running',"       \
     "'detail':null,'since':12,'switch_ms':41,'reread_bound':0,"                \
-    "'lag':7}"
+    "'lag':7,'positions':[{'topic':'orders','partition':0,'offset':17},"       \
+    "{'topic':'a.orders','partition':3,'offset':0}]}"
 
 START_TEST(cluster_round_trip)
 {
@@ -354,6 +369,35 @@ START_TEST(report_small)
 }
 END_TEST
 
+/* One more than there may be. */
+START_TEST(report_positions_capped)
+{
+    struct pt_position one = {.topic = (char[]){"t"}, .offset = 3};
+    struct pt_report r = {.instance = (char[]){"i"},
+                          .state = (char[]){"stuck"}};
+    struct err err;
+    r.positions = calloc(PT_POSITIONS_MAX + 1, sizeof(one));
+    for (size_t i = 0; i <= PT_POSITIONS_MAX; i++)
+        r.positions[i] = one;
+    for (size_t over = 0; over < 2; over++) {
+        struct pt_report back;
+        r.n_positions = PT_POSITIONS_MAX + over;
+        struct json_t *j = pt_report_encode(&r);
+        const int rc = pt_report_decode(j, &back, &err);
+        ck_assert_int_eq(rc, over ? ERR_LIMIT : 0);
+        if (over) {
+            ck_assert_str_eq(err.field, "positions");
+        } else {
+            ck_assert_uint_eq(back.n_positions, PT_POSITIONS_MAX);
+            ck_assert_int_eq(back.positions[PT_POSITIONS_MAX - 1].offset, 3);
+            pt_report_fini(&back);
+        }
+        js_free(j);
+    }
+    free(r.positions);
+}
+END_TEST
+
 START_TEST(client_refused)
 {
     struct json_t *j = json_of("{'instance':'','pid':1}");
@@ -408,7 +452,10 @@ START_TEST(written_as_encoded)
     assert_written(&b, pt_identity_encode(&i));
     pt_report_write(&b, &r);
     assert_written(&b, pt_report_encode(&r));
+    struct pt_position at[] = {{words, 0, 1}, {words, 2, 9000000000000000000}};
     r.cluster = r.detail = words;
+    r.positions = at;
+    r.n_positions = 2;
     pt_report_write(&b, &r);
     assert_written(&b, pt_report_encode(&r));
 }
@@ -437,6 +484,7 @@ main(void)
     tcase_add_test(trips, client_round_trip);
     tcase_add_test(trips, report_round_trip);
     tcase_add_test(trips, report_small);
+    tcase_add_test(trips, report_positions_capped);
     tcase_add_test(trips, written_as_encoded);
     suite_add_tcase(s, trips);
     SRunner *runner = srunner_create(s);

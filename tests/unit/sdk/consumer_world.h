@@ -35,6 +35,7 @@ struct control {
     struct route *route;
     struct consumer *consumer;
     char state[16], cluster[16], detail[512]; /* of the last report */
+    int64_t at[PARTS]; /* its positions in "orders"; -1: none */
 };
 
 struct counted_route {
@@ -89,6 +90,11 @@ control_report(struct control *c, const struct pt_report *r)
                    r->cluster ? r->cluster : "");
     (void)snprintf(c->detail, sizeof(c->detail), "%s",
                    r->detail ? r->detail : "");
+    for (int i = 0; i < PARTS; i++)
+        c->at[i] = -1;
+    for (size_t i = 0; i < r->n_positions; i++)
+        if (strcmp(r->positions[i].topic, "orders") == 0)
+            c->at[r->positions[i].partition] = r->positions[i].offset;
     return 0;
 }
 

@@ -380,6 +380,9 @@ START_TEST(what_is_not_committed_is_read_again)
     member_start_by_hand(&m, false);
     read_all(all, 1, 0, 0, 60);
     ck_assert_int_eq(commit_at(&m, "orders", 40), 0); /* of partition 0 */
+    consumer_report(m.c); /* tells what would be carried over */
+    ck_assert_int_eq(m.control.at[0], 40);
+    ck_assert_int_eq(m.control.at[1], -1); /* began at the log start */
     member_route(&m, "b", 4, "a");
     wait_switched(all, 1, 1);
     ck_assert_int_eq(m.bound, 20 + 60);
@@ -526,7 +529,7 @@ count_seen(void)
     return n;
 }
 
-START_TEST(lag_is_what_is_not_delivered)
+START_TEST(lag_is_what_is_not_delivered_and_positions_what_is)
 {
     struct member m;
     struct member *all[] = {&m};
@@ -540,6 +543,10 @@ START_TEST(lag_is_what_is_not_delivered)
     ck_assert_int_eq(generation_lag(m.c->cur), PARTS * 20 - count_seen());
     read_all(all, 1, 0, 0, 20);
     ck_assert_int_eq(generation_lag(m.c->cur), 0);
+    ck_assert_ptr_null(consumer_poll(m.c, 0)); /* the last one is finished */
+    consumer_report(m.c);
+    for (int p = 0; p < PARTS; p++)
+        ck_assert_int_eq(m.control.at[p], 20);
     member_stop(&m);
 }
 END_TEST
@@ -708,7 +715,7 @@ main(void)
     add(s, "cannot open first",
         a_first_cluster_that_cannot_be_opened_is_tried_again);
     add(s, "no secret", a_reference_that_cannot_be_resolved_is_tried_again);
-    add(s, "lag", lag_is_what_is_not_delivered);
+    add(s, "lag", lag_is_what_is_not_delivered_and_positions_what_is);
     add(s, "moved", a_cluster_that_has_moved_is_told_of);
     add(s, "latest", latest_is_a_position_too);
     add(s, "two members", two_members_meet_on_the_new_cluster);
