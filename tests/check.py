@@ -82,7 +82,8 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
                 for p in sorted((build / "unit").glob("*/t_*")) if p.suffix == ""]
     if suite == "programs":
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300),
-                ("shuntctl", ["python3", "tests/programs/test_shuntctl.py"], 300)]
+                ("shuntctl", ["python3", "tests/programs/test_shuntctl.py"], 300),
+                ("mm2_vectors", ["python3", "tests/programs/test_mm2_vectors.py"], 300)]
     if suite == "route":
         return [(f"route: {p.stem.removeprefix('test_')}", ["python3", str(p)], 600)
                 for p in sorted((ROOT / "tests/route").glob("test_*.py"))]

@@ -20,7 +20,7 @@ max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Questions, unlike syncs, may hold any offset. */
+/* For sums of two offsets; questions may hold any. */
 static int64_t
 add_capped(int64_t a, int64_t b)
 {
@@ -305,8 +305,8 @@ begin_doubt(const struct runs_state *s, const struct run *before, int64_t up,
     runs_forward(s, before, before ? NULL : &s->newest, up, RUNS_END_UNKNOWN,
                  &a);
     const int64_t low = min64(a.low, down);
-    const int64_t until = up + extra - 1;
-    const int64_t end = down + max64(extra, down - low);
+    const int64_t until = add_capped(up, extra - 1);
+    const int64_t end = add_capped(down, max64(extra, down - low));
     next->doubt_from = s->doubt ? min64(s->doubt_from, up) : up;
     next->doubt_until = s->doubt ? max64(s->doubt_until, until) : until;
     next->doubt_end = s->doubt ? max64(s->doubt_end, end) : end;
@@ -384,8 +384,9 @@ runs_apply(const struct runs_state *s, const struct run *before, int64_t up,
         both_forward(s, du, dd, out);
     else
         source_back(before, up, out);
-    if (dd - du >= 2)
-        begin_doubt(s, before, up, down, dd - du, &out->next);
+    const int64_t extra = du < 0 ? add_capped(dd, -du) : dd - du;
+    if (extra >= 2)
+        begin_doubt(s, before, up, down, extra, &out->next);
     end_doubt(up, down, &out->next);
     out->next.newest = out->put;
     return 0;

@@ -64,8 +64,8 @@
 
 #include "common/base/err.h"
 
-/* Syncs with greater offsets are refused, so that sums never overflow. */
-#define RUNS_OFFSET_MAX ((int64_t)1 << 60)
+/* Syncs with greater offsets are refused: room for "the one after". */
+#define RUNS_OFFSET_MAX ((int64_t)3 << 61)
 
 struct run {
     int64_t up, down, length;
