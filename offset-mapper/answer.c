@@ -1,61 +1,14 @@
-/*
- * The choice of flow follows PROTOCOL.md: names tell with renaming policies;
- * where they do not, the flow that knows the partition answers.  One view of
- * the store serves a whole question, so its answers fit each other.
- */
 #include "offset-mapper/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/utc.h"
 #include "common/base/xmem.h"
 
-struct ask {
-    const struct flow *forward; /* from -> to, or NULL */
-    const struct flow *back;    /* to -> from, or NULL */
-    struct store_view *view;
-    const struct po_question *q;
-};
-
-static int
-known_cluster(const struct config *c, const char *field, const char *name,
-              struct err *err)
-{
-    if (config_cluster(c, name))
-        return 0;
-    return err_field(err, ERR_INVALID, field, name,
-                     "%s: no cluster is called \"%s\"", field, name);
-}
-
-static int
-find_flows(const struct config *c, const struct po_question *q, struct ask *ask,
-           struct err *err)
-{
-    int rc = known_cluster(c, "from", q->from, err);
-    if (rc == 0)
-        rc = known_cluster(c, "to", q->to, err);
-    if (rc)
-        return rc;
-    if (strcmp(q->from, q->to) == 0)
-        return err_field(err, ERR_INVALID, "to", q->to,
-                         "from and to are the same cluster");
-    ask->forward = config_flow(c, q->from, q->to);
-    ask->back = config_flow(c, q->to, q->from);
-    if (ask->forward || ask->back)
-        return 0;
-    return err_field(err, ERR_UNSUPPORTED, "to", q->to,
-                     "no flow joins %s and %s directly; ways over other "
-                     "clusters are not supported yet",
-                     q->from, q->to);
-}
-
-static void
-set_none(struct po_translated *t, char *reason_take)
-{
-    t->quality = PO_NONE;
-    t->position = t->low = t->high = -1;
-    t->reason = reason_take;
-}
+#define REASON_MAX_BYTES 8192
 
 static enum po_quality
 quality_of(enum runs_quality q)
@@ -69,112 +22,225 @@ quality_of(enum runs_quality q)
 }
 
 static void
-set_answer(struct po_translated *t, const struct flow *f, bool reverse,
-           const char *to_topic, const struct runs_answer *a)
+forget(struct po_translated *t)
 {
-    t->reason = xasprintf("%s of flow %s%s", a->reason, f->name,
-                          reverse ? ", in reverse" : "");
-    t->quality = quality_of(a->quality);
-    t->position = a->position;
-    t->low = a->low;
-    t->high = a->high;
-    if (t->quality != PO_NONE)
-        t->topic = xstrdup(to_topic);
+    const struct po_position asked = t->asked;
+    t->asked = (struct po_position){0};
+    po_translated_fini(t);
+    t->asked = asked;
+    t->incarnation = t->sync_age_ms = t->lag = -1;
 }
 
-static int
-ask_forward(const struct ask *ask, struct po_translated *t, bool *known,
-            struct err *err)
+void
+answer_none_take(struct po_translated *t, char *reason)
 {
-    const struct flow *f = ask->forward;
-    const struct store_part part = {f->name, t->asked.topic,
-                                    t->asked.partition};
+    forget(t);
+    t->quality = PO_NONE;
+    t->position = t->low = t->high = -1;
+    t->reason = reason;
+}
+
+/* ---- words ------------------------------------------------------------ */
+
+static const char *
+begun_text(enum store_begun why)
+{
+    static const char *const texts[] = {
+        [STORE_FIRST] = "its first sync was seen",
+        [STORE_TARGET_ANEW] = "the target's topic was made anew",
+        [STORE_SOURCE_ANEW] = "the source's topic was made anew",
+        [STORE_SOURCE_CUT] = "the source lost records at its end",
+        [STORE_TARGET_CUT] = "the target lost records at its end",
+    };
+    return (size_t)why < sizeof(texts) / sizeof(texts[0]) ? texts[why] : "?";
+}
+
+static void
+put_hop_words(struct buf *b, const struct hop *h)
+{
+    buf_printf(b, "%s of flow %s%s", h->at.reason, h->flow->name,
+               h->reverse ? ", in reverse" : "");
+    if (h->info.incarnation > 1)
+        buf_printf(b, " (incarnation %lu: %s)",
+                   (unsigned long)h->info.incarnation, begun_text(h->info.why));
+}
+
+static char *
+hop_words(const struct hop *h)
+{
+    struct buf b;
+    buf_init(&b, REASON_MAX_BYTES);
+    put_hop_words(&b, h);
+    char *words = buf_take(&b);
+    return words ? words : xstrdup("");
+}
+
+static char *
+path_words(const struct path *p)
+{
+    struct buf b;
+    buf_init(&b, REASON_MAX_BYTES);
+    for (size_t i = 0; i < p->n; i++) {
+        buf_puts(&b, i ? "; then " : "");
+        put_hop_words(&b, &p->hops[i]);
+    }
+    char *words = buf_take(&b);
+    return words ? words : xstrdup("");
+}
+
+/* Of the one flow that could have known; NULL: it never heard of it. */
+static char *
+why_not_now(const struct answering *a, const struct flow *f, const char *topic,
+            int32_t partition)
+{
+    const struct store_part part = {f->name, topic, partition};
     struct store_info info;
-    struct runs_answer a;
-    int rc = store_view_forward(ask->view, &part, t->asked.offset, -1, &info,
-                                &a, err);
-    *known = info.known;
-    if (rc || !*known)
-        return rc;
-    char to_topic[512];
-    rc = naming_remote(&f->naming, f->def.source, t->asked.topic, to_topic,
-                       sizeof(to_topic));
+    if (store_view_info(a->env.view, &part, &info, NULL) != 0 ||
+        info.incarnation < 2 || info.known)
+        return NULL;
+    const struct utc_text since = utc_format(info.begun_ms);
+    return xasprintf("flow %s: %s (seen at %s), no sync of %s [%d] since",
+                     f->name, begun_text(info.why), since.s, topic,
+                     (int)partition);
+}
+
+static char *
+why_none(const struct answering *a, const struct po_position *p)
+{
+    const struct config *c = a->env.config;
+    const struct flow *on = config_flow(c, a->from, a->to);
+    const struct flow *back = config_flow(c, a->to, a->from);
+    const char *upstream = p->topic;
+    const bool copy =
+        back && naming_is_copy_from(&back->naming, a->to, p->topic, &upstream);
+    if (!on && !back)
+        return xasprintf("no way of flows from %s to %s has syncs of %s [%d]",
+                         a->from, a->to, p->topic, (int)p->partition);
+    if (!copy && !on && back->naming.policy != NAMING_IDENTITY)
+        return xasprintf("%s is no copy from %s, and there is no flow %s->%s",
+                         p->topic, a->to, a->from, a->to);
+    const struct flow *f = copy || !on ? back : on;
+    char *words = why_not_now(a, f, upstream, p->partition);
+    if (words)
+        return words;
+    return xasprintf("flow %s has no sync of %s [%d]", f->name, upstream,
+                     (int)p->partition);
+}
+
+/* ---- data ------------------------------------------------------------- */
+
+static int64_t
+sync_age(const struct answering *a, const struct hop *h)
+{
+    const int64_t age = a->env.now_ms - h->info.newest_ms;
+    return age < 0 ? 0 : age; /* clocks differ */
+}
+
+/* Records on the flow's source that are not known to be copied. */
+static int64_t
+hop_lag(const struct hop *h)
+{
+    if (!h->up_log.known)
+        return -1;
+    const int64_t lag =
+        h->up_log.end - (h->info.newest.up + h->info.newest.length);
+    return lag < 0 ? 0 : lag;
+}
+
+static void
+set_path_facts(const struct answering *a, const struct path *p,
+               struct po_translated *t)
+{
+    t->incarnation = p->hops[p->n - 1].info.incarnation;
+    t->lag = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const int64_t age = sync_age(a, &p->hops[i]);
+        const int64_t lag = hop_lag(&p->hops[i]);
+        t->sync_age_ms = age > t->sync_age_ms ? age : t->sync_age_ms;
+        t->lag = lag < 0 || t->lag < 0 ? -1 : t->lag + lag;
+    }
+}
+
+static void
+add_run(struct po_hop *to, bool has, const struct run *r)
+{
+    if (has)
+        to->runs[to->n_runs++] = (struct po_run){r->up, r->down, r->length};
+}
+
+static void
+explain_hop(const struct answering *a, const struct hop *h, struct po_hop *to)
+{
+    to->flow = xstrdup(h->flow->name);
+    to->reverse = h->reverse;
+    to->topic = xstrdup(h->topic);
+    to->quality = quality_of(h->at.quality);
+    to->position = h->at.position;
+    to->low = h->at.low;
+    to->high = h->high;
+    to->incarnation = h->info.incarnation;
+    to->sync_age_ms = sync_age(a, h);
+    add_run(to, h->at.has_at, &h->at.at);
+    add_run(to, h->at.has_after, &h->at.after);
+    to->reason = hop_words(h);
+}
+
+static void
+explain(const struct answering *a, const struct path *p,
+        struct po_translated *t)
+{
+    t->path = xcalloc(p->n + 1, sizeof(*t->path));
+    t->n_path = p->n;
+    for (size_t i = 0; i < p->n; i++)
+        explain_hop(a, &p->hops[i], &t->path[i]);
+}
+
+static void
+set_answer(const struct answering *a, const struct path *p,
+           struct po_translated *t)
+{
+    const struct hop *last = &p->hops[p->n - 1];
+    t->quality = quality_of(path_quality(p));
+    t->topic = xstrdup(last->topic);
+    t->position = last->at.position;
+    t->low = last->at.low;
+    t->high = last->high;
+    t->reason = path_words(p);
+    set_path_facts(a, p, t);
+}
+
+int
+answer_one(const struct answering *a, struct po_translated *t,
+           struct path *path, struct err *err)
+{
+    struct path own;
+    struct path *p = path ? path : &own;
+    const int rc = path_find(&a->env, a->from, a->to, t->asked.topic,
+                             t->asked.partition, t->asked.offset, p, err);
     if (rc)
-        return err_set(err, rc, "the topic name %.60s... is too long",
-                       t->asked.topic);
-    set_answer(t, f, false, to_topic, &a);
+        return rc;
+    forget(t);
+    if (p->n)
+        set_answer(a, p, t);
+    else
+        answer_none_take(t, why_none(a, &t->asked));
+    if (a->explain)
+        explain(a, p, t);
     return 0;
 }
 
 static int
-ask_back(const struct ask *ask, const char *upstream, struct po_translated *t,
-         bool *known, struct err *err)
+answer_all(const struct answering *a, const struct po_question *q,
+           struct po_translation *out, struct err *err)
 {
-    const struct flow *f = ask->back;
-    const struct store_part part = {f->name, upstream, t->asked.partition};
-    struct store_info info;
-    struct runs_answer a;
-    const int rc = store_view_reverse(ask->view, &part, t->asked.offset, -1,
-                                      &info, &a, err);
-    *known = info.known;
-    if (rc == 0 && *known)
-        set_answer(t, f, true, upstream, &a);
-    return rc;
-}
-
-/* True, with its name there: the topic came from the other cluster. */
-static bool
-is_copy(const struct ask *ask, const char *topic, const char **upstream)
-{
-    return ask->back &&
-           naming_is_copy_from(&ask->back->naming, ask->q->to, topic, upstream);
-}
-
-static char *
-why_none(const struct ask *ask, const struct po_translated *t,
-         const char *upstream)
-{
-    const bool copy = upstream != NULL;
-    const struct flow *f = copy || !ask->forward ? ask->back : ask->forward;
-    if (!copy && !ask->forward && f->naming.policy != NAMING_IDENTITY)
-        return xasprintf("%s is no copy from %s, and there is no flow %s->%s",
-                         t->asked.topic, ask->q->to, ask->q->from, ask->q->to);
-    return xasprintf("flow %s has no sync of %s [%d]", f->name,
-                     copy ? upstream : t->asked.topic, t->asked.partition);
-}
-
-static int
-answer_one(const struct ask *ask, struct po_translated *t, struct err *err)
-{
-    const char *upstream = NULL;
-    bool known = false;
-    const bool copy = is_copy(ask, t->asked.topic, &upstream);
+    out->v = xcalloc(q->n + 1, sizeof(*out->v));
     int rc = 0;
-    if (copy)
-        rc = ask_back(ask, upstream, t, &known, err);
-    else if (ask->forward)
-        rc = ask_forward(ask, t, &known, err);
-    if (rc == 0 && !known && !copy && ask->back &&
-        ask->back->naming.policy == NAMING_IDENTITY)
-        rc = ask_back(ask, t->asked.topic, t, &known, err);
-    if (rc == 0 && !known)
-        set_none(t, why_none(ask, t, upstream));
-    return rc;
-}
-
-static int
-answer_all(const struct ask *ask, struct po_translation *out, struct err *err)
-{
-    out->v = xcalloc(ask->q->n + 1, sizeof(*out->v));
-    int rc = 0;
-    for (; out->n < ask->q->n && rc == 0; out->n++) {
+    for (; out->n < q->n && rc == 0; out->n++) {
         struct po_translated *t = &out->v[out->n];
-        const struct po_position *p = &ask->q->positions[out->n];
-        t->asked.topic = xstrdup(p->topic);
-        t->asked.partition = p->partition;
-        t->asked.offset = p->offset;
-        t->incarnation = t->sync_age_ms = t->lag = -1;
-        rc = answer_one(ask, t, err);
+        t->asked.topic = xstrdup(q->positions[out->n].topic);
+        t->asked.partition = q->positions[out->n].partition;
+        t->asked.offset = q->positions[out->n].offset;
+        rc = answer_one(a, t, NULL, err);
     }
     return rc;
 }
@@ -185,14 +251,18 @@ answer_question(const struct config *config, struct store *store,
                 struct err *err)
 {
     *out = (struct po_translation){0};
-    struct ask ask = {.q = q};
-    int rc = find_flows(config, q, &ask, err);
+    struct answering a = {.env.config = config,
+                          .env.now_ms = clock_wall_ms(),
+                          .from = q->from,
+                          .to = q->to,
+                          .explain = q->explain};
+    int rc = path_check(config, q->from, q->to, err);
     if (rc == 0)
-        rc = store_view_open(store, &ask.view, err);
+        rc = store_view_open(store, &a.env.view, err);
     if (rc)
         return rc;
-    rc = answer_all(&ask, out, err);
-    store_view_close(ask.view);
+    rc = answer_all(&a, q, out, err);
+    store_view_close(a.env.view);
     if (rc)
         po_translation_fini(out);
     return rc;

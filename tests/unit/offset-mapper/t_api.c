@@ -69,6 +69,13 @@ setup(void)
     put("b->a", "orders", 10, 7);
     put("c->d", "orders", 1000, 900);
     put("d->c", "payments", 30, 20);
+    put("a->b", "shipments", 100, 50);
+    put("a->b", "shipments", 200, 150);
+    put("a->c", "shipments", 100, 1000);
+    put("a->c", "shipments", 150, 1050);
+    put("a->c", "shipments", 190, 1080);
+    put("c->d", "a.shipments", 1000, 2000);
+    put("c->d", "a.shipments", 1050, 2050);
     const struct api_parts parts = {.config = &config, .store = store};
     ck_assert_int_eq(loop_new(&loop, &err), 0);
     ck_assert_msg(api_start(loop, "127.0.0.1:0", &parts, &api, &err) == 0, "%s",
@@ -174,6 +181,31 @@ START_TEST(flow_one_way_only)
 }
 END_TEST
 
+/* b -> a against a->b, a -> c along a->c, c -> d along c->d. */
+START_TEST(over_other_clusters)
+{
+    translate("b", "c", "a.shipments", 60,
+              "\"quality\":\"exact\",\"to_topic\":\"a.shipments\","
+              "\"position\":1010,\"low\":1010,\"high\":1010,");
+    answers("in the run 50..150 -> 100..200 of flow a->b, in reverse; then in "
+            "the run 100..150 -> 1000..1050 of flow a->c");
+    translate("b", "d", "a.shipments", 60,
+              "\"quality\":\"exact\",\"to_topic\":\"a.shipments\","
+              "\"position\":2010,");
+    translate("d", "b", "a.shipments", 2010,
+              "\"quality\":\"exact\",\"to_topic\":\"a.shipments\","
+              "\"position\":60,");
+    translate("b", "c", "a.shipments", 130,
+              "\"quality\":\"bounded\",\"to_topic\":\"a.shipments\","
+              "\"position\":1051,\"low\":1051,\"high\":1080,");
+    translate("b", "c", "a.shipments", 9,
+              "\"quality\":\"before\",\"to_topic\":\"a.shipments\","
+              "\"position\":0,\"low\":0,\"high\":1000,");
+    translate("b", "c", "orders", 9, "\"quality\":\"none\"");
+    answers("no way of flows from b to c has syncs of orders [0]");
+}
+END_TEST
+
 static const struct {
     const char *body;
     int status;
@@ -187,7 +219,8 @@ static const struct {
     {"{\"from\":\"x\",\"to\":\"a\",\"positions\":[]}", 400,
      "\"field\":\"from\",\"value\":\"x\""},
     {"{\"from\":\"a\",\"to\":\"a\",\"positions\":[]}", 400, "same cluster"},
-    {"{\"from\":\"a\",\"to\":\"e\",\"positions\":[]}", 501, "no flow joins"},
+    {"{\"from\":\"a\",\"to\":\"e\",\"positions\":[]}", 400,
+     "no flows of this mapper join"},
     {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[{\"topic\":\"t\","
      "\"partition\":0,\"offset\":-1}]}",
      400, "\"field\":\"positions[0].offset\",\"value\":\"-1\""},
@@ -300,6 +333,7 @@ main(void)
     tcase_add_test(t, forward_and_back);
     tcase_add_test(t, identity_policy);
     tcase_add_test(t, flow_one_way_only);
+    tcase_add_test(t, over_other_clusters);
     tcase_add_loop_test(t, bad_questions, 0, sizeof(bad) / sizeof(bad[0]));
     tcase_add_test(t, many_positions);
     tcase_add_test(t, runs);
