@@ -47,6 +47,7 @@ struct content_window {
     int64_t low;              /* from here ... */
     int64_t end;              /* ... up to here, without it, all was seen */
     bool at_end;              /* `end` is the end of what is committed */
+    bool cut;                 /* the log begins after `low` */
     const struct po_print *v; /* offsets are those of this log */
     size_t n;
     const struct err *err; /* not NULL: the window was not read whole; what was
@@ -54,7 +55,7 @@ struct content_window {
 };
 typedef void content_window_fn(void *arg, const struct content_window *w);
 
-/* Reads [low, high).  An `low` that is no longer in the log is ERR_NOTFOUND,
+/* Reads [low, high).  A `low` that is no longer in the log is ERR_NOTFOUND,
  * a window over a cap ERR_LIMIT, a cluster that does not answer ERR_TIMEOUT. */
 void content_read(struct content *c, const struct content_place *at,
                   int64_t low, int64_t high, int64_t deadline_ms,
@@ -77,8 +78,7 @@ void content_find(struct content *c, const struct content_place *at,
                   content_found_fn *fn, void *arg);
 
 /* `config` is borrowed until content_free(). */
-MUST_CHECK int content_new(const struct config *config, struct content **out,
-                           struct err *err);
+struct content *content_new(const struct config *config);
 /* Ends all threads; what waits is called back (posted) with ERR_CLOSED, so run
  * or drain the loop afterwards.  Nothing may be asked any more. */
 void content_stop(struct content *c);

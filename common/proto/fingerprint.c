@@ -33,14 +33,14 @@ po_print_make(struct po_print *out, int64_t offset, int64_t timestamp_ms,
 }
 
 bool
-po_print_same(const struct po_print *a, const struct po_print *b)
+po_print_same(const struct po_print *seen, const struct po_print *wanted)
 {
-    if (a->timestamp_ms != b->timestamp_ms && a->timestamp_ms >= 0 &&
-        b->timestamp_ms >= 0)
-        return false;
-    return a->length == b->length && a->has_key == b->has_key &&
-           a->has_value == b->has_value && a->key == b->key &&
-           a->value == b->value;
+    const bool timed = seen->timestamp_ms >= 0 && !seen->append_time &&
+                       wanted->timestamp_ms >= 0;
+    return (!timed || seen->timestamp_ms == wanted->timestamp_ms) &&
+           seen->length == wanted->length && seen->has_key == wanted->has_key &&
+           seen->has_value == wanted->has_value && seen->key == wanted->key &&
+           seen->value == wanted->value;
 }
 
 static bool

@@ -19,8 +19,9 @@ struct json_t;
 
 struct po_print {
     int64_t offset;       /* on the cluster that it was read from */
-    int64_t timestamp_ms; /* -1: the record has none, or its broker gave it
-                             another one (LogAppendTime) */
+    int64_t timestamp_ms; /* -1: the record has none */
+    bool append_time;     /* given to it by the broker that it was read from;
+                             not part of a message */
     bool has_key, has_value;
     uint64_t key, value; /* XXH3-64, seed 0; 0 where there is none */
     int64_t length;      /* bytes of key and value together */
@@ -30,9 +31,9 @@ struct po_print {
 void po_print_make(struct po_print *out, int64_t offset, int64_t timestamp_ms,
                    const void *key, size_t key_len, const void *value,
                    size_t value_len);
-/* May they be copies of one record?  Offsets do not count, and a timestamp
- * only where both have one. */
-bool po_print_same(const struct po_print *a, const struct po_print *b);
+/* May `seen` be a copy of `wanted`?  Offsets do not count; a timestamp counts
+ * where both have one, unless the broker of `seen` gave it its own. */
+bool po_print_same(const struct po_print *seen, const struct po_print *wanted);
 
 /* {"offset":1233,"timestamp":1700000000000,"key":"16 hex digits" | null,
  * "value":"16 hex digits" | null,"length":123}; every member must be there,
