@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/net/loop.h"
 #include "offset-mapper/config.h"
+#include "offset-mapper/content.h"
 #include "offset-mapper/follow.h"
 #include "offset-mapper/store.h"
 
@@ -16,6 +17,7 @@ struct api;
 struct api_parts {
     const struct config *config;
     struct store *store;
+    struct content *content;
     struct follower *const *followers;
     size_t n_followers;
 };

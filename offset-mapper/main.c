@@ -15,6 +15,7 @@
 #include "common/net/loop.h"
 #include "offset-mapper/api.h"
 #include "offset-mapper/config.h"
+#include "offset-mapper/content.h"
 #include "offset-mapper/follow.h"
 #include "offset-mapper/store.h"
 
@@ -52,6 +53,7 @@ struct program {
     struct store *store;
     struct follower **followers;
     size_t n_followers;
+    struct content *content;
     struct loop *loop;
     struct api *api;
 };
@@ -140,6 +142,7 @@ start_loop(struct program *p, const char *listen, struct err *err)
 {
     const struct api_parts parts = {.config = &p->config,
                                     .store = p->store,
+                                    .content = p->content,
                                     .followers = p->followers,
                                     .n_followers = p->config.n_flows};
     int rc = loop_new(&p->loop, err);
@@ -165,15 +168,28 @@ start(struct program *p, const struct options *o, struct err *err)
         rc = store_open(o->data_dir, &p->store, err);
     if (rc)
         return rc;
+    p->content = content_new(&p->config);
     p->followers = xcalloc(p->config.n_flows + 1, sizeof(struct follower *));
     rc = start_loop(p, o->listen, err);
     return rc ? rc : start_followers(p, o->fetch_wait_max_ms, err);
 }
 
+/* Questions that wait for others are answered while their requests live. */
+static void
+end_questions(struct program *p)
+{
+    if (p->content)
+        content_stop(p->content);
+    while (p->loop && loop_drain(p->loop))
+        ;
+}
+
 static void
 stop(struct program *p)
 {
+    end_questions(p);
     api_free(p->api);
+    content_free(p->content);
     follow_stop(p->followers, p->n_followers);
     free(p->followers);
     if (p->loop)

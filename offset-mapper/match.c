@@ -1,14 +1,14 @@
 /*
- * A candidate looks like the record itself.  It is *backed* when the record
- * before it looks like the predecessor, and so on for all of them; *possible*
- * when the predecessor stands anywhere before it.  A backed one is the answer
- * if no earlier one is possible: others may have written between a copy and its
- * neighbours, so a later backed one does not rule out an earlier one.
+ * A candidate looks like the record itself.  It is *backed* when the records
+ * right before it look like the predecessors; *possible* when the predecessors
+ * stand before it in their order, whatever is between them.  A backed one is
+ * the answer if no earlier one is possible: others may have written between a
+ * copy and its neighbours, so a later backed one does not rule out an earlier
+ * possible one.
  */
 #include "offset-mapper/match.h"
 
-/* Without predecessors, or at the start of what is there, nothing speaks
- * against a candidate. */
+/* Where what was read begins, nothing speaks against a candidate any more. */
 static bool
 backed(const struct match_window *w, size_t at, const struct po_print *prints,
        size_t n)
@@ -23,12 +23,11 @@ static bool
 possible(const struct match_window *w, size_t at, const struct po_print *prints,
          size_t n)
 {
-    if (n == 1 || at == 0)
-        return true;
-    for (size_t i = at; i-- > 0;)
-        if (po_print_same(&w->v[i], &prints[n - 2]))
-            return true;
-    return false;
+    size_t wanted = n - 1; /* so many predecessors are not found yet */
+    for (size_t i = at; i > 0 && wanted > 0; i--)
+        if (po_print_same(&w->v[i - 1], &prints[wanted - 1]))
+            wanted--;
+    return wanted == 0;
 }
 
 /* Offsets of the candidates of one sort. */
@@ -60,10 +59,11 @@ sort_candidates(const struct match_window *w, const struct po_print *prints,
         if (offset < w->low || offset >= w->high ||
             !po_print_same(&w->v[i], &prints[n - 1]))
             continue;
+        const bool is_backed = backed(w, i, prints, n);
         add(&s.all, offset);
-        if (backed(w, i, prints, n))
+        if (is_backed)
             add(&s.backed, offset);
-        if (possible(w, i, prints, n))
+        if (is_backed || possible(w, i, prints, n))
             add(&s.possible, offset);
     }
     return s;

@@ -21,10 +21,9 @@
 #include <utlist.h>
 
 #include "common/base/clock.h"
-#include "common/base/log.h"
-#include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
+#include "offset-mapper/handle.h"
 
 #define READINGS_MAX 32    /* partitions read side by side */
 #define TOPICS_MAX   1024  /* kept open */
@@ -527,50 +526,29 @@ on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     (void)snprintf(r->trouble, sizeof(r->trouble), "%s", reason);
 }
 
-static int
-configure(struct reader *r, rd_kafka_conf_t *conf, struct err *err)
-{
-    static const char *const own[][2] = {
-        {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"},
-        {"enable.partition.eof", "true"},
-        {"auto.offset.reset", "error"},
-        {"isolation.level", "read_committed"},
-        /* Another window must not wait for long behind a fetch at an end. */
-        {"fetch.wait.max.ms", "10"},
-        {"fetch.error.backoff.ms", "20"},
-        {"max.partition.fetch.bytes", "262144"},
-        /* Above these a broker's thread sleeps for a second. */
-        {"queued.min.messages", "1000000"},
-        {"queued.max.messages.kbytes", "131072"},
-        {"socket.timeout.ms", "6000"},
-        {"reconnect.backoff.max.ms", "1000"},
-        {"topic.metadata.propagation.max.ms", "0"},
-    };
-    int rc = 0;
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && rc == 0; i++)
-        rc = kconf_set(conf, own[i][0], own[i][1], err);
-    rd_kafka_conf_set_opaque(conf, r);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    kconf_log_to_base(conf);
-    return rc;
-}
+static const char *const own[][2] = {
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"enable.partition.eof", "true"},
+    {"auto.offset.reset", "error"},
+    {"isolation.level", "read_committed"},
+    /* Another window must not wait for long behind a fetch at an end. */
+    {"fetch.wait.max.ms", "10"},
+    {"fetch.error.backoff.ms", "20"},
+    {"max.partition.fetch.bytes", "262144"},
+    /* Above these a broker's thread sleeps for a second. */
+    {"queued.min.messages", "1000000"},
+    {"queued.max.messages.kbytes", "131072"},
+    {"socket.timeout.ms", "6000"},
+    {"reconnect.backoff.max.ms", "1000"},
+    {"topic.metadata.propagation.max.ms", "0"},
+};
 
 static int
 open_handle(struct reader *r, struct err *err)
 {
-    rd_kafka_conf_t *conf;
-    int rc = kconf_new(r->cluster->bootstrap_servers, NULL, &conf, err);
-    if (rc)
-        return rc;
-    rc = kconf_set_all_refs(conf, &r->cluster->properties, err);
-    if (rc == 0)
-        rc = configure(r, conf, err);
-    if (rc) {
-        rd_kafka_conf_destroy(conf);
-        return rc;
-    }
-    rc = kafka_new_take(RD_KAFKA_CONSUMER, conf, &r->rk, err);
+    const int rc = handle_open(r->cluster, own, sizeof(own) / sizeof(own[0]),
+                               on_error, r, &r->rk, err);
     if (rc)
         return rc;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(r->rk);

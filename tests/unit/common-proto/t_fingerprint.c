@@ -135,8 +135,8 @@ static const struct {
      "p.f[0].offset", ERR_INVALID},
     {"{'f':[{'offset':1,'key':null,'value':null,'length':0}]}",
      "p.f[0].timestamp", ERR_INVALID},
-    {"{'f':[{'offset':1,'timestamp':2,'value':null,'length':0}]}",
-     "p.f[0].key", ERR_INVALID},
+    {"{'f':[{'offset':1,'timestamp':2,'value':null,'length':0}]}", "p.f[0].key",
+     ERR_INVALID},
     {"{'f':[{'offset':1,'timestamp':2,'key':'" HEX "','length':8}]}",
      "p.f[0].value", ERR_INVALID},
     {"{'f':[{'offset':1,'timestamp':2,'key':null,'value':null}]}",
@@ -167,8 +167,7 @@ START_TEST(refuses)
     struct po_print *v;
     size_t n;
     struct err err = {0};
-    ck_assert_int_eq(po_prints_decode(j, "p", "f", &v, &n, &err),
-                     bad[_i].code);
+    ck_assert_int_eq(po_prints_decode(j, "p", "f", &v, &n, &err), bad[_i].code);
     ck_assert_str_eq(err.field, bad[_i].field);
     ck_assert_ptr_null(v);
     js_free(j);
