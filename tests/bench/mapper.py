@@ -13,7 +13,8 @@ from tests.bench.mapper_rows import exact, syncs, translate  # noqa: E402
 from tests.bench.mapper_rows.env import Env  # noqa: E402
 from tests.bench.table import show, write  # noqa: E402
 
-PARTS = {"syncs": syncs.measure, "translate": translate.measure, "exact": exact.measure}
+PARTS = {"syncs": syncs.measure, "translate": translate.measure, "exact": exact.measure,
+         "transactions": exact.measure_transactions}
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ FLOW = "a->b"
 
 
 class Mapper:
-    """A shunt-offset that runs, or will. Made with core 0 for itself."""
+    """A shunt-offset that runs, or will."""
 
     def __init__(self, proc: Proc, address: str, data: Path) -> None:
         self.proc = proc
@@ -42,7 +42,7 @@ class Mapper:
 
 
 class Env(shared.Env):
-    """Brokers and whatever else Java runs are on core 1."""
+    """`with` ends the clusters too."""
 
     def __init__(self, part: str, build: str, quick: bool) -> None:
         super().__init__("mapper", part, build, quick)
@@ -53,9 +53,9 @@ class Env(shared.Env):
         assert self._clusters, "start_kafka() was not called"
         return self._clusters
 
-    def start_kafka(self, topics: str = "") -> RealKafka:
+    def start_kafka(self, topics: str = "", pinned: bool = True) -> RealKafka:
         self._clusters = RealKafka(self.folder / "kafka", self.build, topics=topics)
-        for broker in self._clusters.brokers.values():
+        for broker in self._clusters.brokers.values() if pinned else ():
             move_to_cpu(broker.pid, CLIENT_CPU)
         return self._clusters
 
