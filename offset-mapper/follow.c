@@ -4,7 +4,8 @@
  * needs no group and so no rights on one.
  *
  * A round: wait for a record, take what else is there, write it all with the
- * position behind it in one transaction.  When the write fails nothing has
+ * position behind it in one transaction; when much is there, much at once,
+ * because what a transaction touches is written once.  When the write fails nothing has
  * moved: the same offset is asked for again.
  */
 #include "offset-mapper/follow.h"
@@ -22,7 +23,9 @@
 #include "common/kafka/kconf.h"
 #include "common/mm2/codec.h"
 
-#define BATCH_MAX      1000
+#define CHUNK          1000   /* records that are taken at a time, */
+#define BATCH_MAX      100000 /* ... and that one transaction keeps: when */
+#define BATCH_MS       200    /* much is there, or this time has passed */
 #define POLL_MS        100
 #define ASK_TIMEOUT_MS 2000
 #define RETRY_MIN_MS   100
@@ -149,25 +152,6 @@ keep_record(struct follower *f, struct store_batch *batch,
     return rc == ERR_INVALID ? 0 : rc;
 }
 
-static int
-keep_all(struct follower *f, rd_kafka_message_t **m, size_t n, struct err *err)
-{
-    struct store_batch *batch;
-    int rc = store_batch_begin(f->store, &batch, err);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = keep_record(f, batch, m[i], err);
-    if (rc) {
-        store_batch_abort(batch);
-        return rc;
-    }
-    if (n > 0)
-        f->progress.position = m[n - 1]->offset + 1;
-    return store_batch_commit_take(batch, f->flow->name, f->source,
-                                   &f->progress, err);
-}
-
 /* ---- the topic -------------------------------------------------------- */
 
 static bool
@@ -263,25 +247,82 @@ event(struct follower *f, const rd_kafka_message_t *m)
     return REOPEN;
 }
 
-/* Takes what is there, up to BATCH_MAX; an event ends the batch. */
-static size_t
-take_records(struct follower *f, rd_kafka_message_t **m, enum round *round)
+/* Takes the messages. What stands behind an event that ends the round will
+ * come again. */
+static int
+keep_chunk_take(struct follower *f, struct store_batch *batch,
+                rd_kafka_message_t **m, size_t n, enum round *round,
+                struct err *err)
 {
-    size_t n = 0;
-    *round = GO_ON;
-    while (n < BATCH_MAX && *round == GO_ON) {
-        m[n] = rd_kafka_consume(f->rkt, 0, n == 0 ? POLL_MS : 0);
-        if (!m[n])
-            break;
-        if (m[n]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            n++;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0 && *round == GO_ON; i++) {
+        if (m[i]->err) {
+            *round = event(f, m[i]);
             continue;
         }
-        *round = event(f, m[n]);
-        rd_kafka_message_destroy(m[n]);
-        break;
+        rc = keep_record(f, batch, m[i], err);
+        f->progress.position = m[i]->offset + 1;
+        f->at_end = -1;
     }
-    return n;
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_message_destroy(m[i]);
+    return rc;
+}
+
+/* What else is there at once. */
+static size_t
+take_more(struct follower *f, rd_kafka_message_t **m, size_t taken,
+          int64_t until_ms)
+{
+    if (taken >= BATCH_MAX || clock_mono_ms() >= until_ms)
+        return 0;
+    const ssize_t n = rd_kafka_consume_batch(f->rkt, 0, 0, m, CHUNK);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* m[0], a record, and all that is there behind it: one transaction with the
+ * position. Takes the messages. */
+static int
+keep_batch_take(struct follower *f, rd_kafka_message_t **m, enum round *round,
+                struct err *err)
+{
+    struct store_batch *batch;
+    int rc = store_batch_begin(f->store, &batch, err);
+    if (rc) {
+        rd_kafka_message_destroy(m[0]);
+        return rc;
+    }
+    const int64_t until_ms = clock_mono_ms() + BATCH_MS;
+    size_t taken = 0;
+    for (size_t n = 1; n > 0;) {
+        rc = keep_chunk_take(f, batch, m, n, round, err);
+        taken += n;
+        n = rc == 0 && *round == GO_ON ? take_more(f, m, taken, until_ms) : 0;
+    }
+    if (rc) {
+        store_batch_abort(batch);
+        return rc;
+    }
+    return store_batch_commit_take(batch, f->flow->name, f->source,
+                                   &f->progress, err);
+}
+
+/* Waits a little for what comes next; *kept tells whether it was a record. */
+static int
+take_round(struct follower *f, rd_kafka_message_t **m, bool *kept,
+           enum round *round, struct err *err)
+{
+    *kept = false;
+    m[0] = rd_kafka_consume(f->rkt, 0, POLL_MS);
+    if (!m[0])
+        return 0;
+    if (m[0]->err) {
+        *round = event(f, m[0]);
+        rd_kafka_message_destroy(m[0]);
+        return 0;
+    }
+    *kept = true;
+    return keep_batch_take(f, m, round, err);
 }
 
 static int64_t
@@ -296,23 +337,21 @@ seen_end(const struct follower *f)
 static enum round
 one_round(struct follower *f, rd_kafka_message_t **m)
 {
-    enum round round;
+    enum round round = GO_ON;
+    bool kept;
     f->at_end = -1;
     const struct store_progress before = f->progress;
-    const size_t n = take_records(f, m, &round);
     struct err err = {0};
-    const int rc = n > 0 ? keep_all(f, m, n, &err) : 0;
-    for (size_t i = 0; i < n; i++)
-        rd_kafka_message_destroy(m[i]);
+    const int rc = take_round(f, m, &kept, &round, &err);
     (void)rd_kafka_poll(f->rk, 0);
     if (rc) {
         f->progress = before;
         trouble(f, err.text);
         return REOPEN;
     }
-    if (n > 0)
+    if (kept)
         backoff_reset(&f->backoff);
-    if (n > 0 || f->at_end >= 0)
+    if (kept || f->at_end >= 0)
         publish(f, f->at_end >= 0 ? f->at_end : seen_end(f), f->at_end >= 0);
     return f->shaken ? REOPEN : round;
 }
@@ -330,7 +369,7 @@ static void *
 run(void *arg)
 {
     struct follower *f = arg;
-    rd_kafka_message_t **m = xcalloc(BATCH_MAX, sizeof(*m));
+    rd_kafka_message_t **m = xcalloc(CHUNK, sizeof(*m));
     while (!atomic_load(&f->stopping)) {
         if (open_topic(f))
             follow_topic(f, m);
