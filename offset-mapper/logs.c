@@ -607,7 +607,7 @@ logs_start(const struct config *config, struct logs **out, struct err *err)
         rc = watch_start(&l->v[l->n], err);
     }
     if (rc) {
-        logs_stop(l);
+        logs_free(l);
         return rc;
     }
     *out = l;
@@ -626,22 +626,21 @@ close_asks(struct watch *w, struct ask *a)
 }
 
 static void
-watch_fini(struct watch *w)
+watch_stop(struct watch *w)
 {
     if (w->started)
         (void)pthread_join(w->thread, NULL); /* own thread, joined once */
+    w->started = false;
     struct entry *e, *next;
+    lock(w);
     HASH_ITER(hh, w->entries, e, next)
     {
         close_asks(w, e->asks);
-        HASH_DEL(w->entries, e);
-        free(e);
+        e->asks = NULL;
     }
     close_asks(w, w->times);
-    if (w->rk)
-        rd_kafka_destroy(w->rk);
-    (void)pthread_cond_destroy(&w->work);
-    (void)pthread_mutex_destroy(&w->lock);
+    w->times = NULL;
+    unlock(w);
 }
 
 void
@@ -655,6 +654,31 @@ logs_stop(struct logs *l)
         (void)pthread_cond_signal(&l->v[i].work);
         unlock(&l->v[i]);
     }
+    for (size_t i = 0; i < l->n; i++)
+        watch_stop(&l->v[i]);
+}
+
+static void
+watch_fini(struct watch *w)
+{
+    struct entry *e, *next;
+    HASH_ITER(hh, w->entries, e, next)
+    {
+        HASH_DEL(w->entries, e);
+        free(e);
+    }
+    if (w->rk)
+        rd_kafka_destroy(w->rk);
+    (void)pthread_cond_destroy(&w->work);
+    (void)pthread_mutex_destroy(&w->lock);
+}
+
+void
+logs_free(struct logs *l)
+{
+    if (!l)
+        return;
+    logs_stop(l);
     for (size_t i = 0; i < l->n; i++)
         watch_fini(&l->v[i]);
     free(l->v);

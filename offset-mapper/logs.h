@@ -27,13 +27,15 @@ struct log_range {
 /* How long a logs_ask() may take at most. */
 #define LOGS_DEADLINE_MS 2000
 
-/* `config` is borrowed until logs_stop().  ERR_INVALID: a cluster property that
+/* `config` is borrowed until logs_free().  ERR_INVALID: a cluster property that
  * librdkafka refuses. */
 MUST_CHECK int logs_start(const struct config *config, struct logs **out,
                           struct err *err);
-/* Answers what is asked still with ERR_CLOSED: after it, loop_drain() of the
- * loops that asked.  NULL allowed. */
+/* Answers what is asked still, and what is asked from now on, with ERR_CLOSED.
+ * After it, loop_drain() of the loops that asked; then logs_free().  NULL
+ * allowed. */
 void logs_stop(struct logs *l);
+void logs_free(struct logs *l);
 
 /* What is known without asking.  True (and out->known) when it is known; the
  * partition's log is looked at about every second from now on, for as long as

@@ -66,6 +66,7 @@ teardown(void)
     logs_stop(logs);
     while (loop_drain(loop))
         continue;
+    logs_free(logs);
     loop_free(loop);
     config_fini(&config);
     rd_kafka_destroy(rk);
@@ -289,16 +290,16 @@ END_TEST
 
 START_TEST(stopping_answers_all)
 {
-    struct reply r[2];
-    to_come = 0;
+    struct reply r[3];
     ask("dead", "orders", 0, &r[0]);
     ask("dead", "orders", 1, &r[1]);
     logs_stop(logs);
-    logs = NULL;
+    ask("a", "orders", 1, &r[2]);
     while (loop_drain(loop))
         continue;
     ck_assert_int_eq(r[0].calls, 1);
     ck_assert_int_eq(r[1].calls, 1);
+    ck_assert_int_eq(r[2].err.code, ERR_CLOSED);
     ck_assert(r[1].err.code == ERR_CLOSED || r[1].err.code == ERR_UNAVAILABLE);
 }
 END_TEST
