@@ -9,6 +9,7 @@
 #include "offset-mapper/config.h"
 #include "offset-mapper/content.h"
 #include "offset-mapper/follow.h"
+#include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
 
 struct api;
@@ -18,6 +19,7 @@ struct api_parts {
     const struct config *config;
     struct store *store;
     struct content *content;
+    struct logs *logs;
     struct follower *const *followers;
     size_t n_followers;
 };

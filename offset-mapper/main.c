@@ -17,6 +17,7 @@
 #include "offset-mapper/config.h"
 #include "offset-mapper/content.h"
 #include "offset-mapper/follow.h"
+#include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
 
 struct options {
@@ -51,6 +52,7 @@ static const struct opt options[] = {
 struct program {
     struct config config;
     struct store *store;
+    struct logs *logs;
     struct follower **followers;
     size_t n_followers;
     struct content *content;
@@ -143,6 +145,7 @@ start_loop(struct program *p, const char *listen, struct err *err)
     const struct api_parts parts = {.config = &p->config,
                                     .store = p->store,
                                     .content = p->content,
+                                    .logs = p->logs,
                                     .followers = p->followers,
                                     .n_followers = p->config.n_flows};
     int rc = loop_new(&p->loop, err);
@@ -166,6 +169,8 @@ start(struct program *p, const struct options *o, struct err *err)
     int rc = config_load(o->flows_file, &p->config, err);
     if (rc == 0)
         rc = store_open(o->data_dir, &p->store, err);
+    if (rc == 0)
+        rc = logs_start(&p->config, &p->logs, err);
     if (rc)
         return rc;
     p->content = content_new(&p->config);
@@ -180,6 +185,7 @@ end_questions(struct program *p)
 {
     if (p->content)
         content_stop(p->content);
+    logs_stop(p->logs);
     while (p->loop && loop_drain(p->loop))
         ;
 }
@@ -187,13 +193,14 @@ end_questions(struct program *p)
 static void
 stop(struct program *p)
 {
+    follow_stop(p->followers, p->n_followers);
     end_questions(p);
     api_free(p->api);
     content_free(p->content);
-    follow_stop(p->followers, p->n_followers);
     free(p->followers);
     if (p->loop)
         loop_free(p->loop);
+    logs_free(p->logs);
     store_close(p->store);
     config_fini(&p->config);
 }
