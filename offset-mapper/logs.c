@@ -3,11 +3,8 @@
  * questions are shared under `lock`, which is never held across a call of
  * librdkafka.
  *
- * A round: what is asked, and what is due, goes into one list; librdkafka makes
- * one request for each broker of it (rd_kafka_offsets_for_times() with the
- * times "end" and "beginning", which unlike rd_kafka_query_watermark_offsets()
- * keeps its timeout).  One partition that cannot be looked up may spoil a whole
- * request: then the list is halved.
+ * A round: what is asked, or due, goes into one list and to the cluster
+ * (ends.h).
  */
 #include "offset-mapper/logs.h"
 
@@ -24,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/must.h"
 #include "common/base/xmem.h"
+#include "offset-mapper/ends.h"
 #include "offset-mapper/handle.h"
 
 #define REFRESH_MS       1000
@@ -64,7 +62,9 @@ struct entry {
     int64_t asked_ms;   /* when the request began that `end` is from; 0: none */
     int64_t start_ms;   /* the same of `start` */
     int64_t tried_ms;   /* when the last request began, with whatever end */
-    int64_t wanted_ms;  /* last logs_known() */
+    int64_t wanted_ms;  /* last logs_known() or logs_look() */
+    bool keep;          /* logs_known(): to be asked again and again */
+    bool once;          /* logs_look(): to be asked once more */
     struct ask *asks;   /* not in a request yet: then it is in watch.asked */
     struct ask *asking; /* in the request that is under way */
     struct entry *next_asked;
@@ -181,135 +181,7 @@ send_home_take(struct watch *w, struct ask *a)
     must(loop_post(a->home, on_home, a));
 }
 
-static bool
-unknown(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-           code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-}
-
-static int
-say(const struct watch *w, const char *topic, int32_t partition,
-    rd_kafka_resp_err_t code, struct err *err)
-{
-    const char *on = w->cluster->name;
-    if (unknown(code))
-        return err_set(err, ERR_NOTFOUND,
-                       "%s [%d] does not exist on cluster %s", topic, partition,
-                       on);
-    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-        return err_set(err, ERR_DENIED,
-                       "cluster %s does not let this mapper describe %s: grant "
-                       "it DESCRIBE and READ",
-                       on, topic);
-    return err_set(err, ERR_UNAVAILABLE,
-                   "cannot ask cluster %s where %s [%d] ends: %s", on, topic,
-                   partition, rd_kafka_err2str(code));
-}
-
-/* ---- requests (no lock) ----------------------------------------------- */
-
-static int
-time_left(int64_t deadline_ms)
-{
-    const int64_t left = deadline_ms - clock_mono_ms();
-    return left > 0 ? (int)left : 0;
-}
-
-static void
-copy_back(rd_kafka_topic_partition_list_t *to, int at,
-          const rd_kafka_topic_partition_list_t *part)
-{
-    for (int i = 0; i < part->cnt; i++) {
-        to->elems[at + i].offset = part->elems[i].offset;
-        to->elems[at + i].err = part->elems[i].err;
-    }
-}
-
-static void request(struct watch *w, rd_kafka_topic_partition_list_t *list,
-                    int64_t deadline_ms);
-
-static void
-request_part(struct watch *w, rd_kafka_topic_partition_list_t *list, int from,
-             int to, int64_t deadline_ms)
-{
-    rd_kafka_topic_partition_list_t *part =
-        rd_kafka_topic_partition_list_new(to - from);
-    for (int i = from; i < to; i++)
-        rd_kafka_topic_partition_list_add(part, list->elems[i].topic,
-                                          list->elems[i].partition)
-            ->offset = list->elems[i].offset;
-    request(w, part, deadline_ms);
-    copy_back(list, from, part);
-    rd_kafka_topic_partition_list_destroy(part);
-}
-
-/* Times become offsets, or errors.  A list that may have to be halved gets half
- * of the time that is left. */
-static void
-request(struct watch *w, rd_kafka_topic_partition_list_t *list,
-        int64_t deadline_ms)
-{
-    const int left = time_left(deadline_ms);
-    const bool can_halve = list->cnt > 1 && !w->dead && left > 1;
-    const rd_kafka_resp_err_t code =
-        left == 0 ? RD_KAFKA_RESP_ERR__TIMED_OUT
-                  : rd_kafka_offsets_for_times(w->rk, list,
-                                               can_halve ? left / 2 : left);
-    if (code && can_halve) {
-        const int half = list->cnt / 2;
-        const int left_now = time_left(deadline_ms);
-        request_part(w, list, 0, half, deadline_ms - left_now / 2);
-        request_part(w, list, half, list->cnt, deadline_ms);
-    } else if (code) {
-        for (int i = 0; i < list->cnt; i++)
-            list->elems[i].err = code;
-    }
-}
-
-/* 0: the partition is there. */
-static rd_kafka_resp_err_t
-look_up(struct watch *w, const rd_kafka_topic_partition_t *p,
-        int64_t deadline_ms)
-{
-    rd_kafka_topic_t *rkt = rd_kafka_topic_new(w->rk, p->topic, NULL);
-    const rd_kafka_metadata_t *md;
-    if (!rkt)
-        return rd_kafka_last_error();
-    rd_kafka_resp_err_t code =
-        rd_kafka_metadata(w->rk, 0, rkt, &md, time_left(deadline_ms));
-    if (!code) {
-        code = md->topic_cnt == 1 ? md->topics[0].err
-                                  : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-        if (!code && p->partition >= md->topics[0].partition_cnt)
-            code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-        rd_kafka_metadata_destroy(md);
-    }
-    rd_kafka_topic_destroy(rkt);
-    return code;
-}
-
-/* librdkafka calls a topic unknown, too, whose metadata have not come yet: what
- * does not exist is known after a look only. */
-static void
-request_sure(struct watch *w, rd_kafka_topic_partition_list_t *list,
-             int64_t deadline_ms)
-{
-    rd_kafka_topic_partition_list_t *again =
-        rd_kafka_topic_partition_list_copy(list);
-    request(w, list, deadline_ms);
-    for (int i = 0; i < list->cnt && time_left(deadline_ms) > 0; i++) {
-        rd_kafka_topic_partition_t *p = &list->elems[i];
-        if (!unknown(p->err))
-            continue;
-        p->err = look_up(w, p, deadline_ms);
-        p->offset = again->elems[i].offset;
-        if (!p->err)
-            request_part(w, list, i, i + 1, deadline_ms);
-    }
-    rd_kafka_topic_partition_list_destroy(again);
-}
+/* ---- rounds ----------------------------------------------------------- */
 
 static rd_kafka_topic_partition_list_t *
 list_of(struct entry *const *v, size_t n, int64_t time)
@@ -338,8 +210,6 @@ mind_death(struct watch *w, const rd_kafka_topic_partition_list_t *list)
     w->dead = dead;
 }
 
-/* ---- rounds ----------------------------------------------------------- */
-
 /* What one round asks.  Entries are not freed meanwhile: only the thread does
  * that. */
 struct round {
@@ -354,6 +224,7 @@ static void
 take(struct round *r, struct entry *e)
 {
     e->tried_ms = r->begun_ms;
+    e->once = false;
     r->need_start =
         r->need_start || r->begun_ms - e->start_ms > START_MAX_AGE_MS;
     r->v[r->n++] = e;
@@ -381,7 +252,7 @@ take_due(struct watch *w, struct round *r)
     {
         if (r->n == ROUND_MAX)
             break;
-        if (r->begun_ms - e->tried_ms >= REFRESH_MS)
+        if ((e->keep || e->once) && r->begun_ms - e->tried_ms >= REFRESH_MS)
             take(r, e);
     }
     for (size_t i = 0; i < r->n; i++) {
@@ -397,11 +268,11 @@ ask_cluster(struct watch *w, struct round *r)
     const int64_t deadline_ms =
         r->begun_ms + (w->dead ? DEAD_REQUEST_MS : REQUEST_MS);
     r->ends = list_of(r->v, r->n, RD_KAFKA_OFFSET_END);
-    request_sure(w, r->ends, deadline_ms);
+    ends_ask(w->rk, r->ends, deadline_ms);
     mind_death(w, r->ends);
     if (r->need_start && !w->dead) {
         r->starts = list_of(r->v, r->n, RD_KAFKA_OFFSET_BEGINNING);
-        request(w, r->starts, deadline_ms + START_EXTRA_MS);
+        ends_ask(w->rk, r->starts, deadline_ms + START_EXTRA_MS);
     }
 }
 
@@ -420,7 +291,7 @@ settle_entry(const struct round *r, size_t i)
                   (!start && e->start_ms == 0)))
         code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
     if (code) {
-        if (unknown(code))
+        if (ends_unknown(code))
             e->asked_ms = e->start_ms = 0; /* what was known is no more */
         return code;
     }
@@ -442,7 +313,8 @@ answer_asks(struct watch *w, struct entry *e, rd_kafka_resp_err_t code,
         struct ask *a = e->asking;
         e->asking = a->next;
         if (code)
-            (void)say(w, e->topic, e->partition, code, &a->err);
+            (void)ends_err(&a->err, w->cluster->name, e->topic, e->partition,
+                           code);
         else
             entry_range(e, now_ms, &a->range);
         send_home_take(w, a);
@@ -507,7 +379,7 @@ round_of_times(struct watch *w)
     unlock(w);
     const int64_t deadline_ms =
         clock_mono_ms() + (w->dead ? DEAD_REQUEST_MS : REQUEST_MS);
-    request_sure(w, list, deadline_ms);
+    ends_ask(w->rk, list, deadline_ms);
     mind_death(w, list);
     lock(w);
     for (int i = 0; i < list->cnt; i++) {
@@ -515,7 +387,8 @@ round_of_times(struct watch *w)
         taken = a->next;
         a->offset = list->elems[i].offset;
         if (list->elems[i].err)
-            (void)say(w, a->topic, a->partition, list->elems[i].err, &a->err);
+            (void)ends_err(&a->err, w->cluster->name, a->topic, a->partition,
+                           list->elems[i].err);
         send_home_take(w, a);
     }
     rd_kafka_topic_partition_list_destroy(list);
@@ -687,9 +560,9 @@ logs_free(struct logs *l)
 
 /* ---- questions -------------------------------------------------------- */
 
-bool
-logs_known(struct logs *l, const char *cluster, const char *topic,
-           int32_t partition, struct log_range *out)
+static bool
+known(struct logs *l, const char *cluster, const char *topic, int32_t partition,
+      bool keep, struct log_range *out)
 {
     *out = (struct log_range){0};
     struct watch *w = watch_of(l, cluster);
@@ -700,10 +573,26 @@ logs_known(struct logs *l, const char *cluster, const char *topic,
     struct entry *e = entry_of(w, topic, partition, true);
     if (e) {
         e->wanted_ms = now_ms;
+        e->keep = e->keep || keep;
+        e->once = true;
         entry_range(e, now_ms, out);
     }
     unlock(w);
     return out->known;
+}
+
+bool
+logs_known(struct logs *l, const char *cluster, const char *topic,
+           int32_t partition, struct log_range *out)
+{
+    return known(l, cluster, topic, partition, true, out);
+}
+
+bool
+logs_look(struct logs *l, const char *cluster, const char *topic,
+          int32_t partition, struct log_range *out)
+{
+    return known(l, cluster, topic, partition, false, out);
 }
 
 /* Under lock.  False: it cannot be asked, err says why. */

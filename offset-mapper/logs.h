@@ -44,6 +44,11 @@ void logs_free(struct logs *l);
 bool logs_known(struct logs *l, const char *cluster, const char *topic,
                 int32_t partition, struct log_range *out);
 
+/* The same, but it is looked at only once more: for those who come by now and
+ * then. */
+bool logs_look(struct logs *l, const char *cluster, const char *topic,
+               int32_t partition, struct log_range *out);
+
 /* Asks the cluster, in a request that begins after this call; questions at the
  * same time share it.  `fn` is called once on `home`, `r` and `err` are
  * borrowed until it returns: `err` is NULL when r->known.  ERR_NOTFOUND: no such
