@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import socket
-import tempfile
-import time
-from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping
 
-from tests.lib.procs import Proc, free_port
-from tests.lib.rest import call
-from tests.lib.wait import wait_until
+from tests.lib import httpd
+from tests.lib.httpd import ANSWER_S, BUILD, ROOT, START_S, Answer, Stopwatch, eventually, folder_for, request
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release"))
-START_S = 30.0
-ANSWER_S = 20.0
+__all__ = ["ANSWER_S", "BUILD", "ROOT", "START_S", "Answer", "Server", "Stopwatch", "Wire", "eventually", "folder_for",
+           "identity", "put", "request", "rule", "watch_request"]
 
 
-class Server:
-    """`options` by name, "." written "_".  `under`: words before the program (prlimit and the like)."""
-
-    def __init__(self, folder: Path, data: Path | None = None, under: Sequence[object] = (),
-                 env: dict[str, str] | None = None, host: str = "127.0.0.1", **options: object) -> None:
-        self.port = free_port()
-        self.address = (host, self.port)
-        self.url = f"http://{host}:{self.port}"
-        self.data = data or folder / "data"
-        words: list[object] = [*under, BUILD / "bin/shunt-route", "--listen", f"{host}:{self.port}", "--data.dir", self.data]
-        for name, value in options.items():
-            words += ["--" + name.replace("_", "."), value]
-        self.proc = Proc("shunt-route", words, folder, env=env, start=False)
-        self.start()
-
-    def start(self) -> None:
-        self.proc.start()
-        self.proc.wait_for(r"ready: \S+", START_S)
-
-    def get(self, path: str) -> Any:
-        return call(self.url + path, timeout_s=ANSWER_S)
-
-    def post(self, path: str, body: Any) -> Any:
-        return call(self.url + path, body, timeout_s=ANSWER_S)
+class Server(httpd.Program):
+    program = "shunt-route"
 
     def change(self, *operations: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         return self.post("/v1/changes", {"author": "test", "operations": list(operations), **more})
@@ -58,31 +27,6 @@ class Server:
     def resolve(self, code: str) -> dict[str, Any]:
         """The one route of a client that asks for `code`."""
         return self.post("/v1/resolve", {"identity": identity(code)})["routes"][0]
-
-    def metric(self, name: str, **labels: str) -> float:
-        """Sum of the samples with these labels; fails when the name is unknown."""
-        with socket.create_connection(self.address, ANSWER_S) as s:
-            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
-        assert re.search(rf"^{name}[ {{]", text, re.M), f"there is no metric {name}"
-        total = 0.0
-        for have, value in re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.M):
-            if all(f'{k}="{v}"' in have for k, v in labels.items()):
-                total += float(value)
-        return total
-
-    def memory_kb(self) -> int:
-        """What it holds in memory now."""
-        status = Path(f"/proc/{self.proc.pid}/status").read_text(encoding="utf-8")
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert found
-        return int(found[1])
-
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.proc.pid}/fd"))
-
-    def said(self, pattern: str) -> bool:
-        return re.search(pattern, self.proc.text()) is not None
 
 
 def put(kind: str, **what: Any) -> dict[str, Any]:
@@ -97,72 +41,12 @@ def identity(code: str, **more: Any) -> dict[str, Any]:
     return {"cluster.code": code, "role": "consumer", "topics": ["t"], **more}
 
 
-def request(method: str, path: str, body: Any = None, *headers: str) -> bytes:
-    """A whole request as bytes; a body that is not bytes is written as JSON."""
-    content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
-    if body is not None:
-        lines.append(f"Content-Length: {len(content)}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
-
-
 def watch_request(instance: str, code: str, *headers: str) -> bytes:
     return request("POST", "/v1/watch", {"client": {"instance": instance}, "identity": identity(code)}, *headers)
 
 
-class Answer:
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """Its error object; every refusal must have one."""
-        error = json.loads(self.body)["error"]
-        assert error["code"] and error["message"], error
-        return error
-
-    def __repr__(self) -> str:
-        return f"{self.status} {self.body[:200]!r}"
-
-
-class Wire:
-    """One connection, driven by hand; reads answers in order, then the events of a stream."""
-
-    def __init__(self, address: tuple[str, int], s: socket.socket | None = None) -> None:
-        self.socket = s or socket.create_connection(address, ANSWER_S)
-        self.socket.settimeout(ANSWER_S)
-        self.got = b""
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-    def ask(self, method: str, path: str, body: Any = None, *headers: str) -> Answer:
-        self.send(request(method, path, body, *headers))
-        return self.answer()
-
-    def _more(self) -> None:
-        data = self.socket.recv(65536)
-        if not data:
-            raise EOFError(f"closed after {self.got[-200:]!r}")
-        self.got += data
-
-    def until(self, mark: bytes) -> bytes:
-        while mark not in self.got:
-            self._more()
-        found, self.got = self.got.split(mark, 1)
-        return found
-
-    def answer(self) -> Answer:
-        head = self.until(b"\r\n\r\n").decode()
-        status, *lines = head.split("\r\n")
-        headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
-        length = int(headers.get("content-length", 0))
-        while len(self.got) < length:
-            self._more()
-        body, self.got = self.got[:length], self.got[length:]
-        return Answer(int(status.split()[1]), headers, body)
+class Wire(httpd.Wire):
+    """The same, and the events of a stream."""
 
     def watch(self, instance: str, code: str, *headers: str) -> dict[str, Any]:
         """Opens the stream; the data of its first event."""
@@ -184,34 +68,3 @@ class Wire:
             text = re.sub(rb"(?m)^[0-9a-fA-F]+\r\n|\r\n", b"", self.until(b"\n\n")).decode()
             if "data: " in text:
                 return text
-
-    def closed(self, deadline_s: float = ANSWER_S) -> bytes:
-        """Reads until the server has closed; what came until then."""
-        self.socket.settimeout(deadline_s)
-        try:
-            while True:
-                self._more()
-        except (EOFError, ConnectionResetError):
-            return self.got
-
-    def drop(self) -> None:
-        self.socket.close()
-
-
-def folder_for(cleanup: Callable[..., Any]) -> Path:
-    """A folder that goes when `cleanup` (addCleanup, addClassCleanup) is run."""
-    path = Path(tempfile.mkdtemp(prefix="shunt-route-"))
-    cleanup(shutil.rmtree, path, ignore_errors=True)
-    return path
-
-
-def eventually(predicate: Callable[[], Any], what: str, deadline_s: float = 20) -> Any:
-    return wait_until(predicate, deadline_s, what)
-
-
-class Stopwatch:
-    def __init__(self) -> None:
-        self._from = time.monotonic()
-
-    def s(self) -> float:
-        return time.monotonic() - self._from
