@@ -201,17 +201,19 @@ $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $
 # tests/fuzz/fuzz_NAME.c is one libFuzzer program; built with clang in build/fuzz
 # by `make fuzz`, which starts make again with MODE=fuzz.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/fuzz.o $(call lib,route-service) $(deps_route-service)
+FUZZ_OBJS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+FUZZ_LIBS := $(call lib,route-service) $(call lib,offset-mapper) $(KLIB) $(deps_route-service)
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_OBJS) $(FUZZ_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ \
-		$(call pc_libs,$(libs_route-service)) -pthread -lm
+		$(call pc_libs,$(sort $(libs_route-service) $(libs_offset-mapper))) -pthread -lm
 fuzzers: $(FUZZERS)
 
 # ---- what people type --------------------------------------------------------
 # demo and check install what is missing first; then make starts again, so that
 # pkg-config is asked after the packages are there.
-SUITES ?= unit,programs,route,sandbox,real
+SUITES ?= unit,programs,route,mapper,sandbox,real
 
 unit: $(UNIT)
 
@@ -269,7 +271,7 @@ clean:
 help:
 	@echo 'make            build everything into build/release (MODE=debug: build/debug)'
 	@echo 'make demo       move an application between two embedded clusters; KAFKA=real: real ones'
-	@echo 'make check      all tests; SUITES=unit,programs,route,sandbox,real chooses'
+	@echo 'make check      all tests; SUITES=unit,programs,route,mapper,sandbox,real chooses'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; FUZZ="glob http" chooses'
 	@echo 'make lint       format, layers, headers, lengths, options, symbols, shell'
 	@echo 'make bench      every make bench-NAME; figures in build/bench/NAME.json'

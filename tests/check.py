@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs the test suites and ends with one line: N passed, N failed, N skipped.
 
-usage: tests/check.py --build build/release [--suites unit,programs,route,sandbox,real]
+usage: tests/check.py --build build/release [--suites unit,programs,route,mapper,sandbox,real]
 
 unit      every Check program below BUILD/unit
 programs  the programs' command lines and their bad input, as processes
 route     shunt-route against peers and machines that misbehave, and against its OpenAPI file
+mapper    shunt-offset against bad records, dying brokers, full disks, and against its OpenAPI file
 sandbox   harness and stories on the embedded clusters
 real      the same on real Apache Kafka and MirrorMaker 2
 """
@@ -20,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUITES = ("unit", "programs", "route", "sandbox", "real")
+SUITES = ("unit", "programs", "route", "mapper", "sandbox", "real")
 ROOT = Path(__file__).resolve().parent.parent
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
@@ -84,16 +85,17 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300),
                 ("shuntctl", ["python3", "tests/programs/test_shuntctl.py"], 300),
                 ("mm2_vectors", ["python3", "tests/programs/test_mm2_vectors.py"], 300)]
-    if suite == "route":
-        return [(f"route: {p.stem.removeprefix('test_')}", ["python3", str(p)], 600)
-                for p in sorted((ROOT / "tests/route").glob("test_*.py"))]
+    if suite in ("route", "mapper"):
+        return [(f"{suite}: {p.stem.removeprefix('test_')}", ["python3", str(p)], 600)
+                for p in sorted((ROOT / "tests" / suite).glob("test_*.py")) if not p.stem.endswith("_real")]
     kind = "embedded" if suite == "sandbox" else "real"
     where = ["--build", str(build)]
-    replicator = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400)]
+    only_real = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400),
+                 ("mapper on real clusters", ["python3", "tests/mapper/test_mapper_real.py"], 900)]
     return [
         (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind, *where], 300),
         (f"stories on {kind} clusters", ["python3", "tests/stories/run.py", "--clusters", kind, *where], 1500),
-    ] + (replicator if kind == "real" else [])
+    ] + (only_real if kind == "real" else [])
 
 
 def main() -> int:

@@ -7,21 +7,16 @@
  * every request that was kept waiting is answered or reported as gone, and no
  * connection stays behind.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <event2/event.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "common/base/buf.h"
 #include "common/base/js.h"
 #include "common/base/log.h"
 #include "common/net/http_server.h"
+#include "tests/fuzz/client.h"
 #include "tests/fuzz/fuzz.h"
 
 #define TURNS_MAX   2000 /* of the loop, for one input */
@@ -31,7 +26,6 @@
 
 static struct loop *loop;
 static struct http_server *server;
-static struct sockaddr_in address;
 
 /* Requests and streams that have not come to their end. */
 static struct held {
@@ -146,143 +140,6 @@ start(void)
         http_server_new(loop, &limits, routes, NULL, &server, &err) ||
         http_server_listen(server, "127.0.0.1:0", false, &err);
     FUZZ_CHECK(rc == 0, "%s", err.text);
-    const char *colon = strrchr(http_server_url(server), ':');
-    address = (struct sockaddr_in){
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)atoi(colon + 1)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-}
-
-static void
-turn(void)
-{
-    (void)event_base_loop(loop_base(loop), EVLOOP_ONCE | EVLOOP_NONBLOCK);
-}
-
-/* ---- the client ----------------------------------------------------------- */
-
-struct client {
-    int fd;
-    bool reset; /* by the server, with bytes on their way */
-    bool eof;
-    struct buf got;
-};
-
-static void
-client_open(struct client *c)
-{
-    /* A reset at the end leaves no port behind in TIME_WAIT. */
-    static const struct linger linger = {1, 0};
-    *c = (struct client){.fd = socket(AF_INET, SOCK_STREAM, 0)};
-    FUZZ_CHECK(c->fd >= 0, "socket: %s", strerror(errno));
-    (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-    int rc = connect(c->fd, (const struct sockaddr *)&address, sizeof(address));
-    if (rc && errno == EINTR) { /* libFuzzer's clock: it goes on by itself */
-        struct pollfd done = {.fd = c->fd, .events = POLLOUT};
-        do
-            rc = poll(&done, 1, -1) == 1 ? 0 : -1;
-        while (rc && errno == EINTR);
-    }
-    FUZZ_CHECK(rc == 0, "connect: %s", strerror(errno));
-    buf_init(&c->got, 1 << 20);
-}
-
-static void
-client_read(struct client *c)
-{
-    char bytes[8192];
-    while (!c->eof) {
-        const ssize_t n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-        if (n < 0 && errno == EAGAIN)
-            return;
-        c->eof = n <= 0;
-        c->reset |= n < 0;
-        if (n > 0)
-            buf_append(&c->got, bytes, (size_t)n);
-    }
-}
-
-static void
-client_write(struct client *c, const uint8_t *bytes, size_t len)
-{
-    while (len > 0 && !c->eof) {
-        const ssize_t n = send(c->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN) {
-            c->reset = true;
-            return;
-        }
-        if (n > 0) {
-            bytes += n;
-            len -= (size_t)n;
-        }
-        turn();
-        client_read(c);
-    }
-}
-
-/* ---- what came back -------------------------------------------------------- */
-
-struct answer {
-    int status;
-    size_t length; /* of the body */
-    bool stream;
-};
-
-/* Bytes of the answer's head; 0: it is not complete. */
-static size_t
-parse_head(const char *text, struct answer *a)
-{
-    const char *end = strstr(text, "\r\n\r\n");
-    if (!end)
-        return 0;
-    FUZZ_CHECK(strncmp(text, "HTTP/1.", 7) == 0 && text[8] == ' ',
-               "no status line: %.60s", text);
-    *a = (struct answer){.status = atoi(&text[9])};
-    FUZZ_CHECK(a->status >= 100 && a->status < 600, "%.60s", text);
-    char *head = strndup(text, (size_t)(end - text) + 2);
-    const char *length = strcasestr(head, "\r\ncontent-length:");
-    a->length = length ? strtoul(length + 17, NULL, 10) : 0;
-    a->stream = strcasestr(head, "\r\ncontent-type: text/event-stream") != NULL;
-    FUZZ_CHECK(length || a->stream || a->status == 100, "no length: %s", head);
-    free(head);
-    return (size_t)(end - text) + 4;
-}
-
-static void
-check_error(const char *body, size_t len)
-{
-    struct err err = {0};
-    struct json_t *j = NULL;
-    struct json_t *e = NULL;
-    const char *message = NULL;
-    const int rc =
-        js_parse(body, len, &j, &err) ||
-        js_get_object(j, "", "error", JS_REQUIRED, &e, &err) ||
-        js_get_str(e, "error", "code", JS_REQUIRED, &message, &err) ||
-        js_get_str(e, "error", "message", JS_REQUIRED, &message, &err);
-    FUZZ_CHECK(rc == 0, "%s: %.*s", err.text, (int)len, body);
-    js_free(j);
-}
-
-/* `whole`: nothing was lost on the way. */
-static void
-check_answers(const char *text, size_t len, bool whole)
-{
-    struct answer a;
-    while (len > 0) {
-        const size_t head = parse_head(text, &a);
-        if (head == 0 || (!a.stream && len - head < a.length)) {
-            FUZZ_CHECK(!whole, "half an answer: %.200s", text);
-            return;
-        }
-        if (a.stream)
-            return;
-        if (a.status >= 400)
-            check_error(text + head, a.length);
-        text += head + a.length;
-        len -= head + a.length;
-    }
 }
 
 static bool
@@ -301,11 +158,11 @@ talk(struct client *c, const uint8_t *data, size_t size, size_t pieces)
         client_write(c, &data[i], size - i < step ? size - i : step);
     (void)shutdown(c->fd, SHUT_WR);
     for (int i = 0; i < TURNS_MAX && !c->eof; i++) {
-        turn();
+        client_turn(c);
         client_read(c);
     }
     FUZZ_CHECK(c->eof, "the server keeps a connection whose client is done");
-    (void)close(c->fd);
+    client_close(c);
 }
 
 int
@@ -316,18 +173,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     if (size < 2)
         return 0;
-    client_open(&c);
+    client_open(&c, loop, http_server_url(server));
     talk(&c, data + 1, size - 1, data[0] % 64 + 1u);
     for (int i = 0; i < TURNS_MAX && http_server_connections(server) > 0; i++)
-        turn();
-    turn();
+        client_turn(&c);
+    client_turn(&c);
     FUZZ_CHECK(http_server_connections(server) == 0, "a connection is left");
     FUZZ_CHECK(n_streams == 0, "%zu streams are left", n_streams);
     for (size_t i = 0; i < WAITING_MAX; i++)
         FUZZ_CHECK(!held[i].used, "a request is left");
     FUZZ_CHECK(!buf_failed(&c.got), "more than %zu bytes", c.got.max);
     if (c.got.len > 0 && !asks_heads(data, size))
-        check_answers(c.got.data, c.got.len, !c.reset);
-    buf_fini(&c.got);
+        answers_check(c.got.data, c.got.len, !c.reset);
+    client_fini(&c);
     return 0;
 }

@@ -8,7 +8,9 @@ import re
 import shutil
 import socket
 import tempfile
+import sys
 import time
+import unittest
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
@@ -168,3 +170,15 @@ class Stopwatch:
 
     def s(self) -> float:
         return time.monotonic() - self._from
+
+
+def main() -> int:
+    """Runs the TestCases of the program, or those named in its words."""
+    load = unittest.defaultTestLoader
+    here = sys.modules["__main__"]
+    names = sys.argv[1:]
+    suite = load.loadTestsFromNames(names, here) if names else load.loadTestsFromModule(here)
+    result = unittest.TextTestRunner(verbosity=2 if names else 1, stream=sys.stdout).run(suite)
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
+    return 1 if failed else 0

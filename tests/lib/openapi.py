@@ -238,14 +238,3 @@ def add_member(body: Any, path: tuple[Any, ...]) -> bool:
     if isinstance(body, dict):
         body["zzz"] = 1
     return isinstance(body, dict)
-
-
-def main() -> int:
-    load = unittest.defaultTestLoader
-    here = sys.modules["__main__"]
-    names = sys.argv[1:]
-    suite = load.loadTestsFromNames(names, here) if names else load.loadTestsFromModule(here)
-    result = unittest.TextTestRunner(verbosity=2 if names else 1, stream=sys.stdout).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 1 if failed else 0

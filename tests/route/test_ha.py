@@ -21,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.lib.httpd import main  # noqa: E402
 from tests.lib.procs import ProcError  # noqa: E402
 from tests.lib.rest import HttpError  # noqa: E402
 from tests.lib.zookeeper import ZooKeeper  # noqa: E402
@@ -562,17 +563,6 @@ class Alone(unittest.TestCase):
             s.get("/v1/table?revision=3")
         self.assertIn("not kept any more", caught.exception.error["message"])
         self.assertEqual(s.get("/v1/table?revision=40")["revision"], 40)
-
-
-def main() -> int:
-    names = sys.argv[1:]
-    load = unittest.defaultTestLoader
-    here = sys.modules[__name__]
-    suite = load.loadTestsFromNames(names, here) if names else load.loadTestsFromModule(here)
-    result = unittest.TextTestRunner(verbosity=2 if names else 1, stream=sys.stdout).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.lib import httpd  # noqa: E402
 from tests.route.flock import Flock  # noqa: E402
 from tests.lib.rest import HttpError  # noqa: E402
 from tests.route.net import Cable, Unable  # noqa: E402
@@ -574,14 +575,7 @@ def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     assert hard >= 12000, f"needs 12,000 descriptors, may have {hard} (was {soft})"
-    names = sys.argv[1:]
-    load = unittest.defaultTestLoader
-    here = sys.modules[__name__]
-    suite = load.loadTestsFromNames(names, here) if names else load.loadTestsFromModule(here)
-    result = unittest.TextTestRunner(verbosity=2 if names else 1, stream=sys.stdout).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 1 if failed else 0
+    return httpd.main()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any, Iterator
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.lib import openapi  # noqa: E402
+from tests.lib.httpd import main  # noqa: E402
 from tests.route.server import Answer, Server, Wire, folder_for, identity, put, rule  # noqa: E402
 
 SPEC = openapi.Spec("route-service")
@@ -192,4 +193,4 @@ class Bodies(openapi.Bodies):
 
 
 if __name__ == "__main__":
-    sys.exit(openapi.main())
+    sys.exit(main())
