@@ -202,12 +202,15 @@ $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $
 # by `make fuzz`, which starts make again with MODE=fuzz.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
-FUZZ_LIBS := $(call lib,route-service) $(call lib,offset-mapper) $(KLIB) $(deps_route-service)
-$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_OBJS) $(FUZZ_LIBS)
-	@mkdir -p $(@D)
-	$(call say,LD,$@)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ \
-		$(call pc_libs,$(sort $(libs_route-service) $(libs_offset-mapper))) -pthread -lm
+# Of which part a target is: the two have functions of the same name.
+fuzz_part = $(if $(filter mapper store%,$(1)),offset-mapper,route-service)
+define fuzz_rule
+$(B)/fuzz/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(FUZZ_OBJS) $(call lib,$(2)) $(deps_$(2))
+	@mkdir -p $$(@D)
+	$(call say,LD,$$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $$@ $$^ $$(call pc_libs,$(libs_$(2))) -pthread -lm
+endef
+$(foreach f,$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)),$(eval $(call fuzz_rule,$(f),$(call fuzz_part,$(f)))))
 fuzzers: $(FUZZERS)
 
 # ---- what people type --------------------------------------------------------
