@@ -1,6 +1,6 @@
 /*
  * See layout.h.  Readers check every length and version: what they read may
- * have been damaged.
+ * have been damaged.  What a reader takes, the writer writes again as it was.
  */
 #include "offset-mapper/layout.h"
 
@@ -11,12 +11,21 @@
 
 #define MAGIC         "shunt-offset"
 #define VALUE_VERSION 1
-#define OFFSET_LEN    sizeof(int64_t)
+
+/* ---- keys ------------------------------------------------------------- */
 
 static void
 put_text(struct writer *w, const char *s)
 {
     write_str(w, s, strlen(s));
+}
+
+static struct writer
+key_start(struct key *k, char kind)
+{
+    struct writer w = writer_of(k->bytes, sizeof(k->bytes));
+    write_u8(&w, (uint8_t)kind);
+    return w;
 }
 
 static int
@@ -29,18 +38,16 @@ key_done(struct key *k, const struct writer *w)
 int
 key_progress(struct key *k, const char *flow, const char *source)
 {
-    struct writer w = writer_of(k->bytes, sizeof(k->bytes));
-    write_u8(&w, 'p');
+    struct writer w = key_start(k, 'p');
     put_text(&w, flow);
     put_text(&w, source);
     return key_done(k, &w);
 }
 
 int
-key_part(struct key *k, char kind, const struct store_part *part)
+key_name(struct key *k, const struct store_part *part)
 {
-    struct writer w = writer_of(k->bytes, sizeof(k->bytes) - OFFSET_LEN);
-    write_u8(&w, (uint8_t)kind);
+    struct writer w = key_start(k, 'n');
     put_text(&w, part->flow);
     put_text(&w, part->topic);
     write_i32(&w, part->partition);
@@ -50,37 +57,119 @@ key_part(struct key *k, char kind, const struct store_part *part)
 int
 key_flow(struct key *k, char kind, const char *flow)
 {
-    struct writer w = writer_of(k->bytes, sizeof(k->bytes));
-    write_u8(&w, (uint8_t)kind);
+    struct writer w = key_start(k, kind);
     put_text(&w, flow);
     return key_done(k, &w);
 }
 
-bool
-key_part_read(const void *key, size_t len, char **topic, int32_t *partition)
+void
+key_kind(struct key *k, char kind)
+{
+    k->len = key_start(k, kind).len;
+}
+
+void
+key_pid(struct key *k, char kind, uint32_t pid)
+{
+    struct writer w = key_start(k, kind);
+    write_u32(&w, pid);
+    k->len = w.len;
+}
+
+void
+key_life(struct key *k, char kind, struct life life)
+{
+    struct writer w = key_start(k, kind);
+    write_u32(&w, life.pid);
+    write_u32(&w, life.incarnation);
+    k->len = w.len;
+}
+
+void
+key_block(struct key *k, char kind, struct life life, int64_t offset)
+{
+    struct writer w = key_start(k, kind);
+    write_u32(&w, life.pid);
+    write_u32(&w, life.incarnation);
+    write_i64(&w, offset);
+    k->len = w.len;
+}
+
+static struct reader
+key_read(const void *key, size_t len)
 {
     struct reader r = reader_of(key, len);
-    size_t n;
-    (void)read_u8(&r);
-    (void)read_str(&r, &n);
+    (void)read_u8(&r); /* its kind: how the caller came here */
+    return r;
+}
+
+static bool
+read_whole(const struct reader *r)
+{
+    return !r->failed && r->left == 0;
+}
+
+static bool
+plain_text(const char *s, size_t len)
+{
+    return s && !memchr(s, '\0', len);
+}
+
+bool
+key_progress_read(const void *key, size_t len)
+{
+    struct reader r = key_read(key, len);
+    size_t n_flow, n_source;
+    const char *flow = read_str(&r, &n_flow);
+    const char *source = read_str(&r, &n_source);
+    return read_whole(&r) && plain_text(flow, n_flow) &&
+           plain_text(source, n_source);
+}
+
+bool
+key_name_read(const void *key, size_t len, char **flow, char **topic,
+              int32_t *partition)
+{
+    struct reader r = key_read(key, len);
+    *flow = read_str_dup(&r);
     *topic = read_str_dup(&r);
     *partition = read_i32(&r);
-    if (!r.failed && r.left == 0)
+    if (read_whole(&r))
         return true;
+    free(*flow);
     free(*topic);
-    *topic = NULL;
+    *flow = *topic = NULL;
     return false;
 }
 
-struct key
-key_at(const struct key *prefix, int64_t offset)
+bool
+key_pid_read(const void *key, size_t len, uint32_t *pid)
 {
-    struct key k = *prefix;
-    struct writer w = writer_of(k.bytes + k.len, sizeof(k.bytes) - k.len);
-    write_i64(&w, offset);
-    k.len += w.len;
-    return k;
+    struct reader r = key_read(key, len);
+    *pid = read_u32(&r);
+    return read_whole(&r);
 }
+
+bool
+key_life_read(const void *key, size_t len, struct life *life)
+{
+    struct reader r = key_read(key, len);
+    life->pid = read_u32(&r);
+    life->incarnation = read_u32(&r);
+    return read_whole(&r);
+}
+
+bool
+key_block_read(const void *key, size_t len, struct life *life, int64_t *offset)
+{
+    struct reader r = key_read(key, len);
+    life->pid = read_u32(&r);
+    life->incarnation = read_u32(&r);
+    *offset = read_i64(&r);
+    return read_whole(&r) && *offset >= 0;
+}
+
+/* ---- values ----------------------------------------------------------- */
 
 static struct writer
 value_start(struct value *v)
@@ -97,96 +186,6 @@ value_read(const void *data, size_t len)
     if (read_u8(&r) != VALUE_VERSION)
         r.failed = true;
     return r;
-}
-
-/* The fields of a struct, in the order in which they are stored. */
-static void
-progress_fields(struct store_progress *p, int64_t *f[7])
-{
-    int64_t *const all[7] = {&p->position, &p->syncs, &p->undecodable, &p->runs,
-                             &p->restarts, &p->backs, &p->resets};
-    memcpy(f, all, sizeof(all));
-}
-
-static void
-state_fields(struct part_state *p, int64_t *f[9])
-{
-    struct runs_state *s = &p->runs;
-    int64_t *const all[9] = {&p->begun_ms,    &p->newest_ms,     &s->newest.up,
-                             &s->newest.down, &s->newest.length, &s->doubt_from,
-                             &s->doubt_low,   &s->doubt_until,   &s->doubt_end};
-    memcpy(f, all, sizeof(all));
-}
-
-struct value
-value_progress(const struct store_progress *p)
-{
-    struct store_progress copy = *p;
-    int64_t *f[7];
-    progress_fields(&copy, f);
-    struct value v;
-    struct writer w = value_start(&v);
-    for (size_t i = 0; i < 7; i++)
-        write_i64(&w, *f[i]);
-    v.len = w.len;
-    return v;
-}
-
-bool
-value_progress_read(const void *data, size_t len, struct store_progress *out)
-{
-    int64_t *f[7];
-    progress_fields(out, f);
-    struct reader r = value_read(data, len);
-    for (size_t i = 0; i < 7; i++)
-        *f[i] = read_i64(&r);
-    return !r.failed;
-}
-
-struct value
-value_state(const struct part_state *p)
-{
-    struct part_state copy = *p;
-    const struct runs_state *s = &p->runs;
-    int64_t *f[9];
-    state_fields(&copy, f);
-    struct value v;
-    struct writer w = value_start(&v);
-    write_u8(&w, (uint8_t)(s->any | s->holes << 1 | s->extras << 2 |
-                           s->doubt << 3 | s->doubt_by_end << 4));
-    write_u32(&w, p->incarnation);
-    write_u8(&w, (uint8_t)p->why);
-    for (size_t i = 0; i < 9; i++)
-        write_i64(&w, *f[i]);
-    v.len = w.len;
-    return v;
-}
-
-bool
-value_state_read(const void *data, size_t len, struct part_state *out)
-{
-    int64_t *f[9];
-    state_fields(out, f);
-    struct reader r = value_read(data, len);
-    const uint8_t flags = read_u8(&r);
-    out->runs.any = flags & 1;
-    out->runs.holes = flags >> 1 & 1;
-    out->runs.extras = flags >> 2 & 1;
-    out->runs.doubt = flags >> 3 & 1;
-    out->runs.doubt_by_end = flags >> 4 & 1;
-    out->incarnation = read_u32(&r);
-    const uint8_t why = read_u8(&r);
-    out->why = (enum store_begun)why;
-    for (size_t i = 0; i < 9; i++)
-        *f[i] = read_i64(&r);
-    return !r.failed && out->incarnation > 0 && why < STORE_BEGUN_REASONS;
-}
-
-bool
-key_is_at(const void *key, size_t len, const struct key *prefix)
-{
-    return len == prefix->len + OFFSET_LEN &&
-           memcmp(key, prefix->bytes, prefix->len) == 0;
 }
 
 struct value
@@ -207,35 +206,130 @@ value_format_read(const void *data, size_t len)
     size_t n;
     const char *magic = read_str(&r, &n);
     const int32_t format = read_i32(&r);
-    if (r.failed || n != strlen(MAGIC) || memcmp(magic, MAGIC, n) != 0)
+    if (!read_whole(&r) || n != strlen(MAGIC) || memcmp(magic, MAGIC, n) != 0)
         return -1;
     return format;
 }
 
-struct value
-value_run(const struct run *r)
+/* The fields of a struct, in the order in which they are stored. */
+#define PROGRESS_FIELDS 6
+#define STATE_FIELDS    10
+
+static void
+progress_fields(struct store_progress *p, int64_t *f[PROGRESS_FIELDS])
 {
+    int64_t *const all[PROGRESS_FIELDS] = {&p->position,    &p->syncs,
+                                           &p->undecodable, &p->restarts,
+                                           &p->backs,       &p->resets};
+    memcpy(f, all, sizeof(all));
+}
+
+static void
+state_fields(struct part_state *p, int64_t *f[STATE_FIELDS])
+{
+    struct runs_state *s = &p->runs;
+    int64_t *const all[STATE_FIELDS] = {
+        &p->count,       &p->begun_ms,      &p->newest_ms,  &s->newest.up,
+        &s->newest.down, &s->newest.length, &s->doubt_from, &s->doubt_low,
+        &s->doubt_until, &s->doubt_end};
+    memcpy(f, all, sizeof(all));
+}
+
+struct value
+value_progress(const struct store_progress *p)
+{
+    struct store_progress copy = *p;
+    int64_t *f[PROGRESS_FIELDS];
+    progress_fields(&copy, f);
     struct value v;
     struct writer w = value_start(&v);
-    write_i64(&w, r->down);
-    write_i64(&w, r->length);
+    for (size_t i = 0; i < PROGRESS_FIELDS; i++)
+        write_i64(&w, *f[i]);
     v.len = w.len;
     return v;
 }
 
 bool
-value_run_read(const void *key, size_t key_len, const void *data, size_t len,
-               struct run *out)
+value_progress_read(const void *data, size_t len, struct store_progress *out)
 {
-    if (key_len < OFFSET_LEN)
-        return false;
-    const uint8_t *offset = (const uint8_t *)key + key_len - OFFSET_LEN;
-    struct reader k = reader_of(offset, OFFSET_LEN);
-    out->up = read_i64(&k);
+    int64_t *f[PROGRESS_FIELDS];
+    progress_fields(out, f);
     struct reader r = value_read(data, len);
-    out->down = read_i64(&r);
-    out->length = read_i64(&r);
-    return !r.failed && out->length > 0;
+    for (size_t i = 0; i < PROGRESS_FIELDS; i++)
+        *f[i] = read_i64(&r);
+    return read_whole(&r);
+}
+
+struct value
+value_pid(uint32_t pid)
+{
+    struct value v;
+    struct writer w = value_start(&v);
+    write_u32(&w, pid);
+    v.len = w.len;
+    return v;
+}
+
+bool
+value_pid_read(const void *data, size_t len, uint32_t *pid)
+{
+    struct reader r = value_read(data, len);
+    *pid = read_u32(&r);
+    return read_whole(&r) && *pid < LAYOUT_PIDS_MAX;
+}
+
+static uint8_t
+state_flags(const struct runs_state *s)
+{
+    return (uint8_t)(s->any | s->holes << 1 | s->extras << 2 | s->doubt << 3 |
+                     s->doubt_by_end << 4);
+}
+
+struct value
+value_state(const struct part_state *p)
+{
+    struct part_state copy = *p;
+    int64_t *f[STATE_FIELDS];
+    state_fields(&copy, f);
+    struct value v;
+    struct writer w = value_start(&v);
+    write_u8(&w, state_flags(&p->runs));
+    write_u32(&w, p->incarnation);
+    write_u8(&w, (uint8_t)p->why);
+    for (size_t i = 0; i < STATE_FIELDS; i++)
+        write_i64(&w, *f[i]);
+    v.len = w.len;
+    return v;
+}
+
+static bool
+state_sound(const struct part_state *p)
+{
+    const struct run *n = &p->runs.newest;
+    if (p->incarnation == 0 || p->why >= STORE_BEGUN_REASONS)
+        return false;
+    return p->runs.any
+               ? p->count > 0 && n->length > 0 && n->up >= 0 && n->down >= 0
+               : p->count == 0;
+}
+
+bool
+value_state_read(const void *data, size_t len, struct part_state *out)
+{
+    int64_t *f[STATE_FIELDS];
+    state_fields(out, f);
+    struct reader r = value_read(data, len);
+    const uint8_t flags = read_u8(&r);
+    out->runs.any = flags & 1;
+    out->runs.holes = flags >> 1 & 1;
+    out->runs.extras = flags >> 2 & 1;
+    out->runs.doubt = flags >> 3 & 1;
+    out->runs.doubt_by_end = flags >> 4 & 1;
+    out->incarnation = read_u32(&r);
+    out->why = (enum store_begun)read_u8(&r);
+    for (size_t i = 0; i < STATE_FIELDS; i++)
+        *f[i] = read_i64(&r);
+    return read_whole(&r) && flags < 1 << 5 && state_sound(out);
 }
 
 struct value
@@ -253,5 +347,20 @@ value_up_read(const void *data, size_t len, int64_t *up)
 {
     struct reader r = value_read(data, len);
     *up = read_i64(&r);
-    return !r.failed;
+    return read_whole(&r) && *up >= 0;
+}
+
+struct value
+value_nothing(void)
+{
+    struct value v;
+    v.len = value_start(&v).len;
+    return v;
+}
+
+bool
+value_nothing_read(const void *data, size_t len)
+{
+    const struct reader r = value_read(data, len);
+    return read_whole(&r);
 }

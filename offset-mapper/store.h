@@ -77,6 +77,10 @@ MUST_CHECK int store_open(const char *dir, struct store **out, struct err *err);
 MUST_CHECK int store_open_limits(const char *dir,
                                  const struct store_limits *limits,
                                  struct store **out, struct err *err);
+/* For store_backup() and store_verify() alone; a mapper may be using the store
+ * (if so, from another process). Nothing is made or written. ERR_NOTFOUND. */
+MUST_CHECK int store_open_read(const char *dir, struct store **out,
+                               struct err *err);
 void store_close(struct store *s);
 
 /* A copy of everything that is committed, without holes, while the store goes

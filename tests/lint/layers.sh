@@ -51,5 +51,5 @@ only 'lmdb' route-service/store.c offset-mapper/store_impl.h
 only 'pcre2' replicator/pattern.c
 only 'http_parser' common/net/http_impl.h
 only 'zookeeper/' route-service/zk.c
-only 'xxhash' common/proto/fingerprint.c route-service/match.c route-service/digest.c route-service/map.c
+only 'xxhash' common/proto/fingerprint.c route-service/match.c route-service/digest.c route-service/map.c offset-mapper/block.c offset-mapper/store_parts.c
 exit $bad
