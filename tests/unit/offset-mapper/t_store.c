@@ -4,7 +4,10 @@
  */
 #include <check.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,6 +397,60 @@ START_TEST(killed_writer)
 }
 END_TEST
 
+/* Every commit moves two partitions alike; no view may see them apart. */
+struct race {
+    struct store *s;
+    atomic_bool over;
+    atomic_long looks;
+};
+
+static void *
+write_pairs(void *arg)
+{
+    struct race *r = arg;
+    const struct store_part other = {FLOW, "other", 4};
+    for (int64_t up = 0; up < 300 || atomic_load(&r->looks) < 1000; up++) {
+        struct store_progress p = {.position = up};
+        struct store_batch *b;
+        enum runs_change change;
+        if (store_batch_begin(r->s, &b, NULL) ||
+            store_batch_sync(b, &orders, 2 * up, up, 0, &p, &change, NULL) ||
+            store_batch_sync(b, &other, 2 * up, up, 0, &p, &change, NULL) ||
+            store_batch_commit_take(b, FLOW, SOURCE, &p, NULL))
+            abort();
+    }
+    atomic_store(&r->over, true);
+    return NULL;
+}
+
+START_TEST(views_see_whole_commits)
+{
+    struct race r = {.s = opened()};
+    const struct store_part other = {FLOW, "other", 4};
+    pthread_t writer;
+    int64_t last = -1;
+    ck_assert_int_eq(pthread_create(&writer, NULL, write_pairs, &r), 0);
+    while (!atomic_load(&r.over)) {
+        struct store_view *v;
+        struct store_info a, b;
+        ck_assert_int_eq(store_view_open(r.s, &v, NULL), 0);
+        ck_assert_int_eq(store_view_info(v, &orders, &a, NULL), 0);
+        ck_assert_int_eq(store_view_info(v, &other, &b, NULL), 0);
+        store_view_close(v);
+        ck_assert_int_eq(a.known, b.known);
+        if (a.known)
+            ck_assert_int_eq(a.newest.up, b.newest.up);
+        ck_assert_int_ge(a.newest.up, last);
+        last = a.newest.up;
+        atomic_fetch_add(&r.looks, 1);
+    }
+    ck_assert_int_eq(pthread_join(writer, NULL), 0);
+    ck_assert_int_eq(info_of(r.s, &orders).newest.up,
+                     progress(r.s).position * 2);
+    store_close(r.s);
+}
+END_TEST
+
 START_TEST(two_processes)
 {
     struct store *s = opened();
@@ -477,6 +534,7 @@ main(void)
     tcase_add_test(t, aborted_batch_leaves_nothing);
     tcase_add_test(t, bad_syncs_do_not_spoil_a_batch);
     tcase_add_test(t, killed_writer);
+    tcase_add_test(t, views_see_whole_commits);
     tcase_add_test(t, two_processes);
     tcase_add_test(t, no_lmdb_file);
     tcase_add_loop_test(t, foreign_lmdb_file, 0, 2);
