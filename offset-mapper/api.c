@@ -15,7 +15,7 @@ static const struct http_limits limits = {
     .body_max_bytes = (size_t)4 << 20,
     .header_max_bytes = (size_t)16 << 10,
     .line_max_bytes = (size_t)8 << 10,
-    .connections_max = 1000,
+    .connections_max = TRANSLATE_WAITING_MAX + 1000,
     .stream_backlog_max_bytes = (size_t)1 << 20,
     .idle_timeout_ms = 60000,
     .head_timeout_ms = 10000,
@@ -60,7 +60,11 @@ api_start(struct loop *loop, const char *listen, const struct api_parts *parts,
     *out = NULL;
     struct api *api = xcalloc(1, sizeof(*api));
     api->parts = *parts;
-    int rc = http_server_new(loop, &limits, routes, api, &api->server, err);
+    const struct translate_asks asks = api_translate_asks(api);
+    int rc = translator_new(loop, parts->config, parts->store, &asks,
+                            &api->translator, err);
+    if (rc == 0)
+        rc = http_server_new(loop, &limits, routes, api, &api->server, err);
     if (rc == 0)
         rc = http_server_listen(api->server, listen, false, err);
     if (rc) {
@@ -82,6 +86,7 @@ api_free(struct api *api)
 {
     if (!api)
         return;
+    translator_free(api->translator);
     if (api->server)
         http_server_free(api->server);
     free(api);

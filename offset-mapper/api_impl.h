@@ -9,18 +9,22 @@
 
 #include "common/net/http_server.h"
 #include "offset-mapper/api.h"
+#include "offset-mapper/translate.h"
 
 #define API_QUALITIES 5
 
 struct api {
     struct http_server *server;
     struct api_parts parts;
+    struct translator *translator;
     int64_t translated[API_QUALITIES]; /* positions, by enum po_quality */
 };
 
 /* Answers with `v` (taken); `rc` is what building it came to. */
 void api_reply_built(struct http_req *req, int status, struct json_t *v,
                      int rc);
+
+struct translate_asks api_translate_asks(struct api *api);
 
 /* Handlers of routes; `ctx` is the struct api. */
 void api_get_readyz(struct http_req *req, void *ctx);

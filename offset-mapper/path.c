@@ -21,6 +21,8 @@
 /* A partition that is copied everywhere has many ways. */
 #define LOOKS_MAX        2000
 #define CLOCKS_DIFFER_MS 5000
+/* What was seen longer ago is as good as unknown. */
+#define LOG_AGE_MAX_MS 10000
 
 struct search {
     const struct path_env *env;
@@ -64,7 +66,8 @@ know_log(const struct search *s, const char *cluster, const char *topic,
 {
     const struct path_logs *logs = &s->env->logs;
     out->known = logs->known &&
-                 logs->known(logs->arg, cluster, topic, s->partition, out);
+                 logs->known(logs->arg, cluster, topic, s->partition, out) &&
+                 out->age_ms <= LOG_AGE_MAX_MS;
 }
 
 static int

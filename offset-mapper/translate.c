@@ -190,12 +190,14 @@ static int
 look_all(struct translating *x, struct err *err)
 {
     const struct translator *t = x->t;
-    struct answering a = {.env.config = t->config,
-                          .env.logs = {t->asks.log_known, t->asks.ctx},
-                          .env.now_ms = clock_wall_ms(),
-                          .from = x->q.from,
-                          .to = x->q.to,
-                          .explain = x->q.explain};
+    struct answering a = {
+        .env.config = t->config,
+        .env.logs = {x->deadline_ms ? t->asks.log_known : t->asks.log_look,
+                     t->asks.ctx},
+        .env.now_ms = clock_wall_ms(),
+        .from = x->q.from,
+        .to = x->q.to,
+        .explain = x->q.explain};
     int rc = store_view_open(t->store, &a.env.view, err);
     if (rc)
         return rc;

@@ -40,8 +40,12 @@ typedef void translate_group_fn(void *arg, const struct po_position *v,
 
 struct translate_asks {
     void *ctx;
+    /* Without asking: of a partition that will be looked at again and again,
+     * and of one that may not. */
     bool (*log_known)(void *ctx, const char *cluster, const char *topic,
                       int32_t partition, struct log_range *out);
+    bool (*log_look)(void *ctx, const char *cluster, const char *topic,
+                     int32_t partition, struct log_range *out);
     void (*log)(void *ctx, const struct content_place *at, struct loop *home,
                 translate_log_fn *fn, void *arg);
     void (*log_at_time)(void *ctx, const struct content_place *at,

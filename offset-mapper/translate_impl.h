@@ -76,6 +76,7 @@ struct translator {
     size_t n_waiting, n_positions;
     struct loop_timer *tick;   /* while somebody waits */
     bool changed;              /* look at all that wait, soon */
+    unsigned ticks;            /* of the timer */
     bool sweeping;             /* that is being done */
     struct translating *sweep; /* the next to look at */
     struct translating *poll;  /* whose log to ask for next */

@@ -206,6 +206,26 @@ START_TEST(over_other_clusters)
 }
 END_TEST
 
+START_TEST(explained)
+{
+    ck_assert_int_eq(
+        call("POST", "/v1/translate",
+             "{\"from\":\"b\",\"to\":\"c\",\"explain\":true,\"positions\":[{"
+             "\"topic\":\"a.shipments\",\"partition\":0,\"offset\":60},{"
+             "\"topic\":\"x\",\"partition\":0,\"offset\":60}]}"),
+        200);
+    answers("\"path\":[{\"flow\":\"a->b\",\"reverse\":true,\"quality\":"
+            "\"exact\",\"to_topic\":\"shipments\",\"position\":110,\"low\":"
+            "110,\"high\":110,\"incarnation\":1,");
+    answers("\"runs\":[{\"up\":100,\"down\":50,\"length\":101}],");
+    answers("{\"flow\":\"a->c\",\"reverse\":false,\"quality\":\"exact\","
+            "\"to_topic\":\"a.shipments\",\"position\":1010,");
+    answers("\"runs\":[{\"up\":100,\"down\":1000,\"length\":51},{\"up\":190,"
+            "\"down\":1080,\"length\":1}],");
+    answers("\"lag\":null,\"path\":[]}]}");
+}
+END_TEST
+
 static const struct {
     const char *body;
     int status;
@@ -224,10 +244,12 @@ static const struct {
     {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[{\"topic\":\"t\","
      "\"partition\":0,\"offset\":-1}]}",
      400, "\"field\":\"positions[0].offset\",\"value\":\"-1\""},
-    {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"wait_ms\":100}", 501,
+    {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"wait_ms\":-1}", 400,
      "\"field\":\"wait_ms\""},
-    {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"explain\":true}", 501,
-     "\"field\":\"explain\""},
+    {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"verify\":true}", 501,
+     "\"field\":\"verify\""},
+    {"{\"from\":\"a\",\"to\":\"b\",\"group\":\"g\"}", 501,
+     "\"field\":\"group\",\"value\":\"g\""},
     {"{\"from\":\"a\",\"to\":\"b\",\"positions\":[],\"when\":1}", 400,
      "\"field\":\"when\""},
 };
@@ -334,6 +356,7 @@ main(void)
     tcase_add_test(t, identity_policy);
     tcase_add_test(t, flow_one_way_only);
     tcase_add_test(t, over_other_clusters);
+    tcase_add_test(t, explained);
     tcase_add_loop_test(t, bad_questions, 0, sizeof(bad) / sizeof(bad[0]));
     tcase_add_test(t, many_positions);
     tcase_add_test(t, runs);
