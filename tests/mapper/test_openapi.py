@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""offset-mapper/openapi.json against the server, in both directions, as tests/route/test_openapi.py does for shunt-route.
+
+usage: tests/mapper/test_openapi.py; ends with "N passed, N failed, N skipped".
+"""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.lib import openapi  # noqa: E402
+from tests.lib.httpd import eventually, folder_for, main  # noqa: E402
+from tests.mapper.syncs import FLOW, Mapper, clusters, write  # noqa: E402
+
+SPEC = openapi.Spec("offset-mapper")
+
+
+class File(openapi.File):
+    spec = SPEC
+
+
+def start(cls: type[openapi.Session]) -> None:
+    folder = folder_for(cls.addClassCleanup)
+    cls.clusters = clusters(cls.addClassCleanup, folder / "clusters")
+    write(cls.clusters, [("orders", 0, 0, 0), ("orders", 0, 100, 100), ("orders", 0, 150, 140)])
+    cls.server = Mapper(folder, cls.clusters)
+    cls.addClassCleanup(cls.server.proc.end)
+    cls.server.wait_read(cls.clusters)
+
+
+def question(offset: int = 50, **more: Any) -> dict[str, Any]:
+    return {"from": "a", "to": "b", "positions": [{"topic": "orders", "partition": 0, "offset": offset}], **more}
+
+
+class Answers(openapi.Session):
+    spec = SPEC
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        start(cls)
+
+    def test_1_state(self) -> None:
+        self.ok("GET", "/healthz")
+        eventually(lambda: self.wire().ask("GET", "/readyz").status == 200, "it is ready")
+        self.ok("GET", "/readyz")
+        self.assertEqual(self.ok("GET", "/v1/flows")["flows"][0]["syncs"], 3)
+        self.assertEqual(self.ask("GET", "/metrics").status, 200)
+        lonely = Mapper(folder_for(self.addCleanup))
+        self.addCleanup(lonely.proc.end)
+        self.check("GET", "/readyz", openapi.Wire(lonely.address).ask("GET", "/readyz"))
+
+    def test_2_runs(self) -> None:
+        self.assertEqual(len(self.ok("GET", f"/v1/runs?flow={FLOW}&topic=orders&partition=0&limit=5")["runs"]), 2)
+        self.assertEqual(self.ok("GET", f"/v1/runs?flow={FLOW}&topic=nothing")["runs"], [])
+        self.refused(404, "GET", "/v1/runs?flow=x-%3Ey&topic=orders")
+        for bad in ("topic=orders", f"flow={FLOW}", f"flow={FLOW}&topic=orders&partition=-1", f"flow={FLOW}&topic=orders&limit=0"):
+            self.assertTrue(self.refused(400, "GET", f"/v1/runs?{bad}")["field"])
+
+    def test_3_translate(self) -> None:
+        for offset in (0, 50, 101, 120, 151, 500):
+            self.ok("POST", "/v1/translate", question(offset))
+        back = {"from": "b", "to": "a", "positions": [{"topic": "a.orders", "partition": 0, "offset": 50}]}
+        self.assertEqual(self.ok("POST", "/v1/translate", back)["positions"][0]["to_topic"], "orders")
+        none = self.ok("POST", "/v1/translate", {"from": "a", "to": "b", "positions": [{"topic": "x", "partition": 0, "offset": 1}]})
+        self.assertEqual(none["positions"][0]["quality"], "none")
+        self.refused(400, "POST", "/v1/translate", question(to="nowhere"))
+        self.refused(413, "POST", "/v1/translate", {**question(), "positions": question()["positions"] * 10001})
+        self.refused(404, "GET", "/v1/nothing")
+        self.refused(405, "POST", "/healthz", {})
+
+    def test_9_every_promise_was_kept(self) -> None:
+        self.assertEqual(SPEC.promises() - self.seen, set())
+
+
+class Bodies(openapi.Bodies):
+    spec = SPEC
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        start(cls)
+
+    def bodies(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield "/v1/translate", question()
+
+    def test_one_opinion(self) -> None:
+        self.one_opinion()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
