@@ -174,20 +174,27 @@ class Starting(Folder):
         for name in ("shunt-route", "shunt-offset", "shunt-replicator", "shuntctl"):
             self.assertIn("0.1", run(name, "--version").stdout)
 
-    def test_sample_configuration(self) -> None:
-        """It has every option with its default, and the program takes it with all of them set."""
-        table = run("shunt-route", "--help-options").stdout
+    def test_sample_configurations(self) -> None:
+        """They have every option with its default, and the programs take them with all of them set."""
+        for name in ("shunt-route", "shunt-offset"):
+            self.sample_configuration(name)
+
+    def sample_configuration(self, name: str) -> None:
+        table = run(name, "--help-options").stdout
         defaults = dict(re.findall(r"^\| `(\S+)` \| (.*?) \|", table, re.M))
-        sample = (ROOT / "docs/shunt-route.conf").read_text(encoding="utf-8")
+        sample = (ROOT / f"docs/{name}.conf").read_text(encoding="utf-8")
         listed = dict(re.findall(r"^#?([a-z.]+) = (.*)$", sample, re.M))
-        self.assertEqual(sorted(listed), sorted(defaults))
+        for not_for_files in ("help", "help-options", "version"):
+            defaults.pop(not_for_files, None)
+        self.assertEqual(sorted(listed), sorted(defaults), name)
         with_default = {key: value for key, value in defaults.items() if value != "-"}
-        self.assertEqual({key: listed[key] for key in with_default}, with_default)
-        path = self.dir / "all.conf"
+        self.assertEqual({key: listed[key] for key in with_default}, with_default, name)
+        path = self.dir / f"all-{name}.conf"
         path.write_text("".join(f"{key} = {listed[key]}\n" for key in with_default), encoding="utf-8")
-        for config in (ROOT / "docs/shunt-route.conf", path):
-            Daemon("shunt-route", "--config", str(config), "--listen", "127.0.0.1:0", "--data.dir",
-                   str(self.dir / config.stem)).stop()
+        needed = ["--flows.file", str(ROOT / "docs/flows.json")] if name == "shunt-offset" else []
+        for config in (ROOT / f"docs/{name}.conf", path):
+            Daemon(name, "--config", str(config), "--listen", "127.0.0.1:0", "--data.dir",
+                   str(self.dir / config.stem), *needed).stop()
 
     def test_bad_flows_file(self) -> None:
         cases = [
