@@ -16,23 +16,23 @@
     X(RIGHT, "right")                                                          \
     X(UNDECIDED, "undecided") /* content does not tell */                      \
     X(PAST, "past")           /* records would be skipped */                   \
-    X(LOW, "low")             /* said to be exact, but records are read again */ \
-    X(OUTSIDE, "outside")     /* the bounds do not hold the right position */  \
-    X(MISSING, "missing")     /* said to be exact, but nothing of what stands  \
+    X(LOW, "low")         /* said to be exact, but records are read again */   \
+    X(OUTSIDE, "outside") /* the bounds do not hold the right position */      \
+    X(MISSING, "missing") /* said to be exact, but nothing of what stands  \
                                  around the position is there */
 
 enum judge_verdict {
 #define X(name, text) JUDGE_##name,
     JUDGE_VERDICT_MAP(X)
 #undef X
-    JUDGE_VERDICTS /* how many there are */
+        JUDGE_VERDICTS /* how many there are */
 };
 
 const char *judge_verdict_text(enum judge_verdict v);
 
 struct judge_case {
-    int64_t q;                         /* on the source */
-    const struct po_print *here;       /* records there, around q */
+    int64_t q;                   /* on the source */
+    const struct po_print *here; /* records there, around q */
     size_t n_here;
     const struct content_window *there; /* the target, around the answer */
     enum po_quality quality;

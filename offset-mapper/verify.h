@@ -12,44 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/net/loop.h"
 #include "offset-mapper/config.h"
 #include "offset-mapper/content.h"
-#include "offset-mapper/judge.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
+#include "offset-mapper/tally.h"
 
 #define VERIFY_SAMPLES_MAX 100000
-#define VERIFY_RUNS_MAX    8  /* at once */
-#define VERIFY_KEPT        20 /* disagreements of a tally, the newest */
-
-/* One position that was not answered right. */
-struct verify_wrong {
-    char *topic; /* on the source */
-    int32_t partition;
-    int64_t offset;
-    char *to_topic;
-    enum po_quality quality;
-    int64_t position, low, high;
-    struct judge_result judged;
-    int64_t found_ms; /* wall clock */
-};
-
-struct verify_tally {
-    int64_t samples; /* all of them */
-    int64_t empty;   /* partitions without a record, or without a sync */
-    int64_t unread;  /* a cluster did not answer */
-    int64_t by_quality[PO_NONE + 1]; /* of the rest, what was answered */
-    int64_t by_verdict[JUDGE_VERDICTS]; /* of those with a position */
-    int64_t reread; /* records that positions so far would read again */
-    struct verify_wrong wrong[VERIFY_KEPT];
-    size_t n_wrong;
-    char error[256]; /* of the last one that was not read, or "" */
-};
-/* How many were not right. */
-int64_t verify_disagreements(const struct verify_tally *t);
+#define VERIFY_RUNS_MAX    8 /* at once */
 
 struct verify;
 
@@ -76,9 +48,6 @@ MUST_CHECK int verify_run(struct verify *v, const char *flow, int64_t samples,
 const struct verify_tally *verify_tally(const struct verify *v,
                                         const char *flow);
 int64_t verify_interval_ms(const struct verify *v);
-/* Appends shunt_offset_verify_*, in Prometheus' text format. */
-void verify_metrics(const struct verify *v, struct buf *out);
-
 /* Begins no more; then content_stop(), logs_stop() and loop_drain() bring the
  * runs to their end, and verify_free() frees. */
 void verify_stop(struct verify *v);
