@@ -50,6 +50,8 @@ static const struct http_route routes[] = {
     {"GET", "/v1/flows", api_get_flows},
     {"GET", "/v1/runs?flow&topic&partition&limit", api_get_runs},
     {"POST", "/v1/translate", api_post_translate},
+    {"GET", "/v1/verify", api_get_verify},
+    {"POST", "/v1/verify", api_post_verify},
     {0},
 };
 

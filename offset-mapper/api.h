@@ -11,6 +11,7 @@
 #include "offset-mapper/follow.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
+#include "offset-mapper/verify.h"
 
 struct api;
 
@@ -20,6 +21,7 @@ struct api_parts {
     struct store *store;
     struct content *content;
     struct logs *logs;
+    struct verify *verify;
     struct follower *const *followers;
     size_t n_followers;
 };

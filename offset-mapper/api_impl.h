@@ -11,6 +11,8 @@
 #include "offset-mapper/api.h"
 #include "offset-mapper/translate.h"
 
+struct buf;
+
 #define API_QUALITIES 5
 
 struct api {
@@ -32,5 +34,10 @@ void api_get_flows(struct http_req *req, void *ctx);
 void api_get_runs(struct http_req *req, void *ctx);
 void api_post_translate(struct http_req *req, void *ctx);
 void api_get_metrics(struct http_req *req, void *ctx);
+void api_get_verify(struct http_req *req, void *ctx);
+void api_post_verify(struct http_req *req, void *ctx);
+
+/* Appends what the sampler has seen to GET /metrics. */
+void api_put_verify_metrics(struct buf *b, const struct api *api);
 
 #endif

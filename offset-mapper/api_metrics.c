@@ -109,6 +109,7 @@ api_get_metrics(struct http_req *req, void *ctx)
         buf_printf(&b, "shunt_offset_translations_total{quality=\"%s\"} %lld\n",
                    po_quality_text((enum po_quality)q),
                    (long long)api->translated[q]);
+    api_put_verify_metrics(&b, api);
     http_reply_text(req, buf_failed(&b) ? 500 : 200,
                     "text/plain; version=0.0.4", b.data ? b.data : "");
     buf_fini(&b);

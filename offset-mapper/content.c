@@ -184,6 +184,7 @@ content_read(struct content *c, const struct content_place *at, int64_t low,
     q->on_window = fn;
     q->low = q->job.low = low;
     q->high = q->job.high = high;
+    q->job.cut_ok = true;
     q->job.done = read_done;
     submit(c, at->cluster, q);
 }
@@ -319,6 +320,8 @@ void
 content_stop(struct content *c)
 {
     size_t n = 0;
+    if (c->stopped)
+        return;
     (void)pthread_mutex_lock(&c->lock);
     c->stopped = true;
     struct reader **all = xcalloc(c->config->n_clusters + 1, sizeof(*all));
@@ -335,8 +338,7 @@ content_free(struct content *c)
 {
     if (!c)
         return;
-    if (!c->stopped)
-        content_stop(c);
+    content_stop(c);
     for (size_t i = 0; i < c->config->n_clusters; i++)
         if (c->readers[i])
             reader_free(c->readers[i]);

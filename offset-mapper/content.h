@@ -55,8 +55,9 @@ struct content_window {
 };
 typedef void content_window_fn(void *arg, const struct content_window *w);
 
-/* Reads [low, high).  A `low` that is no longer in the log is ERR_NOTFOUND,
- * a window over a cap ERR_LIMIT, a cluster that does not answer ERR_TIMEOUT. */
+/* Reads [low, high), from the log's start on where that is later (`cut`).
+ * ERR_NOTFOUND: `low` is beyond the log's end; ERR_LIMIT: over a cap;
+ * ERR_TIMEOUT: the cluster does not answer. */
 void content_read(struct content *c, const struct content_place *at,
                   int64_t low, int64_t high, int64_t deadline_ms,
                   struct loop *home, content_window_fn *fn, void *arg);

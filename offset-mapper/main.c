@@ -19,12 +19,14 @@
 #include "offset-mapper/follow.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
+#include "offset-mapper/verify.h"
 
 struct options {
     char *listen;
     char *data_dir;
     char *flows_file;
     int64_t fetch_wait_max_ms;
+    int64_t verify_interval_ms;
     char *log_level;
     bool help, help_options, version;
 };
@@ -40,6 +42,10 @@ static const struct opt options[] = {
      "JSON file with the clusters and flows to follow"},
     {"fetch.wait.max.ms", OPT_INT, FIELD(fetch_wait_max_ms), "100", 1, 60000,
      "MS", "how long a broker may hold back an empty fetch"},
+    {"verify.interval.ms", OPT_INT, FIELD(verify_interval_ms), "0", 0, 86400000,
+     "MS",
+     "how often to check the answer to a random position of each flow against "
+     "the records themselves; 0: never"},
     {"log.level", OPT_STR, FIELD(log_level), "info", 0, 0, "LEVEL",
      "error, warn, info or debug"},
     {"help", OPT_BOOL, FIELD(help), "false", 0, 0, "", "this text"},
@@ -56,6 +62,7 @@ struct program {
     struct follower **followers;
     size_t n_followers;
     struct content *content;
+    struct verify *verify;
     struct loop *loop;
     struct api *api;
 };
@@ -140,22 +147,33 @@ on_signal(void *arg)
 }
 
 static int
-start_loop(struct program *p, const char *listen, struct err *err)
+start_loop(struct program *p, struct err *err)
 {
-    const struct api_parts parts = {.config = &p->config,
-                                    .store = p->store,
-                                    .content = p->content,
-                                    .logs = p->logs,
-                                    .followers = p->followers,
-                                    .n_followers = p->config.n_flows};
     int rc = loop_new(&p->loop, err);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGINT, on_signal, p);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGTERM, on_signal, p);
-    if (rc == 0)
-        rc = api_start(p->loop, listen, &parts, &p->api, err);
     return rc;
+}
+
+static int
+start_api(struct program *p, const struct options *o, struct err *err)
+{
+    const struct verify_parts sampled = {.config = &p->config,
+                                         .store = p->store,
+                                         .content = p->content,
+                                         .logs = p->logs,
+                                         .loop = p->loop};
+    p->verify = verify_new(&sampled, o->verify_interval_ms);
+    const struct api_parts parts = {.config = &p->config,
+                                    .store = p->store,
+                                    .content = p->content,
+                                    .logs = p->logs,
+                                    .verify = p->verify,
+                                    .followers = p->followers,
+                                    .n_followers = p->config.n_flows};
+    return api_start(p->loop, o->listen, &parts, &p->api, err);
 }
 
 /* The port is taken before any follower starts, so that a second process
@@ -175,7 +193,9 @@ start(struct program *p, const struct options *o, struct err *err)
         return rc;
     p->content = content_new(&p->config);
     p->followers = xcalloc(p->config.n_flows + 1, sizeof(struct follower *));
-    rc = start_loop(p, o->listen, err);
+    rc = start_loop(p, err);
+    if (rc == 0)
+        rc = start_api(p, o, err);
     return rc ? rc : start_followers(p, o->fetch_wait_max_ms, err);
 }
 
@@ -183,6 +203,8 @@ start(struct program *p, const struct options *o, struct err *err)
 static void
 end_questions(struct program *p)
 {
+    if (p->verify)
+        verify_stop(p->verify);
     if (p->content)
         content_stop(p->content);
     logs_stop(p->logs);
@@ -196,6 +218,7 @@ stop(struct program *p)
     follow_stop(p->followers, p->n_followers);
     end_questions(p);
     api_free(p->api);
+    verify_free(p->verify);
     content_free(p->content);
     free(p->followers);
     if (p->loop)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/buf.h"
+#include "common/base/err.h"
 #include "offset-mapper/judge.h"
 
 struct json_t;
@@ -37,7 +37,8 @@ struct verify_tally {
     int64_t reread; /* records that the right answers would read again */
     struct verify_wrong wrong[VERIFY_KEPT];
     size_t n_wrong;
-    char error[256]; /* of the last one that was not read, or "" */
+    char error[sizeof(((struct err *)0)->text)]; /* of the last one that was
+                                                    not read, or "" */
 };
 
 /* How many were not right. */

@@ -200,7 +200,7 @@ count_unread(struct verify_tally *t, const void *arg)
     const struct err *err = arg;
     t->samples++;
     t->unread++;
-    (void)snprintf(t->error, sizeof(t->error), "%s", err->text);
+    memcpy(t->error, err->text, sizeof(t->error));
 }
 
 static void
@@ -508,7 +508,7 @@ verify_run(struct verify *v, const char *flow, int64_t samples,
                          "no flow is called \"%s\"", flow);
     if (v->n_jobs >= VERIFY_RUNS_MAX)
         return err_set(err, ERR_BUSY,
-                       "%d verifications job already; ask again when one has "
+                       "%d verifications run already; ask again when one has "
                        "ended",
                        VERIFY_RUNS_MAX);
     struct job *job = xcalloc(1, sizeof(*job));
