@@ -84,7 +84,7 @@ BIN_ctl           := $(B)/bin/shuntctl
 BINS              := $(foreach p,$(PARTS),$(BIN_$(p)))
 SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 
-BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve sync_log)
+BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve bench_mapper sync_log)
 
 all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
 	$(B)/bin/ktool $(B)/bin/mm2_vectors $(B)/bin/sdk-options $(B)/lib/shift_clock.so $(BENCH_TOOLS) examples
@@ -157,6 +157,10 @@ $(B)/bin/bench_resolve: $(call obj,tests/tools/bench_resolve) $(call lib,route-s
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_route-service)) -pthread -lm
+$(B)/bin/bench_mapper: $(call obj,tests/tools/bench_mapper) $(call lib,offset-mapper) $(deps_offset-mapper)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_offset-mapper)) -pthread -lm
 
 # Preloaded by tests of clock jumps; without sanitizers, which want to be first.
 $(B)/lib/shift_clock.so: tests/tools/shift_clock/shift_clock.c

@@ -6,8 +6,10 @@
  *   u32 up and u32 down from those of the first, u64 length
  *
  * The first run's up is in the key.  Runs never overlap and grow in both
- * offsets, so either side is found by halving.  Two blocks fill one page of
- * LMDB.  `check` is a hash of all else, the first up included: it is looked at
+ * offsets, so either side is found by halving.  A full block fills a page that
+ * LMDB keeps beside its tree: the tree stays small, and a question meets one
+ * page that is not in the processor's cache.  (Of blocks within its pages LMDB
+ * would leave one of every two or eight unused.)  `check` is a hash of all else, the first up included: it is looked at
  * when a block is about to be changed, and by verify-store.
  */
 #ifndef SHUNT_OFFSET_BLOCK_H
@@ -19,7 +21,7 @@
 
 #include "common/mm2/runs.h"
 
-#define BLOCK_RUNS       125
+#define BLOCK_RUNS       254
 #define BLOCK_HEAD_BYTES 13
 #define BLOCK_RUN_BYTES  16
 #define BLOCK_MAX_BYTES  (BLOCK_HEAD_BYTES + BLOCK_RUNS * BLOCK_RUN_BYTES)

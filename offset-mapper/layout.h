@@ -16,7 +16,7 @@
  * A partition gets the next number (u32 pid, from 0 on, without gaps) with its
  * first sync, for good.  Its runs stand in blocks (block.h) under the number of
  * their incarnation (u32), so that old ones are not found any more as soon as
- * 's' names the next.  Ten million runs take some 17 bytes each.
+ * 's' names the next.  Ten million runs take some 19 bytes each.
  *
  * Kinds that others own (store_impl.h) are added to this list, and to the one in
  * store_verify.c.

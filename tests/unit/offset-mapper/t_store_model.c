@@ -404,7 +404,7 @@ old_view(struct course *c)
 
 /* ---- pruning ---------------------------------------------------------- */
 
-/* Runs below go by blocks of at most 125; nothing that reaches beyond goes. */
+/* Runs below go by blocks of at most 254; nothing that reaches beyond goes. */
 static void
 prune(struct course *c)
 {
@@ -416,13 +416,13 @@ prune(struct course *c)
     int64_t dropped;
     ck_assert_int_eq(store_prune(c->store, &name, start, limit, &dropped, NULL),
                      0);
-    ck_assert_int_le(dropped, (int64_t)limit * 125);
+    ck_assert_int_le(dropped, (int64_t)limit * 254);
     const size_t gone = (size_t)dropped;
     ck_assert(gone == 0 || gone < m->n);
     if (gone > 0)
         ck_assert_int_le(m->v[gone - 1].up + m->v[gone - 1].length, start);
     const size_t under = upto(m, start, false);
-    if (limit > 0 && under > 2 * 125)
+    if (limit > 0 && under > 2 * 254)
         ck_assert_uint_gt(gone, 0);
     memmove(m->v, m->v + gone, (m->n - gone) * sizeof(*m->v));
     m->n -= gone;
