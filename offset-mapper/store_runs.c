@@ -298,6 +298,10 @@ run_before(struct store_batch *b, const struct touched *t, int64_t up,
     *out = (struct run){0};
     if (t->tail.n == 0 || up < 0)
         return 0;
+    if (up >= t->state.runs.newest.up) { /* nearly always */
+        *out = t->state.runs.newest;
+        return 0;
+    }
     if (up >= t->tail.up)
         in = block_of(&t->tail);
     else
