@@ -52,6 +52,8 @@ static const struct http_route routes[] = {
     {"POST", "/v1/translate", api_post_translate},
     {"GET", "/v1/verify", api_get_verify},
     {"POST", "/v1/verify", api_post_verify},
+    {"GET", "/v1/groups/{group}?from&to&verify", api_get_group},
+    {"POST", "/v1/groups/{group}/land", api_post_land},
     {0},
 };
 

@@ -9,6 +9,7 @@
 #include "offset-mapper/config.h"
 #include "offset-mapper/content.h"
 #include "offset-mapper/follow.h"
+#include "offset-mapper/groups.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
 #include "offset-mapper/verify.h"
@@ -22,6 +23,7 @@ struct api_parts {
     struct content *content;
     struct logs *logs;
     struct verify *verify;
+    struct groups *groups;
     struct follower *const *followers;
     size_t n_followers;
 };

@@ -33,6 +33,8 @@ void api_get_readyz(struct http_req *req, void *ctx);
 void api_get_flows(struct http_req *req, void *ctx);
 void api_get_runs(struct http_req *req, void *ctx);
 void api_post_translate(struct http_req *req, void *ctx);
+void api_get_group(struct http_req *req, void *ctx);
+void api_post_land(struct http_req *req, void *ctx);
 void api_get_metrics(struct http_req *req, void *ctx);
 void api_get_verify(struct http_req *req, void *ctx);
 void api_post_verify(struct http_req *req, void *ctx);

@@ -92,7 +92,6 @@ group_session_open(const struct pt_cluster *cluster, const char *group,
     const char *const own[][2] = {
         {"group.id", group},
         {"socket.timeout.ms", "10000"},
-        {"allow.auto.create.topics", "false"},
     };
     rd_kafka_t *rk;
     *out = NULL;
@@ -104,6 +103,12 @@ group_session_open(const struct pt_cluster *cluster, const char *group,
     *s = (struct group_session){cluster, xstrdup(group), deadline_ms, rk};
     *out = s;
     return 0;
+}
+
+void
+group_session_deadline(struct group_session *s, int64_t deadline_ms)
+{
+    s->deadline_ms = deadline_ms;
 }
 
 void

@@ -36,6 +36,8 @@ struct group_session;
 MUST_CHECK int group_session_open(const struct pt_cluster *cluster,
                                   const char *group, int64_t deadline_ms,
                                   struct group_session **out, struct err *err);
+/* From now on another one. */
+void group_session_deadline(struct group_session *s, int64_t deadline_ms);
 void group_session_close(struct group_session *s); /* NULL allowed */
 
 /* What the group has committed, of every topic that the cluster shows us.

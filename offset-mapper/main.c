@@ -17,6 +17,7 @@
 #include "offset-mapper/config.h"
 #include "offset-mapper/content.h"
 #include "offset-mapper/follow.h"
+#include "offset-mapper/groups.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
 #include "offset-mapper/verify.h"
@@ -25,6 +26,7 @@ struct options {
     char *listen;
     char *data_dir;
     char *flows_file;
+    char *route_service;
     int64_t fetch_wait_max_ms;
     int64_t verify_interval_ms;
     char *log_level;
@@ -40,6 +42,8 @@ static const struct opt options[] = {
      "folder of the store; made when absent"},
     {"flows.file", OPT_STR, FIELD(flows_file), NULL, 0, 0, "FILE",
      "JSON file with the clusters and flows to follow"},
+    {"route.service", OPT_STR, FIELD(route_service), NULL, 0, 0, "URL[,URL]",
+     "route services to ask where the members of a group stand; all of them"},
     {"fetch.wait.max.ms", OPT_INT, FIELD(fetch_wait_max_ms), "100", 1, 60000,
      "MS", "how long a broker may hold back an empty fetch"},
     {"verify.interval.ms", OPT_INT, FIELD(verify_interval_ms), "0", 0, 86400000,
@@ -59,6 +63,8 @@ struct program {
     struct config config;
     struct store *store;
     struct logs *logs;
+    struct strlist services;
+    struct groups *groups;
     struct follower **followers;
     size_t n_followers;
     struct content *content;
@@ -158,6 +164,19 @@ start_loop(struct program *p, struct err *err)
 }
 
 static int
+start_groups(struct program *p, const struct options *o, struct err *err)
+{
+    const struct groups_parts parts = {.config = &p->config,
+                                       .store = p->store,
+                                       .loop = p->loop,
+                                       .services = &p->services};
+    if (o->route_service &&
+        strlist_split(&p->services, o->route_service, ",") != 0)
+        return err_nomem(err);
+    return groups_start(&parts, &p->groups, err);
+}
+
+static int
 start_api(struct program *p, const struct options *o, struct err *err)
 {
     const struct verify_parts sampled = {.config = &p->config,
@@ -171,6 +190,7 @@ start_api(struct program *p, const struct options *o, struct err *err)
                                     .content = p->content,
                                     .logs = p->logs,
                                     .verify = p->verify,
+                                    .groups = p->groups,
                                     .followers = p->followers,
                                     .n_followers = p->config.n_flows};
     return api_start(p->loop, o->listen, &parts, &p->api, err);
@@ -195,6 +215,8 @@ start(struct program *p, const struct options *o, struct err *err)
     p->followers = xcalloc(p->config.n_flows + 1, sizeof(struct follower *));
     rc = start_loop(p, err);
     if (rc == 0)
+        rc = start_groups(p, o, err);
+    if (rc == 0)
         rc = start_api(p, o, err);
     return rc ? rc : start_followers(p, o->fetch_wait_max_ms, err);
 }
@@ -208,6 +230,7 @@ end_questions(struct program *p)
     if (p->content)
         content_stop(p->content);
     logs_stop(p->logs);
+    groups_stop(p->groups);
     while (p->loop && loop_drain(p->loop))
         ;
 }
@@ -223,6 +246,8 @@ stop(struct program *p)
     free(p->followers);
     if (p->loop)
         loop_free(p->loop);
+    groups_free(p->groups);
+    strlist_fini(&p->services);
     logs_free(p->logs);
     store_close(p->store);
     config_fini(&p->config);
