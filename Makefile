@@ -192,11 +192,11 @@ unit_deps = $(if $(filter common-%,$(1)),$(call lib,$(subst common-,common/,$(1)
 	$(if $(filter ledger,$(1)),$(filter-out %/main.o,$(call obj,tests/tools/ledger)) $(B)/lib/libshunt.a $(BASE),\
 	$(call lib,$(1)) $(deps_$(1)))))
 define unit_rule
-$(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(call unit_deps,$(firstword $(subst /, ,$(1))))
+$(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(MM2) $(call unit_deps,$(firstword $(subst /, ,$(1))))
 	@mkdir -p $$(@D)
 	$(call say,LD,$$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(TSAN_THREADS) -o $$@ $(B)/tests/unit/$(1).o \
-		$(call unit_deps,$(firstword $(subst /, ,$(1)))) $(call lib,tests/support) $(BASE) \
+		$(call unit_deps,$(firstword $(subst /, ,$(1)))) $(call lib,tests/support) $(MM2) $(BASE) \
 		$$(call pc_libs,$(PKGS) $(no_pc) check) -pthread -lm
 endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $(call unit_rule,$(u))))

@@ -281,8 +281,7 @@ value_pid_read(const void *data, size_t len, uint32_t *pid)
 static uint8_t
 state_flags(const struct runs_state *s)
 {
-    return (uint8_t)(s->any | s->holes << 1 | s->extras << 2 | s->doubt << 3 |
-                     s->doubt_by_end << 4);
+    return (uint8_t)(s->any | s->holes << 1 | s->extras << 2 | s->doubt << 3);
 }
 
 struct value
@@ -324,7 +323,6 @@ value_state_read(const void *data, size_t len, struct part_state *out)
     out->runs.holes = flags >> 1 & 1;
     out->runs.extras = flags >> 2 & 1;
     out->runs.doubt = flags >> 3 & 1;
-    out->runs.doubt_by_end = flags >> 4 & 1;
     out->incarnation = read_u32(&r);
     out->why = (enum store_begun)read_u8(&r);
     for (size_t i = 0; i < STATE_FIELDS; i++)

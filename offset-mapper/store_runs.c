@@ -280,7 +280,8 @@ begin_life(struct store_batch *b, struct touched *t, enum store_begun why,
     t->state = (struct part_state){.incarnation = t->state.incarnation + 1,
                                    .why = why,
                                    .begun_ms = now_ms,
-                                   .newest_ms = t->state.newest_ms};
+                                   .newest_ms = t->state.newest_ms,
+                                   .runs = runs_anew(&t->state.runs)};
     t->tail.n = 0;
     t->tail_stored = t->tail_changed = false;
     return rc;

@@ -191,9 +191,7 @@ keep_runs(const struct run *at, const struct run *after, struct runs_answer *a)
 static bool
 in_doubt(const struct runs_state *s, int64_t q, int64_t end)
 {
-    if (!s->doubt || q < s->doubt_from || end == RUNS_END_PASSED)
-        return false;
-    return !s->doubt_by_end || end < s->doubt_end;
+    return s->doubt && q >= s->doubt_from && end != RUNS_END_PASSED;
 }
 
 void
@@ -244,6 +242,9 @@ runs_reverse(const struct runs_state *s, const struct run *at,
         else if (s->holes && up_end >= 0)
             high = up_end;
         answer_bounded(&a, high, q, out);
+    } else if (out->quality == RUNS_BEFORE) {
+        /* Perhaps in a copy of which nothing is known any more. */
+        out->high = max64(out->high, up_end);
     }
     to_log_end(up_end, last_up(&s->newest), out);
     keep_runs(at, after, out);
@@ -257,11 +258,19 @@ in_range(int64_t offset)
     return offset >= 0 && offset <= RUNS_OFFSET_MAX;
 }
 
+struct runs_state
+runs_anew(const struct runs_state *s)
+{
+    return (struct runs_state){.holes = s->holes, .extras = s->extras};
+}
+
 static void
-start_over(struct runs_step *out)
+start_over(const struct runs_state *s, struct runs_step *out)
 {
     out->change = RUNS_RESTART;
-    out->next = (struct runs_state){.any = true, .newest = out->put};
+    out->next = runs_anew(s);
+    out->next.any = true;
+    out->next.newest = out->put;
 }
 
 /* d = ld, u > lu */
@@ -282,7 +291,7 @@ target_back(const struct runs_state *s, int64_t up, int64_t down,
             struct runs_step *out)
 {
     if (!holds(&s->newest, up, down)) {
-        start_over(out);
+        start_over(s, out);
         return;
     }
     if (up == last_up(&s->newest)) {
@@ -311,7 +320,6 @@ begin_doubt(const struct runs_state *s, const struct run *before, int64_t up,
     next->doubt_until = s->doubt ? max64(s->doubt_until, until) : until;
     next->doubt_end = s->doubt ? max64(s->doubt_end, end) : end;
     next->doubt_low = s->doubt ? min64(s->doubt_low, low) : low;
-    next->doubt_by_end = !s->extras;
     next->doubt = true;
 }
 

@@ -29,9 +29,9 @@
  * is at most k-1 source offsets and at most d - low target offsets after
  * (u, d), and a sync beyond both shows it.  (Two measures, because holes in the
  * source that were not synced falsify the first, and other records on the
- * target the second.)  The target's log end shows it too where nobody but the
- * copy had written into the target before.  Gaps of one (k = 1: a transaction
- * marker) bring no doubt.
+ * target the second.)  The target's log end does not show it: what came after d
+ * may be the beginning of yet another copy, as when MirrorMaker 2 dies again
+ * and again.  Gaps of one (k = 1: a transaction marker) bring no doubt.
  *
  * After the newest sync E, the other side's log end, tells how far the answer
  * can be: m records are needed to be where the reader is, and n offsets have
@@ -46,15 +46,14 @@
  * of the hole; in reverse, the same without any loss where the foreign offsets
  * come first.  Once a partition has shown both kinds of break, runs are no
  * longer extended over records that were not synced, which ends this.  (2) The
- * same two together right at a crash can make the doubt end too early; so can
- * the first foreign records ever, if they are written between a crash and a
- * second one shortly after it, where the log end ended the doubt.  (3) Two
- * MirrorMaker 2 tasks copying the same partition at once (zombies) are not
- * thought of.  (4) A source topic made anew looks like (u <= lu), and one side
- * cut or made anew that has outgrown its old end looks like nothing at all:
- * whoever follows the log ends has to see it (a new incarnation, a zeroed
- * state).  (5) The first sync known is believed: if it is one of a second copy
- * (older ones lost or compacted away), there is no doubt about it.
+ * same loss right before a crash makes k too small by the size of the hole:
+ * there may be no doubt where there should be.  (3) Two MirrorMaker 2 tasks
+ * copying the same partition at once (zombies) are not thought of.  (4) A
+ * source topic made anew looks like (u <= lu), and one side cut or made anew
+ * that has outgrown its old end looks like nothing at all: whoever follows the
+ * log ends has to see it (a new incarnation).  (5) The first
+ * sync known is believed: if it is one of a second copy (older ones lost or
+ * compacted away), there is no doubt about it.
  */
 #ifndef SHUNT_MM2_RUNS_H
 #define SHUNT_MM2_RUNS_H
@@ -77,12 +76,15 @@ struct runs_state {
     bool holes;        /* u has gained on d: the source has holes */
     bool extras;       /* d has gained on u: the target has other records */
     bool doubt;        /* the next four are set */
-    bool doubt_by_end; /* the log end may end it, not only a sync */
     struct run newest; /* the one with the greatest offsets */
     int64_t doubt_from, doubt_low;
-    int64_t doubt_until; /* source offset of the old end, at most */
-    int64_t doubt_end;   /* log end of the target at which it is passed */
+    int64_t doubt_until; /* the old end: a sync beyond it in source offsets */
+    int64_t doubt_end;   /* and in target offsets (down + 1) ends the doubt */
 };
+
+/* A new incarnation: nothing is known but the kinds of break, which are the
+ * partition's habits. */
+struct runs_state runs_anew(const struct runs_state *s);
 
 enum runs_change {
     RUNS_SAME,    /* known already */

@@ -104,6 +104,13 @@ runs_map_reverse(const struct runs_map *m, int64_t q, int64_t up_end)
 }
 
 void
+runs_map_anew(struct runs_map *m)
+{
+    m->state = runs_anew(&m->state);
+    m->n = 0;
+}
+
+void
 runs_map_fini(struct runs_map *m)
 {
     free(m->v);

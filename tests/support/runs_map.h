@@ -22,7 +22,9 @@ struct runs_answer runs_map_forward(const struct runs_map *m, int64_t q,
                                     int64_t down_end);
 struct runs_answer runs_map_reverse(const struct runs_map *m, int64_t q,
                                     int64_t up_end);
-/* Forgets everything: a new incarnation. */
+/* A new incarnation. */
+void runs_map_anew(struct runs_map *m);
+/* Nothing is known, as at first. */
 void runs_map_fini(struct runs_map *m);
 
 #endif

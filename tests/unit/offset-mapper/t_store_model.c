@@ -66,7 +66,7 @@ model_keep(struct model *m, const struct run *r)
 static void
 model_anew(struct model *m, enum store_begun why, int64_t now_ms)
 {
-    m->state = (struct runs_state){0};
+    m->state = runs_anew(&m->state);
     m->n = 0;
     m->incarnation++;
     m->why = why;
