@@ -140,10 +140,9 @@ far_end(const struct hop *h)
 static int
 translate(struct search *s, struct hop *h, int64_t q, struct runs_answer *out)
 {
-    int rc = look_at(s, h, q, far_end(h), out);
-    if (rc == 0 && h->info.known && out->end_behind)
-        rc = look_at(s, h, q, RUNS_END_UNKNOWN, out);
-    return rc;
+    const int rc = look_at(s, h, q, far_end(h), out);
+    h->old_end = rc == 0 && h->info.known && out->end_behind;
+    return h->old_end ? look_at(s, h, q, RUNS_END_UNKNOWN, out) : rc;
 }
 
 /* Fills the rest of `h`; h->info.known tells whether there is anything. */

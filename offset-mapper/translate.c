@@ -101,12 +101,17 @@ open_hop(const struct path *p)
     return &p->hops[i];
 }
 
-/* A log end tells more of what is beyond the newest sync. */
+/* A log end tells more of what is beyond the newest sync. The first time it is
+ * asked for anyway, later if the one that is known is too old. */
 static bool
-wants_log(const struct translating *x, const struct hop *h)
+wants_log(const struct translating *x, const struct item *item,
+          const struct hop *h)
 {
-    return x->t->asks.log && !h->reverse && !h->at.has_after &&
-           (h->at.quality == RUNS_BOUNDED || h->at.quality == RUNS_AHEAD);
+    if (!x->t->asks.log || h->reverse || h->at.has_after)
+        return false;
+    if (h->at.quality != RUNS_BOUNDED && h->at.quality != RUNS_AHEAD)
+        return false;
+    return !item->fresh && (!item->woken || h->old_end);
 }
 
 static void
@@ -159,7 +164,7 @@ go_on(struct translating *x, size_t i, const struct path *p)
         return;
     }
     note_hop(item, open_hop(p));
-    if (!item->fresh && wants_log(x, open_hop(p)))
+    if (wants_log(x, item, open_hop(p)))
         item_to(x, i, ITEM_LOG);
     else if (item->proven_end >= 0 && x->out.v[i].quality == PO_AHEAD)
         settle_proven(x, i);

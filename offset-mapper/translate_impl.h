@@ -26,7 +26,8 @@ enum item_state {
 /* One position of a question. */
 struct item {
     enum item_state state;
-    bool fresh;    /* a log end was asked for */
+    bool woken;    /* at least once */
+    bool fresh;    /* a log end was asked for, since it was woken */
     bool read;     /* records were, since the log ended at `log_end` */
     bool narrowed; /* `from` was asked for */
     bool clamped;  /* records before the target's log start may be the one */

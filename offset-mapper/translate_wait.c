@@ -33,9 +33,14 @@ translate_wait_check(const struct translator *t, size_t positions,
 static void
 wake(struct translating *x)
 {
-    for (size_t i = 0; i < x->out.n; i++)
-        if (x->items[i].state == ITEM_WAIT)
-            item_to(x, i, ITEM_LOOK);
+    for (size_t i = 0; i < x->out.n; i++) {
+        struct item *item = &x->items[i];
+        if (item->state != ITEM_WAIT)
+            continue;
+        item->woken = true;
+        item->fresh = false;
+        item_to(x, i, ITEM_LOOK);
+    }
     (void)translating_step(x);
 }
 

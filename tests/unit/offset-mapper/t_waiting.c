@@ -1,0 +1,232 @@
+/*
+ * Questions that wait for a record; clients that leave; 10,000 at once.
+ */
+#include "tests/unit/offset-mapper/asked_world.h"
+
+/* ---- waiting -------------------------------------------------------------- */
+
+START_TEST(plain_questions_ask_nobody)
+{
+    struct asked a;
+    ask(&a, question(150, 0));
+    assert_place(&a, PO_EXACT, 100, 100);
+    ask(&a, question(205, 0));
+    assert_place(&a, PO_AHEAD, 151, 151);
+    ask(&a, question(150, 60000)); /* nothing to wait for */
+    assert_place(&a, PO_EXACT, 100, 100);
+    ck_assert_int_eq(world.log_asks, 0);
+}
+END_TEST
+
+START_TEST(answered_when_the_sync_has_come)
+{
+    struct asked a;
+    ask(&a, question(205, 60000));
+    ck_assert_int_eq(a.answers, 0);
+    ck_assert_int_eq(world.log_asks, 1);
+    put(201, 151);
+    world.end = 152; /* what is known, 151, is older than that sync */
+    changed();
+    put(210, 160);
+    changed();
+    await(&a);
+    assert_place(&a, PO_EXACT, 155, 155);
+    ck_assert_uint_eq(translator_waiting(translator), 0);
+}
+END_TEST
+
+START_TEST(answered_when_the_log_has_grown)
+{
+    struct asked a;
+    ask(&a, question(205, 60000));
+    world.end = 155; /* four records; the one before it is the fourth */
+    await(&a);
+    assert_place(&a, PO_BOUNDED, 151, 155);
+}
+END_TEST
+
+START_TEST(a_deadline_is_kept)
+{
+    struct asked a;
+    const int64_t start_ms = clock_mono_ms();
+    ask(&a, question(205, 200));
+    await(&a);
+    assert_place(&a, PO_AHEAD, 151, 151);
+    ck_assert_int_ge(a.at_ms - start_ms, 200);
+}
+END_TEST
+
+/* Also when the cluster that was asked says nothing at all. */
+START_TEST(a_deadline_is_kept_while_asking)
+{
+    struct asked a;
+    world.held = true;
+    ask(&a, question(205, 100));
+    await(&a);
+    assert_place(&a, PO_AHEAD, 151, 151);
+    stop();
+    answer_log(world.held_fn, world.held_arg); /* late: frees the question */
+}
+END_TEST
+
+START_TEST(a_dead_cluster_is_not_waited_for)
+{
+    struct asked a;
+    log_ends_at(-1);
+    ask(&a, question(205, 60000));
+    ck_assert_int_eq(a.answers, 1);
+    ck_assert_int_eq(a.quality, PO_BOUNDED);
+    ck_assert_int_eq(a.position, 151);
+    ck_assert_int_eq(world.log_asks, 1);
+}
+END_TEST
+
+START_TEST(a_dead_flow_is_not_waited_for)
+{
+    struct asked a;
+    world.dead = true;
+    ask(&a, question(205, 60000));
+    assert_place(&a, PO_AHEAD, 151, 151);
+    ck_assert_ptr_nonnull(strstr(a.reason, "flow a->b is dead"));
+    world.dead = false;
+    ask(&a, question(205, 60000));
+    ck_assert_int_eq(a.answers, 0);
+    world.dead = true; /* nobody tells: it is seen within a second or so */
+    await(&a);
+    assert_place(&a, PO_AHEAD, 151, 151);
+}
+END_TEST
+
+START_TEST(a_client_that_leaves)
+{
+    struct asked a, other;
+    ask(&a, question(205, 60000));
+    ask(&other, question(205, 60000));
+    ck_assert_uint_eq(translator_waiting(translator), 2);
+    on_loop(cancel_now, &a);
+    ck_assert_uint_eq(translator_waiting(translator), 1);
+    put(210, 160);
+    changed();
+    await(&other);
+    ck_assert_int_eq(a.answers, 0);
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_while_others_are_asked)
+{
+    struct asked a;
+    world.held = true;
+    ask(&a, question(205, 60000));
+    on_loop(cancel_now, &a);
+    ck_assert_uint_eq(translator_waiting(translator), 0);
+    stop();
+    answer_log(world.held_fn, world.held_arg);
+    ck_assert_int_eq(a.answers, 0);
+}
+END_TEST
+
+START_TEST(the_end_answers_everybody)
+{
+    struct asked a;
+    ask(&a, question(205, 60000));
+    stop();
+    ck_assert_int_eq(a.answers, 1);
+    ck_assert_int_eq(a.code, ERR_CLOSED);
+}
+END_TEST
+
+static struct asked crowd[TRANSLATE_WAITING_MAX];
+
+static bool
+all_answered(void *arg)
+{
+    const size_t *n = arg;
+    for (size_t i = 0; i < *n; i++)
+        if (crowd[i].answers == 0)
+            return false;
+    return true;
+}
+
+START_TEST(ten_thousand_wait)
+{
+    size_t n = TRANSLATE_WAITING_MAX;
+    for (size_t i = 0; i < n; i++)
+        ask(&crowd[i], question(205 + (int64_t)(i % 5), 60000));
+    ck_assert_uint_eq(translator_waiting(translator), n);
+    struct asked one;
+    ask(&one, question(205, 1));
+    ck_assert_int_eq(one.code, ERR_BUSY);
+    ck_assert_ptr_nonnull(strstr(one.error, "ask again later"));
+    ask(&one, question(205, 0)); /* others are not kept out */
+    ck_assert_int_eq(one.quality, PO_AHEAD);
+    put(210, 160);
+    changed();
+    ck_assert(wait_until(all_answered, &n, DEADLINE_MS));
+    for (size_t i = 0; i < n; i++)
+        assert_place(&crowd[i], PO_EXACT, 155 + (int64_t)(i % 5),
+                     155 + (int64_t)(i % 5));
+    ck_assert_uint_eq(translator_waiting(translator), 0);
+    ask(&one, question(205, 60000));
+    assert_place(&one, PO_EXACT, 155, 155);
+}
+END_TEST
+
+/* One question of many positions counts for as many. */
+START_TEST(positions_that_wait_are_capped)
+{
+    struct asked *v = xcalloc(11, sizeof(*v));
+    for (size_t i = 0; i < 11; i++) {
+        struct po_question q = question(205, 60000);
+        q.positions =
+            xreallocarray(q.positions, PO_POSITIONS_MAX, sizeof(*q.positions));
+        for (q.n = 1; q.n < PO_POSITIONS_MAX; q.n++) {
+            q.positions[q.n] = q.positions[0];
+            q.positions[q.n].topic = xstrdup("orders");
+        }
+        ask(&v[i], q);
+        ck_assert_int_eq(v[i].answers, i == 10);
+    }
+    ck_assert_int_eq(v[10].code, ERR_BUSY);
+    put(210, 160);
+    changed();
+    for (size_t i = 0; i < 10; i++) {
+        await(&v[i]);
+        ck_assert_uint_eq(v[i].n, PO_POSITIONS_MAX);
+        assert_place(&v[i], PO_EXACT, 155, 155);
+    }
+    free(v);
+}
+END_TEST
+
+static void
+add_waiting(Suite *s)
+{
+    TCase *t = tcase_create("waiting");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, plain_questions_ask_nobody);
+    tcase_add_test(t, answered_when_the_sync_has_come);
+    tcase_add_test(t, answered_when_the_log_has_grown);
+    tcase_add_test(t, a_deadline_is_kept);
+    tcase_add_test(t, a_deadline_is_kept_while_asking);
+    tcase_add_test(t, a_dead_cluster_is_not_waited_for);
+    tcase_add_test(t, a_dead_flow_is_not_waited_for);
+    tcase_add_test(t, a_client_that_leaves);
+    tcase_add_test(t, a_client_that_leaves_while_others_are_asked);
+    tcase_add_test(t, the_end_answers_everybody);
+    tcase_add_test(t, ten_thousand_wait);
+    tcase_add_test(t, positions_that_wait_are_capped);
+    suite_add_tcase(s, t);
+}
+
+int
+main(void)
+{
+    Suite *s = suite_create("questions under way");
+    add_waiting(s);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
