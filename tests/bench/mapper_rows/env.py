@@ -42,10 +42,11 @@ class Mapper:
 
 
 class Env(shared.Env):
-    """`with` ends the clusters too."""
+    """`with` ends the clusters too. `known`: figures of parts that were measured before."""
 
-    def __init__(self, part: str, build: str, quick: bool) -> None:
+    def __init__(self, part: str, build: str, quick: bool, known: dict[str, float]) -> None:
         super().__init__("mapper", part, build, quick)
+        self.known = known
         self._clusters: RealKafka | None = None
 
     @property

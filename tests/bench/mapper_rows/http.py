@@ -64,7 +64,8 @@ def rows(env: Env, mapper: Mapper, samples: list[list[Any]]) -> list[Row]:
         lambda _: load(f"{mapper.url}/healthz", CLIENTS, seconds))
     what = f"single question, {CLIENTS} clients"
     return [
-        row(f"HTTP batch of {BATCH} positions, for a second of CPU", median(batches, 0), "positions/s", limit=PER_CORE, sense="at least"),
+        row(f"HTTP batch of {BATCH} positions, for a second of CPU", median(batches, 0), "positions/s", env.known.get("translate"), PER_CORE,
+            "at least", "value"),
         row(f"{what}, p99", median([f.p99_us for f in question], 0), "us", median([f.p99_us for f in health], 0), 1.5),
         row(f"{what}, answered", median([f.per_second for f in question], 0), "req/s", median([f.per_second for f in health], 0)),
     ]
