@@ -9,8 +9,9 @@
  * offsets, so either side is found by halving.  A full block fills a page that
  * LMDB keeps beside its tree: the tree stays small, and a question meets one
  * page that is not in the processor's cache.  (Of blocks within its pages LMDB
- * would leave one of every two or eight unused.)  `check` is a hash of all else, the first up included: it is looked at
- * when a block is about to be changed, and by verify-store.
+ * would leave one of every two or eight unused.)  `check` is a hash of all else,
+ * the first up included: it is looked at when a block is about to be changed,
+ * and by verify-store.
  */
 #ifndef SHUNT_OFFSET_BLOCK_H
 #define SHUNT_OFFSET_BLOCK_H

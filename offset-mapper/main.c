@@ -20,11 +20,13 @@
 #include "offset-mapper/groups.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
+#include "offset-mapper/store_cli.h"
 #include "offset-mapper/verify.h"
 
 struct options {
     char *listen;
     char *data_dir;
+    int64_t store_max_mib;
     char *flows_file;
     char *route_service;
     int64_t fetch_wait_max_ms;
@@ -40,6 +42,8 @@ static const struct opt options[] = {
      "where to listen; port 0 takes a free one"},
     {"data.dir", OPT_STR, FIELD(data_dir), "/var/lib/shunt/offset", 0, 0, "DIR",
      "folder of the store; made when absent"},
+    {"store.max.mib", OPT_INT, FIELD(store_max_mib), "65536", 1, 1 << 24, "MIB",
+     "what the store may grow to; address space, not disk, is taken at once"},
     {"flows.file", OPT_STR, FIELD(flows_file), NULL, 0, 0, "FILE",
      "JSON file with the clusters and flows to follow"},
     {"route.service", OPT_STR, FIELD(route_service), NULL, 0, 0, "URL[,URL]",
@@ -77,6 +81,8 @@ static void
 print_help(void)
 {
     puts("usage: shunt-offset --flows.file FILE [OPTION...]\n"
+         "       shunt-offset backup DATA.DIR FOLDER\n"
+         "       shunt-offset verify-store DATA.DIR\n"
          "\n"
          "Follows MirrorMaker 2's offset-syncs topics and answers which offset "
          "on one\ncluster is which on the other, both ways "
@@ -87,6 +93,8 @@ print_help(void)
         "  shunt-offset --flows.file flows.json --data.dir "
         "/var/lib/shunt-offset\n"
         "  shunt-offset --config /etc/shunt-offset.conf --listen 0.0.0.0:7071\n"
+        "  shunt-offset backup /var/lib/shunt-offset /backup/shunt-offset\n"
+        "  shunt-offset verify-store /backup/shunt-offset\n"
         "\n"
         "flows.json:\n"
         "  {\"clusters\":[{\"name\":\"a\",\"bootstrap.servers\":\"h1:9092\"},\n"
@@ -204,9 +212,11 @@ start(struct program *p, const struct options *o, struct err *err)
     if (!o->flows_file)
         return err_set(err, ERR_INVALID,
                        "option flows.file is missing; --help shows an example");
+    const struct store_limits limits = {.map_bytes = (size_t)o->store_max_mib
+                                                     << 20};
     int rc = config_load(o->flows_file, &p->config, err);
     if (rc == 0)
-        rc = store_open(o->data_dir, &p->store, err);
+        rc = store_open_limits(o->data_dir, &limits, &p->store, err);
     if (rc == 0)
         rc = logs_start(&p->config, &p->logs, err);
     if (rc)
@@ -277,6 +287,9 @@ main(int argc, char **argv)
     struct err err = {0};
     int status = EXIT_FAILURE;
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that left is no reason to die */
+    (void)signal(SIGXFSZ, SIG_IGN); /* nor is a file that may not grow */
+    if (argc > 1 && store_cli_knows(argv[1]))
+        return store_cli(argc - 1, argv + 1);
     if (read_options(&o, argc, argv, &err))
         (void)fprintf(stderr, "shunt-offset: %s\n", err.text);
     else

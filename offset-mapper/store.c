@@ -14,14 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/file.h"
 #include "common/base/xmem.h"
 #include "offset-mapper/store_impl.h"
 
-#define MAP_BYTES ((size_t)64 << 30)
-#define FILE_NAME "offset.lmdb"
+#define MAP_BYTES   ((size_t)64 << 30)
+#define FILE_NAME   "offset.lmdb"
+#define SPARE_PAGES 256
 
 /* ---- errors ----------------------------------------------------------- */
 
@@ -104,6 +106,28 @@ take_lock(struct store *s, struct err *err)
     return rc;
 }
 
+/* LMDB trusts its file: reading beyond the end kills the process. What a
+ * transaction took and gave back may be missing at the end. */
+static int
+check_length(const struct store *s, struct err *err)
+{
+    MDB_envinfo info = {0};
+    MDB_stat pages_of = {0};
+    struct stat file;
+    (void)mdb_env_info(s->env, &info); /* cannot fail: it is open */
+    (void)mdb_env_stat(s->env, &pages_of);
+    if (stat(s->path, &file))
+        return err_errno(err, ERR_IO, errno, "cannot look at %s", s->path);
+    const size_t pages = (size_t)file.st_size / pages_of.ms_psize;
+    if (pages + SPARE_PAGES > info.me_last_pgno)
+        return 0;
+    return err_set(err, ERR_CORRUPT,
+                   "%s is cut short: it has %zu pages of %zu; put a backup in "
+                   "its place, or move the folder away: the topics will be "
+                   "read again",
+                   s->path, pages, info.me_last_pgno + 1);
+}
+
 static int
 open_env(struct store *s, const struct store_limits *limits, unsigned flags,
          struct err *err)
@@ -120,7 +144,7 @@ open_env(struct store *s, const struct store_limits *limits, unsigned flags,
                           0644);
     if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
         return not_ours(s, "not a file of shunt-offset", err);
-    return rc ? store_fail(s, rc, "open the store", err) : 0;
+    return rc ? store_fail(s, rc, "open the store", err) : check_length(s, err);
 }
 
 static int

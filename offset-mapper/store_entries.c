@@ -58,7 +58,8 @@ store_each(const struct store *s, MDB_txn *txn, const struct key *prefix,
         return store_fail(s, rc, "read", err);
     MDB_val key = store_key(prefix), v;
     int said = 0;
-    rc = mdb_cursor_get(cursor, &key, &v, MDB_SET_RANGE);
+    rc = mdb_cursor_get(cursor, &key, &v,
+                        prefix->len > 0 ? MDB_SET_RANGE : MDB_FIRST);
     while (rc == 0 && store_starts_with(&key, prefix)) {
         said = fn(&key, &v, arg);
         if (said)
