@@ -126,7 +126,7 @@ $(B)/bin/shunt-sandbox: $(call obj,tests/sandbox) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
-$(B)/bin/ktool: $(call obj,tests/tools/ktool) $(BASE)
+$(B)/bin/ktool: $(call obj,tests/tools/ktool) $(PROTO) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread

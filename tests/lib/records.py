@@ -1,7 +1,7 @@
 """Records as tests see them: lines of tests/tools/ktool, logs of both clusters beside each other, and what is
 therefore the right answer to the question where a reader goes on."""
 
-from pathlib import Path
+from bisect import bisect_left
 from typing import NamedTuple, Sequence
 
 from .clusters import Clusters
@@ -84,14 +84,26 @@ class Truth:
                    default=max(up for up, _ in self.pairs) + 1)
 
 
-def judge(answers: list[dict[str, object]], truth: list[int], clean: bool, what: str) -> int:
-    """Never past; "exact" is exact; clean: all are.  How many were."""
+def met(offsets: Sequence[int], position: int) -> int:
+    """The first record that a reader meets who starts at `position`: -1: none.  Markers are no records."""
+    at = bisect_left(offsets, position)
+    return offsets[at] if at < len(offsets) else -1
+
+
+def judge(answers: list[dict[str, object]], truth: list[int], clean: bool, what: str,
+          there: Sequence[Record] = ()) -> int:
+    """Never past; "exact" is exact; clean: all are.  How many were.  `there`: what stands where the answers lead, when
+    there may be markers as well."""
     exact = 0
+    offsets = [r.offset for r in there]
     for answer, right in zip(answers, truth, strict=True):
-        expect(answer["position"] <= right, f"{what}: {answer} is past {right}")
+        position = answer["position"]
+        assert isinstance(position, int)
+        expect(position <= right, f"{what}: {answer} is past {right}")
         # In a hole of the source the answer is "bounded", with nothing between.
         is_exact = answer["quality"] == "exact" or clean and answer["low"] == answer["high"]
         expect(is_exact or not clean, f"{what}: {answer}, right is {right}")
-        expect(not is_exact or answer["position"] == right, f"{what}: {answer} is not {right}")
+        expect(not is_exact or position == right or there and met(offsets, position) == met(offsets, right),
+               f"{what}: {answer} is not {right}")
         exact += is_exact
     return exact

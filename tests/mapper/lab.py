@@ -134,7 +134,7 @@ class Lab:
         flows = {f"{source}->{target}.{key}": value for (source, target), (_, settings) in FLOWS.items()
                  for key, value in settings.items()}
         committed = {f"{cluster}.consumer.isolation.level": "read_committed" for cluster in self.clusters.names}
-        return {**flows, **committed, "c->b.emit.heartbeats.enabled": "false"}
+        return {**flows, **committed, "c->b.emit.heartbeats.enabled": "false", "c.exactly.once.source.support": "enabled"}
 
     def _wait_mm2(self) -> None:
         for flow in FLOWS:
@@ -217,9 +217,9 @@ class Lab:
             downs = [self.chance.randint(there[p][0].offset, truth.end) for _ in range(n)]
             who = mapper or self.mapper
             exact += judge(who.ask(*flow, [(topic, p, at) for at in ups]), list(map(truth.forward, ups)), clean,
-                           f"{topic}/{p} {flow}")
+                           f"{topic}/{p} {flow}", there[p])
             exact += judge(who.ask(*flow[::-1], [(remote(flow, topic), p, at) for at in downs]),
-                           list(map(truth.back, downs)), clean, f"{topic}/{p} {flow} in reverse")
+                           list(map(truth.back, downs)), clean, f"{topic}/{p} {flow} in reverse", records_here)
             asked += 2 * n
         return exact, asked
 

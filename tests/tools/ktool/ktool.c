@@ -232,6 +232,7 @@ static const struct command commands[] = {
     {"write", 1, "write BOOTSTRAP TOPIC", run_write},
     {"write-tx", 1, "write-tx BOOTSTRAP TOPIC", run_write_tx},
     {"dump", 1, "dump BOOTSTRAP TOPIC", run_dump},
+    {"prints", 1, "prints BOOTSTRAP TOPIC", run_prints},
     {"commit", 5, "commit BOOTSTRAP GROUP TOPIC PARTITION OFFSET METADATA",
      run_commit},
     {"committed", 2, "committed BOOTSTRAP GROUP TOPIC", run_committed},

@@ -29,12 +29,13 @@ int run_delete_topic(struct ktool *k);
 int run_delete_records(struct ktool *k);
 int run_deny(struct ktool *k);
 
-/* records.c: "write TOPIC", "write-tx TOPIC", "dump TOPIC",
+/* records.c: "write TOPIC", "write-tx TOPIC", "dump TOPIC", "prints TOPIC",
  * "commit GROUP TOPIC PARTITION OFFSET METADATA", "committed GROUP TOPIC",
  * "join GROUP TOPIC" */
 int run_write(struct ktool *k);
 int run_write_tx(struct ktool *k);
 int run_dump(struct ktool *k);
+int run_prints(struct ktool *k);
 int run_commit(struct ktool *k);
 int run_committed(struct ktool *k);
 int run_join(struct ktool *k);

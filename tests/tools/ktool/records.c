@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/js.h"
 #include "common/base/strs.h"
+#include "common/proto/fingerprint.h"
 #include "tests/tools/ktool/ktool.h"
 
 #define FULL_PAUSE_MS 10
@@ -318,14 +320,28 @@ assign_all(struct ktool *k, int *partitions)
     return 0;
 }
 
+static void
+print_fingerprint(const rd_kafka_message_t *m)
+{
+    struct po_print p;
+    po_print_make(&p, m->offset, rd_kafka_message_timestamp(m, NULL), m->key,
+                  m->key_len, m->payload, m->len);
+    struct json_t *j = po_print_encode(&p);
+    char *text = j ? js_dump(j) : NULL;
+    (void)printf("%" PRId32 " %s\n", m->partition, text ? text : "?");
+    free(text);
+    js_free(j);
+}
+
 static int
-print_all(struct ktool *k, int partitions)
+print_all(struct ktool *k, int partitions,
+          void (*print)(const rd_kafka_message_t *m))
 {
     const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (partitions > 0) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(k->rk, 100);
         if (m && !m->err)
-            print_record(m);
+            print(m);
         else if (m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
             partitions--;
         if (m)
@@ -352,16 +368,29 @@ reader_open(struct ktool *k, const char *group)
     return reopen(k, RD_KAFKA_CONSUMER, conf);
 }
 
-/* dump TOPIC: what is committed in it now, each partition in order */
-int
-run_dump(struct ktool *k)
+static int
+dump(struct ktool *k, void (*print)(const rd_kafka_message_t *m))
 {
     int partitions = 0;
     if (reader_open(k, "ktool") || assign_all(k, &partitions))
         return 1;
-    const int rc = print_all(k, partitions);
+    const int rc = print_all(k, partitions, print);
     (void)rd_kafka_consumer_close(k->rk);
     return rc;
+}
+
+/* dump TOPIC: what is committed in it now, each partition in order */
+int
+run_dump(struct ktool *k)
+{
+    return dump(k, print_record);
+}
+
+/* prints TOPIC: the same as "PARTITION FINGERPRINT" */
+int
+run_prints(struct ktool *k)
+{
+    return dump(k, print_fingerprint);
 }
 
 /* commit GROUP TOPIC PARTITION OFFSET METADATA: as nobody's member */
