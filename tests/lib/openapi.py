@@ -64,6 +64,12 @@ class Spec:
             found[method.lower(), path] = set(query.split("&")) - {""}
         return found
 
+    def template(self, path: str) -> str:
+        """The path of the file that this one is of: /v1/groups/x is of /v1/groups/{group}."""
+        path = path.partition("?")[0]
+        of = [t for t in self.paths if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(t)), path)]
+        return of[0] if of else path
+
     def promises(self) -> set[tuple[str, str, str]]:
         """(path, method, status) of every answer that the file names."""
         return {(path, method, status) for path, methods in self.paths.items() for method, operation in methods.items()
@@ -129,7 +135,8 @@ class Session(unittest.TestCase):
         return self.check(method, path, self.wire().ask(method, path, body, *headers))
 
     def check(self, method: str, path: str, got: Answer) -> Answer:
-        operation = self.spec.paths.get(path.partition("?")[0], {}).get(method.lower())
+        template = self.spec.template(path)
+        operation = self.spec.paths.get(template, {}).get(method.lower())
         if not operation:
             self.assertIn(got.status, (404, 405))
             self.assertTrue(got.error)
@@ -139,7 +146,7 @@ class Session(unittest.TestCase):
         self.assertTrue(status in responses or status in ANYWHERE, f"{method} {path} is not said to answer {got}")
         said = self.spec.resolved(responses.get(status, responses["default"]))
         self.check_body(said["content"], got)
-        self.seen.add((path.partition("?")[0], method.lower(), status))
+        self.seen.add((template, method.lower(), status))
         return got
 
     def check_body(self, content: dict[str, Any], got: Answer) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.lib import openapi  # noqa: E402
+from tests.lib import openapi, records  # noqa: E402
 from tests.lib.httpd import eventually, folder_for, main  # noqa: E402
 from tests.mapper.syncs import FLOW, Mapper, clusters, write  # noqa: E402
 
@@ -24,7 +24,10 @@ class File(openapi.File):
 
 def start(cls: type[openapi.Session]) -> None:
     folder = folder_for(cls.addClassCleanup)
-    cls.clusters = clusters(cls.addClassCleanup, folder / "clusters")
+    cls.clusters = clusters(cls.addClassCleanup, folder / "clusters", "orders:1,b/a.orders:1")
+    lines = [f"0 {1700000000000 + i} x{i:04x} x{i * i:08x}" for i in range(200)]
+    records.write(cls.clusters, "a", "orders", lines)
+    records.write(cls.clusters, "b", "a.orders", lines[:101] + lines[111:])
     write(cls.clusters, [("orders", 0, 0, 0), ("orders", 0, 100, 100), ("orders", 0, 150, 140)])
     cls.server = Mapper(folder, cls.clusters)
     cls.addClassCleanup(cls.server.proc.end)
@@ -71,12 +74,20 @@ class Answers(openapi.Session):
         self.refused(404, "GET", "/v1/nothing")
         self.refused(405, "POST", "/healthz", {})
 
+    def test_4_verify(self) -> None:
+        seen = self.ok("POST", "/v1/verify", {"flow": "a->b", "samples": 20, "timeout_ms": 20000})
+        self.assertEqual((seen["samples"], seen["disagreements"]), (20, 0))
+        self.assertEqual(self.ok("GET", "/v1/verify")["flows"][0]["samples"], 20)
+        self.refused(404, "POST", "/v1/verify", {"flow": "x->y"})
+        self.refused(400, "POST", "/v1/verify", {"flow": "a->b", "samples": 0})
+
     def test_9_every_promise_was_kept(self) -> None:
         self.assertEqual(SPEC.promises() - self.seen, set())
 
 
 class Bodies(openapi.Bodies):
     spec = SPEC
+    elsewhere = "no flow is called"
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -84,6 +95,11 @@ class Bodies(openapi.Bodies):
 
     def bodies(self) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "/v1/translate", question()
+        yield "/v1/translate", question(explain=True, verify=False, wait_ms=1)
+        prints = [{"offset": o, "timestamp": 1700000000000, "key": "0123456789abcdef", "value": None, "length": 8} for o in (7, 9)]
+        yield "/v1/translate", {"from": "a", "to": "b", "positions": [{"topic": "orders", "partition": 0, "offset": 50, "fingerprints": prints}]}
+        yield "/v1/translate", {"from": "a", "to": "b", "positions": [{"topic": "orders", "partition": 0, "timestamp": 1700000000000}]}
+        yield "/v1/verify", {"flow": "a->b", "samples": 1, "timeout_ms": 10000}
 
     def test_one_opinion(self) -> None:
         self.one_opinion()
