@@ -37,7 +37,7 @@ struct ctl_conf {
     char *file, *output;
     int64_t timeout_ms;
     int64_t wait_ms;
-    int64_t limit, before, revision;
+    int64_t limit, before, revision, samples;
     bool json;
     bool dry_run;
     bool help;
@@ -78,6 +78,7 @@ int ctl_export(struct ctl *ctl);
 int ctl_apply(struct ctl *ctl);
 int ctl_servers(struct ctl *ctl);
 int ctl_translate(struct ctl *ctl);
+int ctl_verify(struct ctl *ctl);
 
 /* Says the error on stderr and returns the exit code that goes with it. */
 int ctl_fail(const struct err *err);

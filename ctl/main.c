@@ -29,9 +29,12 @@ static const struct opt options[] = {
      "translate: where from; flip: only rules that are there now"},
     {"rule", OPT_STR, AT(rule), NULL, 0, 0, "ID", "flip: only this rule"},
     {"wait.ms", OPT_INT, AT(wait_ms), "30000", 0, 3600000, "MS",
-     "flip: how long to watch the clients follow; 0: not at all"},
+     "flip: how long to watch the clients follow, 0: not at all; verify: how "
+     "long to look"},
     {"mapper", OPT_STR, AT(mapper), NULL, 0, 0, "URL",
-     "translate: the mapper to ask; default: from the route table"},
+     "translate, verify: the mapper to ask; default: from the route table"},
+    {"samples", OPT_INT, AT(samples), "100", 1, 100000, "N",
+     "verify: how many random positions"},
     {"limit", OPT_INT, AT(limit), "20", 1, 1000, "N",
      "history: at most so many changes"},
     {"before", OPT_INT, AT(before), "0", 0, INT64_MAX, "REVISION",
@@ -89,6 +92,11 @@ static const char diff_words_help[] =
     "  Exit code 0: no difference, 1: differences, 2 and more: trouble.\n"
     "  With -f: what `apply -f` would change.  With one revision: what was\n"
     "  changed since.\n";
+static const char verify_words[] =
+    "  Both clusters must be up.  Exit code 0: all that was compared agrees, 1:\n"
+    "  an answer is wrong (past: records would be skipped; low, outside: more\n"
+    "  are read again than announced; missing: the records are not there), or\n"
+    "  nothing could be compared.\n";
 
 static const struct ctl_command commands[] = {
     {"cluster", "list | put NAME KEY=VALUE... | delete NAME",
@@ -135,6 +143,12 @@ static const struct ctl_command commands[] = {
      "which offset there is this offset here",
      "shuntctl translate orders:0:1234 --from a --to b", NULL,
      " from to mapper ", ctl_translate},
+    {"verify", "'SOURCE->TARGET'",
+     "compare the mapper's answers to random positions with the records",
+     "shuntctl verify 'a->b'\n"
+     "shuntctl verify 'a->b' --samples 2000 --wait.ms 120000 --mapper "
+     "http://127.0.0.1:7071",
+     verify_words, " samples wait.ms mapper ", ctl_verify},
     {"history", "[show REVISION]", "the changes of the table, newest first",
      "shuntctl history --limit 5\n"
      "shuntctl history show 17",

@@ -6,6 +6,7 @@
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "ctl/call.h"
+#include "ctl/mapper.h"
 #include "ctl/out.h"
 #include "ctl/words.h"
 
@@ -27,47 +28,11 @@ print_translation(const struct json_t *answer)
     out_table_print_fini(&t);
 }
 
-/* The mapper of a flow that joins the two clusters, as the table names it. */
-static int
-find_mapper(const struct ctl *ctl, char **url)
-{
-    struct json_t *table = NULL;
-    const int rc = ctl_get(ctl, "/v1/table", &table);
-    if (rc)
-        return rc;
-    const struct json_t *flows = js_any(table, "flows");
-    *url = NULL;
-    for (size_t i = 0; i < js_len(flows) && !*url; i++) {
-        const struct json_t *f = js_at(flows, i);
-        const char *source = out_str(f, "source");
-        const char *target = out_str(f, "target");
-        const bool joins = (strcmp(source, ctl->conf.from) == 0 &&
-                            strcmp(target, ctl->conf.to) == 0) ||
-                           (strcmp(source, ctl->conf.to) == 0 &&
-                            strcmp(target, ctl->conf.from) == 0);
-        const char *mapper = js_str(js_at(js_any(f, "mappers"), 0));
-        if (joins && mapper)
-            *url = xstrdup(mapper);
-    }
-    js_free(table);
-    if (*url)
-        return CTL_OK;
-    (void)fprintf(stderr,
-                  "shuntctl: no flow between %s and %s names a mapper; give "
-                  "one with --mapper URL\n",
-                  ctl->conf.from, ctl->conf.to);
-    return CTL_FAILED;
-}
-
 static int
 translate(const struct ctl *ctl, struct json_t *positions)
 {
     char *url = NULL;
-    int rc = CTL_OK;
-    if (ctl->conf.mapper)
-        url = xstrdup(ctl->conf.mapper);
-    else
-        rc = find_mapper(ctl, &url);
+    int rc = mapper_url(ctl, ctl->conf.from, ctl->conf.to, &url);
     if (rc) {
         js_free(positions);
         return rc;

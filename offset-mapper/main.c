@@ -14,13 +14,13 @@
 #include "common/base/xmem.h"
 #include "common/net/loop.h"
 #include "offset-mapper/api.h"
+#include "offset-mapper/commands.h"
 #include "offset-mapper/config.h"
 #include "offset-mapper/content.h"
 #include "offset-mapper/follow.h"
 #include "offset-mapper/groups.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
-#include "offset-mapper/store_cli.h"
 #include "offset-mapper/verify.h"
 
 struct options {
@@ -32,6 +32,8 @@ struct options {
     int64_t fetch_wait_max_ms;
     int64_t verify_interval_ms;
     char *log_level;
+    int64_t samples, timeout_ms;
+    bool json;
     bool help, help_options, version;
 };
 
@@ -39,7 +41,8 @@ struct options {
 
 static const struct opt options[] = {
     {"listen", OPT_STR, FIELD(listen), "127.0.0.1:7071", 0, 0, "HOST:PORT",
-     "where to listen; port 0 takes a free one"},
+     "where to listen; port 0 takes a free one; commands: where the running "
+     "one does"},
     {"data.dir", OPT_STR, FIELD(data_dir), "/var/lib/shunt/offset", 0, 0, "DIR",
      "folder of the store; made when absent"},
     {"store.max.mib", OPT_INT, FIELD(store_max_mib), "65536", 1, 1 << 24, "MIB",
@@ -56,6 +59,12 @@ static const struct opt options[] = {
      "the records themselves; 0: never"},
     {"log.level", OPT_STR, FIELD(log_level), "info", 0, 0, "LEVEL",
      "error, warn, info or debug"},
+    {"samples", OPT_INT, FIELD(samples), "100", 1, 100000, "N",
+     "verify: how many random positions"},
+    {"timeout.ms", OPT_INT, FIELD(timeout_ms), "60000", 1, 600000, "MS",
+     "commands: how long to wait for the running mapper"},
+    {"json", OPT_BOOL, FIELD(json), "false", 0, 0, "",
+     "commands: print what the mapper answers"},
     {"help", OPT_BOOL, FIELD(help), "false", 0, 0, "", "this text"},
     {"help-options", OPT_BOOL, FIELD(help_options), "false", 0, 0, "",
      "the options as a markdown table"},
@@ -81,20 +90,19 @@ static void
 print_help(void)
 {
     puts("usage: shunt-offset --flows.file FILE [OPTION...]\n"
-         "       shunt-offset backup DATA.DIR FOLDER\n"
-         "       shunt-offset verify-store DATA.DIR\n"
+         "       shunt-offset COMMAND [WORDS] [OPTION...]\n"
          "\n"
          "Follows MirrorMaker 2's offset-syncs topics and answers which offset "
          "on one\ncluster is which on the other, both ways "
-         "(offset-mapper/PROTOCOL.md).\n");
+         "(offset-mapper/PROTOCOL.md).\n\ncommands:");
+    command_help();
+    puts("");
     opt_help(options, stdout);
     puts(
         "\nexamples:\n"
         "  shunt-offset --flows.file flows.json --data.dir "
         "/var/lib/shunt-offset\n"
         "  shunt-offset --config /etc/shunt-offset.conf --listen 0.0.0.0:7071\n"
-        "  shunt-offset backup /var/lib/shunt-offset /backup/shunt-offset\n"
-        "  shunt-offset verify-store /backup/shunt-offset\n"
         "\n"
         "flows.json:\n"
         "  {\"clusters\":[{\"name\":\"a\",\"bootstrap.servers\":\"h1:9092\"},\n"
@@ -117,19 +125,37 @@ only_print(const struct options *o)
     return true;
 }
 
+/* Options may stand anywhere; what is left are the words of a command. */
 static int
-read_options(struct options *o, int argc, char **argv, struct err *err)
+read_words(struct options *o, int argc, char **argv, int *n_words, char **words,
+           struct err *err)
 {
-    int next = 1;
+    for (int i = 0, next; i < argc;) {
+        const int rc = opt_args(options, o, argc - i, argv + i, &next, err);
+        if (rc)
+            return rc;
+        i += next;
+        if (i < argc)
+            words[(*n_words)++] = argv[i];
+    }
+    return 0;
+}
+
+static int
+read_options(struct options *o, int argc, char **argv, int *n_words,
+             char **words, struct err *err)
+{
     int rc = opt_defaults(options, o, err);
     if (rc == 0)
-        rc = opt_args(options, o, argc, argv, &next, err);
+        rc = read_words(o, argc, argv, n_words, words, err);
     if (rc)
         return rc;
-    if (next < argc)
-        return err_set(err, ERR_INVALID,
-                       "\"%s\" is not an option; --help lists them",
-                       argv[next]);
+    if (*n_words > 0 && !command_find(words[0]))
+        return err_set(
+            err, ERR_INVALID,
+            "\"%s\" is neither an option nor a command; --help lists "
+            "them",
+            words[0]);
     if (log_level_of(o->log_level) < 0)
         return err_field(err, ERR_INVALID, "log.level", o->log_level,
                          "option log.level: \"%s\" is not error, warn, info "
@@ -280,20 +306,38 @@ serve(const struct options *o)
     return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int
+run_command(const struct options *o, int n_words, char **words)
+{
+    const struct command_conf conf = {.listen = o->listen,
+                                      .data_dir = o->data_dir,
+                                      .samples = o->samples,
+                                      .timeout_ms = o->timeout_ms,
+                                      .json = o->json};
+    static char help[] = "--help";
+    char *helped[] = {words[0], help, NULL};
+    const struct command *c = command_find(words[0]);
+    return o->help ? c->run(&conf, 2, helped) : c->run(&conf, n_words, words);
+}
+
 int
 main(int argc, char **argv)
 {
     struct options o = {0};
     struct err err = {0};
-    int status = EXIT_FAILURE;
+    char **words = xcalloc((size_t)argc + 1, sizeof(*words));
+    int n_words = 0, status = EXIT_FAILURE;
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that left is no reason to die */
     (void)signal(SIGXFSZ, SIG_IGN); /* nor is a file that may not grow */
-    if (argc > 1 && store_cli_knows(argv[1]))
-        return store_cli(argc - 1, argv + 1);
-    if (read_options(&o, argc, argv, &err))
+    if (read_options(&o, argc, argv, &n_words, words, &err))
         (void)fprintf(stderr, "shunt-offset: %s\n", err.text);
+    else if (n_words > 0)
+        status = run_command(&o, n_words, words);
+    else if (only_print(&o))
+        status = EXIT_SUCCESS;
     else
-        status = only_print(&o) ? EXIT_SUCCESS : serve(&o);
+        status = serve(&o);
     opt_fini(options, &o);
+    free(words);
     return status;
 }

@@ -140,12 +140,6 @@ find(const char *name)
     return NULL;
 }
 
-bool
-store_cli_knows(const char *command)
-{
-    return find(command) != NULL;
-}
-
 int
 store_cli(int argc, char **argv)
 {

@@ -5,10 +5,7 @@
 #ifndef SHUNT_OFFSET_STORE_CLI_H
 #define SHUNT_OFFSET_STORE_CLI_H
 
-#include <stdbool.h>
-
-bool store_cli_knows(const char *command);
-/* argv[0] is the command. What the program ends with. */
+/* argv[0] is "backup" or "verify-store". What the program ends with. */
 int store_cli(int argc, char **argv);
 
 #endif
