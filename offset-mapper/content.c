@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/must.h"
 #include "common/base/xmem.h"
 #include "offset-mapper/reader.h"
@@ -128,7 +127,7 @@ new_request(const struct content_place *at, int64_t deadline_ms,
     struct request *q = xcalloc(1, sizeof(*q));
     q->job.topic = xstrdup(at->topic);
     q->job.partition = at->partition;
-    q->job.deadline_ms = clock_mono_ms() + deadline_ms;
+    q->job.deadline_ms = deadline_ms;
     q->home = home;
     q->arg = arg;
     return q;

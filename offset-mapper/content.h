@@ -15,7 +15,7 @@
  * Every function that takes `fn` calls it exactly once, on `home`, also when
  * the cluster is dead (at the deadline), the window too large, too much is
  * waiting, or content_stop() comes first.  The result is borrowed until fn
- * returns.
+ * returns.  `deadline_ms` is a point on the monotonic clock (clock.h).
  */
 #ifndef SHUNT_OFFSET_CONTENT_H
 #define SHUNT_OFFSET_CONTENT_H

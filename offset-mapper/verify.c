@@ -277,6 +277,12 @@ end_judged(struct sample *s, const struct judge_result *r)
     end_sample(s);
 }
 
+static int64_t
+read_deadline(void)
+{
+    return clock_mono_ms() + READ_MS;
+}
+
 /* ---- steps ------------------------------------------------------------------ */
 
 static void
@@ -336,7 +342,7 @@ read_there(struct sample *s)
         return;
     }
     content_read(s->v->parts.content, &at, low > MARGIN ? low - MARGIN : 0,
-                 high + MARGIN, READ_MS, s->v->parts.loop, on_there, s);
+                 high + MARGIN, read_deadline(), s->v->parts.loop, on_there, s);
 }
 
 static void
@@ -400,7 +406,7 @@ ask_and_read(struct sample *s)
     const struct content_place at = {s->f->flow->def.source, s->topic,
                                      s->partition};
     content_read(s->v->parts.content, &at, s->q > AROUND ? s->q - AROUND : 0,
-                 s->q + AROUND, READ_MS, s->v->parts.loop, on_here, s);
+                 s->q + AROUND, read_deadline(), s->v->parts.loop, on_here, s);
 }
 
 static void

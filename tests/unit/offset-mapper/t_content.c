@@ -223,8 +223,8 @@ find(const struct content_place *at, int64_t low, int64_t high,
      const struct po_print *prints, size_t n, int64_t deadline_ms)
 {
     begin(1);
-    content_find(content, at, low, high, prints, n, deadline_ms, loop, on_found,
-                 &found);
+    content_find(content, at, low, high, prints, n,
+                 clock_mono_ms() + deadline_ms, loop, on_found, &found);
     loop_run(loop);
     return &found;
 }
@@ -233,7 +233,8 @@ static void
 read_prints(int64_t q, size_t n)
 {
     begin(1);
-    content_prints(content, &orders, q, n, DEADLINE_MS, loop, on_window, NULL);
+    content_prints(content, &orders, q, n, clock_mono_ms() + DEADLINE_MS, loop,
+                   on_window, NULL);
     loop_run(loop);
 }
 
@@ -424,7 +425,7 @@ START_TEST(many_at_once)
         const struct content_place at = {"b", "a.orders", i % 4};
         const struct po_print p[] = {numbered(i), numbered(i + 1)};
         content_find(content, &at, i > 20 ? i - 20 : 0, i + 20, p, 2,
-                     DEADLINE_MS, loop, on_found, &all[i]);
+                     clock_mono_ms() + DEADLINE_MS, loop, on_found, &all[i]);
     }
     const int64_t begin_ms = clock_mono_ms();
     loop_run(loop);
@@ -444,8 +445,8 @@ START_TEST(too_many_at_once)
     static struct content_found all[CONTENT_WAITING_MAX + 10];
     begin(CONTENT_WAITING_MAX + 10);
     for (int i = 0; i < CONTENT_WAITING_MAX + 10; i++)
-        content_find(content, &at, 0, 10, &p, 1, SHORT_MS, loop, on_found,
-                     &all[i]);
+        content_find(content, &at, 0, 10, &p, 1, clock_mono_ms() + SHORT_MS,
+                     loop, on_found, &all[i]);
     loop_run(loop);
     int busy = 0, late = 0;
     for (int i = 0; i < CONTENT_WAITING_MAX + 10; i++) {
@@ -464,15 +465,16 @@ START_TEST(stop_answers_what_waits)
     struct content_found all[3];
     begin(3);
     for (int i = 0; i < 3; i++)
-        content_find(content, &dead, i, 10, &p, 1, 60000, loop, on_found,
-                     &all[i]);
+        content_find(content, &dead, i, 10, &p, 1, clock_mono_ms() + 60000,
+                     loop, on_found, &all[i]);
     content_stop(content);
     ck_assert(loop_drain(loop));
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(all[i].err.code, ERR_CLOSED);
     ck_assert_int_eq(waiting, 0);
     begin(1);
-    content_find(content, &orders, 0, 10, &p, 1, 60000, loop, on_found, all);
+    content_find(content, &orders, 0, 10, &p, 1, clock_mono_ms() + 60000, loop,
+                 on_found, all);
     ck_assert(loop_drain(loop));
     ck_assert_int_eq(all[0].err.code, ERR_CLOSED);
 }
