@@ -37,6 +37,9 @@ struct ctl_conf {
     char *file, *output;
     int64_t timeout_ms;
     int64_t wait_ms;
+    int64_t arrival_ms; /* --wait */
+    char *timestamp, *group;
+    bool explain, verify;
     int64_t limit, before, revision, samples;
     bool json;
     bool dry_run;

@@ -35,6 +35,16 @@ static const struct opt options[] = {
      "translate, verify: the mapper to ask; default: from the route table"},
     {"samples", OPT_INT, AT(samples), "100", 1, 100000, "N",
      "verify: how many random positions"},
+    {"wait", OPT_INT, AT(arrival_ms), "0", 0, 600000, "MS",
+     "translate: wait for a record that has not arrived there yet"},
+    {"explain", OPT_BOOL, AT(explain), "false", 0, 0, "",
+     "translate: show the flows and runs that the answer is made of"},
+    {"verify", OPT_BOOL, AT(verify), "false", 0, 0, "",
+     "translate: compare the records themselves on both clusters"},
+    {"timestamp", OPT_STR, AT(timestamp), NULL, 0, 0, "TIME",
+     "translate: the first record from then on, instead of an offset"},
+    {"group", OPT_STR, AT(group), NULL, 0, 0, "GROUP",
+     "translate: where this group stands, instead of positions"},
     {"limit", OPT_INT, AT(limit), "20", 1, 1000, "N",
      "history: at most so many changes"},
     {"before", OPT_INT, AT(before), "0", 0, INT64_MAX, "REVISION",
@@ -42,7 +52,8 @@ static const struct opt options[] = {
     {"revision", OPT_INT, AT(revision), "0", 0, INT64_MAX, "REVISION",
      "export: the table as it was then; 0: as it is"},
     {"file", OPT_STR, AT(file), NULL, 0, 0, "FILE",
-     "apply, diff: the file with the whole table, also -f; -: standard input"},
+     "apply, diff: the whole table; translate: positions as CSV; also -f; -: "
+     "standard input"},
     {"output", OPT_STR, AT(output), NULL, 0, 0, "FILE",
      "export: where to write, also -o; default: standard output"},
     {"help", OPT_BOOL, AT(help), "false", 0, 0, "", "this text, or of COMMAND"},
@@ -98,6 +109,22 @@ static const char verify_words[] =
     "  are read again than announced; missing: the records are not there), or\n"
     "  nothing could be compared.\n";
 
+static const char translate_words[] =
+    "  TOPIC:PARTITION:OFFSET    physical name on --from; the offset of the next\n"
+    "                            record to read\n"
+    "  -f FILE                   lines of topic,partition,offset; -: from stdin\n"
+    "  --timestamp TIME          TOPIC:PARTITION words (or topic,partition "
+    "lines):\n"
+    "                            2026-12-01T03:00:00Z, or ms since 1970\n"
+    "  --group GROUP             no words: all that the group has read\n"
+    "\nqualities:\n"
+    "  exact    the right position: nothing is read twice\n"
+    "  bounded  the right one lies in LOW..HIGH; POSITION is LOW\n"
+    "  ahead    the record before it has not arrived there: --wait for it\n"
+    "  before   older than all that is known: POSITION is 0\n"
+    "  none     nothing is known of this partition\n"
+    "  Whoever starts at POSITION skips no record, whatever the quality.\n";
+
 static const struct ctl_command commands[] = {
     {"cluster", "list | put NAME KEY=VALUE... | delete NAME",
      "the Kafka clusters",
@@ -139,10 +166,19 @@ static const struct ctl_command commands[] = {
      ctl_explain},
     {"watch", IDENTITY, "follow a client's route as it is pushed, until Ctrl-C",
      "shuntctl watch orders topic=orders", NULL, " ", ctl_watch},
-    {"translate", "TOPIC:PARTITION:OFFSET... --from CLUSTER --to CLUSTER",
+    {"translate",
+     "TOPIC:PARTITION:OFFSET... | -f FILE | --group GROUP   --from CLUSTER "
+     "--to CLUSTER",
      "which offset there is this offset here",
-     "shuntctl translate orders:0:1234 --from a --to b", NULL,
-     " from to mapper ", ctl_translate},
+     "shuntctl translate orders:0:1234 --from a --to b\n"
+     "shuntctl translate orders:0:1234 --from a --to b --wait 5000 --verify\n"
+     "shuntctl translate orders:0 orders:1 --timestamp 2026-12-01T03:00:00Z "
+     "--from a --to b\n"
+     "shuntctl translate --group billing --from a --to b --explain\n"
+     "shuntctl translate -f positions.csv --from a --to b --json",
+     translate_words,
+     " from to mapper wait explain verify timestamp group file ",
+     ctl_translate},
     {"verify", "'SOURCE->TARGET'",
      "compare the mapper's answers to random positions with the records",
      "shuntctl verify 'a->b'\n"

@@ -1,7 +1,9 @@
 /* See mapper.h. */
 #include "ctl/mapper.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/js.h"
@@ -10,47 +12,56 @@
 #include "ctl/out.h"
 
 static bool
-joins(const struct json_t *flow, const char *one, const char *other)
+touches(const struct json_t *flow, const char *cluster)
 {
-    const char *source = out_str(flow, "source");
-    const char *target = out_str(flow, "target");
-    return (strcmp(source, one) == 0 && strcmp(target, other) == 0) ||
-           (strcmp(source, other) == 0 && strcmp(target, one) == 0);
+    return strcmp(out_str(flow, "source"), cluster) == 0 ||
+           strcmp(out_str(flow, "target"), cluster) == 0;
 }
 
-static char *
-mapper_in(const struct json_t *table, const char *one, const char *other)
+static void
+add_urls(const struct json_t *list, char **urls)
 {
-    const struct json_t *flows = js_any(table, "flows");
+    for (size_t i = 0; i < js_len(list); i++) {
+        const char *url = js_str(js_at(list, i));
+        char *more = *urls ? xasprintf("%s,%s", *urls, url) : xstrdup(url);
+        free(*urls);
+        *urls = more;
+    }
+}
+
+/* Of flows that touch `least` of the two clusters. */
+static void
+add_mappers(const struct json_t *flows, const char *one, const char *other,
+            int least, char **urls)
+{
     for (size_t i = 0; i < js_len(flows); i++) {
         const struct json_t *f = js_at(flows, i);
-        const char *mapper = js_str(js_at(js_any(f, "mappers"), 0));
-        if (mapper && joins(f, one, other))
-            return xstrdup(mapper);
+        if (touches(f, one) + touches(f, other) >= least)
+            add_urls(js_any(f, "mappers"), urls);
     }
-    return NULL;
 }
 
 int
 mapper_url(const struct ctl *ctl, const char *one, const char *other,
-           char **url)
+           char **urls)
 {
     if (ctl->conf.mapper) {
-        *url = xstrdup(ctl->conf.mapper);
+        *urls = xstrdup(ctl->conf.mapper);
         return CTL_OK;
     }
     struct json_t *table = NULL;
-    *url = NULL;
+    *urls = NULL;
     const int rc = ctl_get(ctl, "/v1/table", &table);
     if (rc)
         return rc;
-    *url = mapper_in(table, one, other);
+    for (int least = 2; least > 0 && !*urls; least--)
+        add_mappers(js_any(table, "flows"), one, other, least, urls);
     js_free(table);
-    if (*url)
+    if (*urls)
         return CTL_OK;
     (void)fprintf(stderr,
-                  "shuntctl: no flow between %s and %s names a mapper; give "
-                  "one with --mapper URL\n",
+                  "shuntctl: no flow of %s or %s names a mapper; give one with "
+                  "--mapper URL\n",
                   one, other);
     return CTL_FAILED;
 }

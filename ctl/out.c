@@ -1,6 +1,7 @@
 #include "ctl/out.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,9 +67,21 @@ static void
 print_row(const struct out_table *t, size_t first, const int *width)
 {
     const size_t last = t->columns - 1;
-    for (size_t c = 0; c < last; c++)
-        (void)printf("%-*s  ", width[c], t->cells[first + c]);
+    for (size_t c = 0; c < last; c++) {
+        const char *cell = t->cells[first + c];
+        const bool colored = first > 0 && c + 1 == t->colored;
+        (void)printf("%s%-*s%s  ", colored ? out_color(t->color(cell)) : "",
+                     width[c], cell, colored ? out_color(OUT_PLAIN) : "");
+    }
     (void)puts(t->cells[first + last]);
+}
+
+void
+out_table_color(struct out_table *t, size_t column,
+                enum out_color (*fn)(const char *cell))
+{
+    t->colored = column + 1;
+    t->color = fn;
 }
 
 void

@@ -20,12 +20,17 @@ void out_json(const struct json_t *v);
 struct out_table {
     char **cells; /* owned; row after row, the heading first */
     size_t n, columns;
+    size_t colored; /* column, from 1 on; 0: none */
+    enum out_color (*color)(const char *cell);
 };
 
 /* Headings, then NULL. */
 void out_table_init(struct out_table *t, ...) __attribute__((sentinel));
 /* As many cells as there are headings, then NULL. */
 void out_table_row(struct out_table *t, ...) __attribute__((sentinel));
+/* Shows cells of the column (from 0 on) in a colour each. */
+void out_table_color(struct out_table *t, size_t column,
+                     enum out_color (*fn)(const char *cell));
 void out_table_print_fini(struct out_table *t);
 
 /* A member as text for a cell: strings as they are, lists joined by ",",

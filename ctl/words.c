@@ -219,35 +219,6 @@ words_identity(const char *cluster_code, int n, char **words,
     return take_words(obj, identity_keys, n, words, out, err);
 }
 
-int
-words_position(const char *word, struct json_t **out, struct err *err)
-{
-    const char *second = strrchr(word, ':');
-    const char *first = second;
-    while (first && first > word && *--first != ':')
-        ;
-    int64_t partition, offset;
-    char number[24];
-    if (!second || first <= word || *first != ':' ||
-        second - first >= (int)sizeof(number))
-        return err_field(err, ERR_INVALID, "position", word,
-                         "\"%s\" is not TOPIC:PARTITION:OFFSET", word);
-    (void)snprintf(number, sizeof(number), "%.*s", (int)(second - first - 1),
-                   first + 1);
-    if (!str_to_i64(number, 0, INT32_MAX, &partition) ||
-        !str_to_i64(second + 1, 0, INT64_MAX, &offset))
-        return err_field(err, ERR_INVALID, "position", word,
-                         "\"%s\": partition and offset are whole numbers",
-                         word);
-    char *topic = xasprintf("%.*s", (int)(first - word), word);
-    *out = js_object();
-    must(js_put_str(*out, "topic", topic));
-    must(js_put_int(*out, "partition", partition));
-    must(js_put_int(*out, "offset", offset));
-    free(topic);
-    return 0;
-}
-
 char *
 words_query_take(char *path, const char *key, const char *value)
 {

@@ -27,8 +27,5 @@ char *words_query_take(char *path, const char *key, const char *value);
 /* Which clients: "/v1/clients" with its filters; owned by the caller. */
 MUST_CHECK int words_filter(int n, char **words, char **path_and_query,
                             struct err *err);
-/* TOPIC:PARTITION:OFFSET */
-MUST_CHECK int words_position(const char *word, struct json_t **out,
-                              struct err *err);
 
 #endif

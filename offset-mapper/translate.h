@@ -25,7 +25,7 @@
 /* Questions that may wait at once, and positions in them. */
 #define TRANSLATE_WAITING_MAX   10000
 #define TRANSLATE_POSITIONS_MAX 100000
-/* How long reading records for a position may take. */
+/* How long reading records for a position, or asking for a group, may take. */
 #define TRANSLATE_CONTENT_MS 5000
 
 /* One whole question to everybody who may know; every `fn` is called once, on

@@ -404,6 +404,82 @@ class Group(Admin):
             self.assertRegex(self.says(1, "servers", url=between.url), rf"{gone} .*does not answer")
 
 
+class Translate(Admin):
+    """A made-up mapper: what it is asked, and how its answers look."""
+
+    ANSWER = {"positions": [
+        {"topic": "orders", "partition": 0, "offset": 12, "quality": "ahead", "to_topic": "a.orders", "position": 9, "low": 9, "high": 11,
+         "reason": "in words", "verified": True, "incarnation": 2, "sync_age_ms": 90000, "lag": 3,
+         "path": [{"flow": "a->b", "reverse": True, "quality": "ahead", "to_topic": "a.orders", "position": 9, "low": 9, "high": 11,
+                   "incarnation": 2, "sync_age_ms": 90000, "runs": [{"up": 5, "down": 3, "length": 6}], "reason": "hop in words"}]},
+        {"topic": "x", "partition": 1, "offset": 1, "quality": "none", "to_topic": None, "position": -1, "low": -1, "high": -1,
+         "reason": "no sync", "verified": False, "incarnation": None, "sync_age_ms": None, "lag": None, "path": []}]}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked: list[dict] = []
+        between = Between(self.service.url, self.note, answers={"/v1/translate": self.ANSWER})
+        self.mapper = between.__enter__().url
+        self.addCleanup(between.__exit__, None, None, None)
+        self.set_up_table()
+
+    def note(self, _method: str, path: str, body: bytes) -> None:
+        if path == "/v1/translate":
+            self.asked.append(json.loads(body))
+
+    def translate(self, *words: str, code: int = 0) -> str:
+        return self.says(code, "translate", *words, "--from", "a", "--to", "b", "--mapper", self.mapper)
+
+    def test_the_answer_as_a_table(self) -> None:
+        lines = self.translate("orders:0:12", "x:1:1").splitlines()
+        self.assertRegex(lines[0], r"TOPIC +PARTITION +OFFSET +QUALITY +TO TOPIC +POSITION +LOW +HIGH +VERIFIED +LAG +SYNC AGE +REASON")
+        self.assertRegex(lines[1], r"orders +0 +12 +ahead +a\.orders +9 +9 +11 +yes +3 +90 s +in words")
+        self.assertRegex(lines[2], r"x +1 +1 +none +- +-1 +-1 +-1 +- +- +- +no sync")
+        self.assertEqual(self.asked, [{"from": "a", "to": "b", "positions": [{"topic": "orders", "partition": 0, "offset": 12},
+                                                                           {"topic": "x", "partition": 1, "offset": 1}]}])
+
+    def test_options_are_asked(self) -> None:
+        said = self.translate("orders:0:12", "--wait", "50", "--explain", "--verify")
+        self.assertIn("1. a->b in reverse: a.orders ahead, low 9, high 11", said)
+        self.assertIn("hop in words; incarnation 2, newest sync 90 s old", said)
+        self.assertIn("records 5 to 10 stand at 3 to 8", said)
+        self.assertEqual({k: v for k, v in self.asked[0].items() if k not in ("from", "to", "positions")},
+                         {"wait_ms": 50, "explain": True, "verify": True})
+        self.translate("orders:0", "--timestamp", "2026-12-01T03:00:00Z")
+        self.assertEqual(self.asked[1]["positions"], [{"topic": "orders", "partition": 0, "timestamp": 1796094000000}])
+        self.translate("--group", "billing")
+        self.assertEqual(self.asked[2], {"from": "a", "to": "b", "group": "billing"})
+        self.assertEqual(json.loads(self.translate("orders:0:12", "--json")), self.ANSWER)
+
+    def test_positions_from_a_file(self) -> None:
+        csv = "topic,partition,offset\n# a comment\norders,0,12\nx,1,1\n"
+        positions = [{"topic": "orders", "partition": 0, "offset": 12}, {"topic": "x", "partition": 1, "offset": 1}]
+        self.translate("-f", self.file("p.csv", csv))
+        self.assertEqual(self.asked[0]["positions"], positions)
+        done = subprocess.run([programs.program("shuntctl"), "translate", "-f", "-", "--from", "a", "--to", "b", "--mapper", self.mapper],
+                              input=csv, capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.asked[1]["positions"], positions)
+        said = self.fails(2, "translate", "-f", self.file("bad.csv", "orders,0,12\norders;1;2\n"), "--from", "a", "--to", "b")
+        self.assertIn('line 2, "orders;1;2"', said)
+
+    def test_bad_words(self) -> None:
+        for words, complaint in ((("orders:0",), "orders:0"), (("orders:0", "--timestamp", "soon"), "soon"), ((), "--group"),
+                                 (("orders:0:1", "--group", "g"), "--group"), (("orders:0:1", "--wait", "soon"), "wait"),
+                                 (("-f", "/no/such/file"), "/no/such/file")):
+            self.assertIn(complaint, self.fails(2, "translate", *words, "--from", "a", "--to", "b", "--mapper", self.mapper))
+        self.assertIn("--from", self.fails(2, "translate", "orders:0:1", "--to", "b"))
+        self.assertEqual(self.asked, [])
+
+    def test_mappers_of_the_table(self) -> None:
+        self.assertIn("names a mapper", self.fails(1, "translate", "orders:0:1", "--from", "a", "--to", "b"))
+        self.says(0, "cluster", "put", "c", "bootstrap.servers=h3:9092")
+        self.says(0, "flow", "put", "a", "b", f"mappers={closed_url()},{self.mapper}")
+        self.assertIn("orders", self.says(0, "translate", "orders:0:12", "--from", "b", "--to", "a"))
+        self.assertIn("orders", self.says(0, "translate", "orders:0:12", "--from", "b", "--to", "c"))  # over a, perhaps
+        self.assertEqual(len(self.asked), 2)
+
+
 def main() -> int:
     loader = programs.unittest.defaultTestLoader
     suite = loader.loadTestsFromModule(sys.modules[__name__])

@@ -131,21 +131,6 @@ START_TEST(refuses_by_name)
 }
 END_TEST
 
-START_TEST(position_words)
-{
-    ck_assert_int_eq(words_position("a.b:c:7:123", &made, &err), 0);
-    is_json("{\"topic\":\"a.b:c\",\"partition\":7,\"offset\":123}");
-    const char *bad[] = {
-        "",           "orders",      "orders:1",  ":1:2",
-        "orders:x:1", "orders:1:-2", "orders:1:", "orders:99999999999:1"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        ck_assert_msg(words_position(bad[i], &made, &err) == ERR_INVALID, "%s",
-                      bad[i]);
-        ck_assert_str_eq(err.value, bad[i]);
-    }
-}
-END_TEST
-
 int
 main(void)
 {
@@ -156,8 +141,7 @@ main(void)
                                   rule_words_of_shares_windows_and_properties,
                                   filters_become_a_query,
                                   identity_words,
-                                  refuses_by_name,
-                                  position_words};
+                                  refuses_by_name};
     Suite *suite = suite_create("words");
     TCase *tc = tcase_create("words");
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
