@@ -24,8 +24,7 @@ struct api_parts {
     struct logs *logs;
     struct verify *verify;
     struct groups *groups;
-    struct follower *const *followers;
-    size_t n_followers;
+    struct follow *follow; /* NULL: nothing is followed */
 };
 
 /* `parts` is copied.  ERR_BUSY: the port is taken. */

@@ -1,78 +1,80 @@
 /*
  * GET /metrics: Prometheus text.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/base/buf.h"
+#include "common/base/xmem.h"
 #include "common/proto/offset.h"
 #include "offset-mapper/api_impl.h"
 
 #define METRICS_MAX_BYTES ((size_t)1 << 20)
 
-static int64_t
-of_position(const struct follow_status *s)
-{
-    return s->progress.position;
-}
+#define OF(field) offsetof(struct follow_status, field)
 
-static int64_t
-of_end(const struct follow_status *s)
-{
-    return s->end;
-}
-
-static int64_t
-of_syncs(const struct follow_status *s)
-{
-    return s->progress.syncs;
-}
-
-static int64_t
-of_runs(const struct follow_status *s)
-{
-    return s->progress.runs;
-}
-
-static int64_t
-of_undecodable(const struct follow_status *s)
-{
-    return s->progress.undecodable;
-}
-
-static int64_t
-of_restarts(const struct follow_status *s)
-{
-    return s->progress.restarts;
-}
-
-static int64_t
-of_backs(const struct follow_status *s)
-{
-    return s->progress.backs;
-}
-
-static int64_t
-of_resets(const struct follow_status *s)
-{
-    return s->progress.resets;
-}
-
+/* A metric of each flow: an int64_t of its status. Rows of one name stand
+ * together and differ in `label`. */
 static const struct {
-    const char *name, *type, *help;
-    int64_t (*value)(const struct follow_status *s);
+    const char *name, *type, *help, *label;
+    size_t field;
 } flow_metrics[] = {
-    {"shunt_offset_position", "gauge", "next offset of the syncs topic",
-     of_position},
-    {"shunt_offset_end", "gauge", "log end of the syncs topic as last seen",
-     of_end},
-    {"shunt_offset_syncs_total", "counter", "offset syncs read", of_syncs},
-    {"shunt_offset_runs", "gauge", "offset runs kept", of_runs},
-    {"shunt_offset_undecodable_total", "counter", "records skipped",
-     of_undecodable},
+    {"shunt_offset_position", "gauge", "next offset of the syncs topic", "",
+     OF(syncs.position)},
+    {"shunt_offset_end", "gauge", "log end of the syncs topic as last seen", "",
+     OF(syncs.end)},
+    {"shunt_offset_syncs_total", "counter", "offset syncs read", "",
+     OF(progress.syncs)},
+    {"shunt_offset_runs", "gauge", "offset runs kept", "", OF(progress.runs)},
+    {"shunt_offset_undecodable_total", "counter",
+     "records of the syncs topic skipped", "", OF(syncs.undecodable)},
+    {"shunt_offset_tombstones_total", "counter",
+     "records of the syncs topic without a value", "", OF(syncs.tombstones)},
+    {"shunt_offset_checkpoints_position", "gauge",
+     "next offset of the checkpoints topic", "", OF(checkpoints.position)},
+    {"shunt_offset_checkpoints_end", "gauge",
+     "log end of the checkpoints topic as last seen", "", OF(checkpoints.end)},
+    {"shunt_offset_checkpoints_total", "counter", "checkpoints read", "",
+     OF(checkpoints_kept)},
+    {"shunt_offset_checkpoints_undecodable_total", "counter",
+     "records of the checkpoints topic skipped", "",
+     OF(checkpoints.undecodable)},
+    {"shunt_offset_checkpoints_tombstones_total", "counter",
+     "records of the checkpoints topic without a value", "",
+     OF(checkpoints.tombstones)},
+    {"shunt_offset_heartbeats_undecodable_total", "counter",
+     "copied heartbeats skipped", "", OF(heartbeats.undecodable)},
+    {"shunt_offset_gaps_total", "counter",
+     "times that offsets of the syncs topic were missing", "",
+     OF(progress.gaps)},
+    {"shunt_offset_stale_total", "counter",
+     "syncs read a second time and passed over", "", OF(progress.stale)},
     {"shunt_offset_partition_restarts_total", "counter",
-     "partitions begun anew: target made anew", of_restarts},
+     "partitions begun anew by a sync: target made anew", "",
+     OF(progress.restarts)},
     {"shunt_offset_partition_backs_total", "counter",
-     "times a partition's copy went back", of_backs},
+     "times a partition's copy went back", "", OF(progress.backs)},
     {"shunt_offset_topic_resets_total", "counter",
-     "times the syncs topic was made anew or cut", of_resets},
+     "times the syncs topic was made anew or cut", "", OF(progress.resets)},
+    {"shunt_offset_incarnations_total", "counter",
+     "partitions begun anew by the ends of their logs, since the start",
+     "why=\"target_anew\"", OF(begun[STORE_TARGET_ANEW])},
+    {"shunt_offset_incarnations_total", "counter", "", "why=\"target_cut\"",
+     OF(begun[STORE_TARGET_CUT])},
+    {"shunt_offset_incarnations_total", "counter", "", "why=\"source_anew\"",
+     OF(begun[STORE_SOURCE_ANEW])},
+    {"shunt_offset_incarnations_total", "counter", "", "why=\"source_cut\"",
+     OF(begun[STORE_SOURCE_CUT])},
+    {"shunt_offset_pruned_runs_total", "counter",
+     "runs dropped below the source's log start, since the start", "",
+     OF(pruned)},
+    {"shunt_offset_heartbeat_latency_ms", "gauge",
+     "from the writing of a heartbeat on the source to its reading on the "
+     "target; -1: not known",
+     "", OF(latency_ms)},
+    {"shunt_offset_last_heartbeat_ms", "gauge",
+     "wall clock of the newest copied heartbeat; 0: none", "",
+     OF(last_heartbeat_ms)},
 };
 
 static void
@@ -82,17 +84,47 @@ put_head(struct buf *b, const char *name, const char *type, const char *help)
 }
 
 static void
-put_flow_metric(struct buf *b, const struct api *api, size_t m)
+put_flow_metric(struct buf *b, size_t m, const char *flow,
+                const struct follow_status *st)
 {
-    put_head(b, flow_metrics[m].name, flow_metrics[m].type,
-             flow_metrics[m].help);
-    for (size_t i = 0; i < api->parts.n_followers; i++) {
-        struct follow_status st;
-        follow_status(api->parts.followers[i], &st);
-        buf_printf(b, "%s{flow=\"%s\"} %lld\n", flow_metrics[m].name,
-                   follow_flow(api->parts.followers[i])->name,
-                   (long long)flow_metrics[m].value(&st));
+    const char *label = flow_metrics[m].label;
+    int64_t value;
+    memcpy(&value, (const char *)st + flow_metrics[m].field, sizeof(value));
+    buf_printf(b, "%s{flow=\"%s\"%s%s} %lld\n", flow_metrics[m].name, flow,
+               *label ? "," : "", label, (long long)value);
+}
+
+static void
+put_flow_metrics(struct buf *b, const struct config *c,
+                 const struct follow_status *st)
+{
+    for (size_t m = 0; m < sizeof(flow_metrics) / sizeof(flow_metrics[0]);
+         m++) {
+        if (*flow_metrics[m].help)
+            put_head(b, flow_metrics[m].name, flow_metrics[m].type,
+                     flow_metrics[m].help);
+        for (size_t i = 0; i < c->n_flows; i++)
+            put_flow_metric(b, m, c->flows[i].name, &st[i]);
     }
+    put_head(b, "shunt_offset_flow_alive", "gauge",
+             "1: heartbeats or syncs arrive, 0: they stopped, -1: never seen");
+    for (size_t i = 0; i < c->n_flows; i++)
+        buf_printf(
+            b, "shunt_offset_flow_alive{flow=\"%s\"} %d\n", c->flows[i].name,
+            st[i].alive == BEATS_UNKNOWN ? -1 : st[i].alive == BEATS_YES);
+}
+
+static void
+put_flows(struct buf *b, const struct api_parts *parts)
+{
+    const struct config *c = parts->config;
+    if (!parts->follow)
+        return;
+    struct follow_status *st = xcalloc(c->n_flows + 1, sizeof(*st));
+    for (size_t i = 0; i < c->n_flows; i++)
+        follow_status(parts->follow, &c->flows[i], &st[i]);
+    put_flow_metrics(b, c, st);
+    free(st);
 }
 
 void
@@ -101,8 +133,7 @@ api_get_metrics(struct http_req *req, void *ctx)
     const struct api *api = ctx;
     struct buf b;
     buf_init(&b, METRICS_MAX_BYTES);
-    for (size_t m = 0; m < sizeof(flow_metrics) / sizeof(flow_metrics[0]); m++)
-        put_flow_metric(&b, api, m);
+    put_flows(&b, &api->parts);
     put_head(&b, "shunt_offset_translations_total", "counter",
              "positions answered");
     for (int q = 0; q < API_QUALITIES; q++)

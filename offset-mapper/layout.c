@@ -212,15 +212,16 @@ value_format_read(const void *data, size_t len)
 }
 
 /* The fields of a struct, in the order in which they are stored. */
-#define PROGRESS_FIELDS 6
+#define PROGRESS_FIELDS 12
 #define STATE_FIELDS    10
 
 static void
 progress_fields(struct store_progress *p, int64_t *f[PROGRESS_FIELDS])
 {
-    int64_t *const all[PROGRESS_FIELDS] = {&p->position,    &p->syncs,
-                                           &p->undecodable, &p->restarts,
-                                           &p->backs,       &p->resets};
+    int64_t *const all[PROGRESS_FIELDS] = {
+        &p->position, &p->syncs,   &p->undecodable, &p->restarts,
+        &p->backs,    &p->resets,  &p->gaps,        &p->tombstones,
+        &p->stale,    &p->last_ms, &p->stale_ms,    &p->complete};
     memcpy(f, all, sizeof(all));
 }
 

@@ -31,6 +31,8 @@ struct options {
     char *route_service;
     int64_t fetch_wait_max_ms;
     int64_t verify_interval_ms;
+    int64_t flow_dead_after_ms;
+    int64_t watch_interval_ms;
     char *log_level;
     int64_t samples, timeout_ms;
     bool json;
@@ -57,6 +59,13 @@ static const struct opt options[] = {
      "MS",
      "how often to check the answer to a random position of each flow against "
      "the records themselves; 0: never"},
+    {"flow.dead.after.ms", OPT_INT, FIELD(flow_dead_after_ms), "10000", 1000,
+     3600000, "MS",
+     "a flow without heartbeats and syncs for so long counts as dead"},
+    {"watch.interval.ms", OPT_INT, FIELD(watch_interval_ms), "500", 0, 3600000,
+     "MS",
+     "how often to look for topics made anew and for what retention has "
+     "dropped; 0: never"},
     {"log.level", OPT_STR, FIELD(log_level), "info", 0, 0, "LEVEL",
      "error, warn, info or debug"},
     {"samples", OPT_INT, FIELD(samples), "100", 1, 100000, "N",
@@ -78,8 +87,7 @@ struct program {
     struct logs *logs;
     struct strlist services;
     struct groups *groups;
-    struct follower **followers;
-    size_t n_followers;
+    struct follow *follow;
     struct content *content;
     struct verify *verify;
     struct loop *loop;
@@ -164,20 +172,6 @@ read_options(struct options *o, int argc, char **argv, int *n_words,
     return 0;
 }
 
-static int
-start_followers(struct program *p, int64_t fetch_wait_max_ms, struct err *err)
-{
-    int rc = 0;
-    for (; p->n_followers < p->config.n_flows; p->n_followers++) {
-        const size_t i = p->n_followers;
-        rc = follow_start(&p->config.flows[i], p->store, fetch_wait_max_ms,
-                          &p->followers[i], err);
-        if (rc)
-            break;
-    }
-    return rc;
-}
-
 static void
 on_signal(void *arg)
 {
@@ -194,6 +188,24 @@ start_loop(struct program *p, struct err *err)
         rc = loop_on_signal(p->loop, SIGINT, on_signal, p);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGTERM, on_signal, p);
+    return rc;
+}
+
+static int
+open_parts(struct program *p, const struct options *o, struct err *err)
+{
+    const struct follow_options follow = {
+        o->fetch_wait_max_ms, o->flow_dead_after_ms, o->watch_interval_ms};
+    const struct store_limits limits = {.map_bytes = (size_t)o->store_max_mib
+                                                     << 20};
+    int rc = store_open_limits(o->data_dir, &limits, &p->store, err);
+    if (rc == 0)
+        rc = logs_start(&p->config, &p->logs, err);
+    if (rc == 0)
+        rc =
+            follow_new(&p->config, p->store, p->logs, &follow, &p->follow, err);
+    if (rc == 0)
+        p->content = content_new(&p->config);
     return rc;
 }
 
@@ -225,12 +237,11 @@ start_api(struct program *p, const struct options *o, struct err *err)
                                     .logs = p->logs,
                                     .verify = p->verify,
                                     .groups = p->groups,
-                                    .followers = p->followers,
-                                    .n_followers = p->config.n_flows};
+                                    .follow = p->follow};
     return api_start(p->loop, o->listen, &parts, &p->api, err);
 }
 
-/* The port is taken before any follower starts, so that a second process
+/* The port is taken before anything is followed, so that a second process
  * leaves at once; requests are served when loop_run() begins. */
 static int
 start(struct program *p, const struct options *o, struct err *err)
@@ -238,23 +249,16 @@ start(struct program *p, const struct options *o, struct err *err)
     if (!o->flows_file)
         return err_set(err, ERR_INVALID,
                        "option flows.file is missing; --help shows an example");
-    const struct store_limits limits = {.map_bytes = (size_t)o->store_max_mib
-                                                     << 20};
     int rc = config_load(o->flows_file, &p->config, err);
     if (rc == 0)
-        rc = store_open_limits(o->data_dir, &limits, &p->store, err);
+        rc = open_parts(p, o, err);
     if (rc == 0)
-        rc = logs_start(&p->config, &p->logs, err);
-    if (rc)
-        return rc;
-    p->content = content_new(&p->config);
-    p->followers = xcalloc(p->config.n_flows + 1, sizeof(struct follower *));
-    rc = start_loop(p, err);
+        rc = start_loop(p, err);
     if (rc == 0)
         rc = start_groups(p, o, err);
     if (rc == 0)
         rc = start_api(p, o, err);
-    return rc ? rc : start_followers(p, o->fetch_wait_max_ms, err);
+    return rc ? rc : follow_start(p->follow, err);
 }
 
 /* Questions that wait for others are answered while their requests live. */
@@ -274,12 +278,12 @@ end_questions(struct program *p)
 static void
 stop(struct program *p)
 {
-    follow_stop(p->followers, p->n_followers);
+    follow_stop(p->follow);
     end_questions(p);
     api_free(p->api);
     verify_free(p->verify);
     content_free(p->content);
-    free(p->followers);
+    follow_free(p->follow);
     if (p->loop)
         loop_free(p->loop);
     groups_free(p->groups);

@@ -43,6 +43,12 @@ struct store_progress {
     int64_t restarts; /* partitions begun anew: the target's offsets fell */
     int64_t backs;    /* partitions where the copy went back */
     int64_t resets;   /* times the topic itself was made anew or cut */
+    int64_t gaps;     /* times that offsets of the topic were missing */
+    int64_t tombstones;
+    int64_t stale;    /* read a second time after a reset, and passed over */
+    int64_t last_ms;  /* greatest time that a record bore */
+    int64_t stale_ms; /* what is older was read before the last reset */
+    int64_t complete; /* 1: the end was reached once */
 };
 
 /* Why an incarnation of a partition began. */

@@ -20,6 +20,8 @@
 #include "tests/support/support.h"
 
 #define TOPIC       "mm2-offset-syncs.b.internal"
+#define CHECKPOINTS "a.checkpoints.internal"
+#define COPIED      "a.heartbeats"
 #define DEADLINE_MS 20000
 
 static struct tmpdir dir;
@@ -27,7 +29,9 @@ static rd_kafka_t *rk; /* producer, and the cluster inside it */
 static rd_kafka_mock_cluster_t *cluster;
 static struct config config;
 static struct store *store;
-static struct follower *follower;
+static struct logs *logs;
+static struct follow *follow;
+static const struct follow_options follow_options = {20, 3000, 50};
 
 static void
 quiet(enum log_level level, const char *line)
@@ -52,6 +56,10 @@ cluster_up(void)
     cluster = rd_kafka_handle_mock_cluster(rk);
     ck_assert_ptr_nonnull(cluster);
     ck_assert_int_eq(rd_kafka_mock_topic_create(cluster, TOPIC, 1, 1), 0);
+    ck_assert_int_eq(rd_kafka_mock_topic_create(cluster, CHECKPOINTS, 1, 1), 0);
+    ck_assert_int_eq(rd_kafka_mock_topic_create(cluster, COPIED, 1, 1), 0);
+    ck_assert_int_eq(rd_kafka_mock_topic_create(cluster, "heartbeats", 1, 1),
+                     0);
     char json[1024];
     (void)snprintf(json, sizeof(json),
                    "{\"clusters\":[{\"name\":\"a\",\"bootstrap.servers\":"
@@ -76,15 +84,18 @@ mapper_up(void)
     struct err err = {0};
     ck_assert_msg(store_open(tmpdir_file(&dir, "store"), &store, &err) == 0,
                   "%s", err.text);
-    ck_assert_msg(follow_start(&config.flows[0], store, 20, &follower, &err) ==
-                      0,
-                  "%s", err.text);
+    ck_assert_msg(logs_start(&config, &logs, &err) == 0, "%s", err.text);
+    ck_assert_msg(
+        follow_new(&config, store, logs, &follow_options, &follow, &err) == 0,
+        "%s", err.text);
+    ck_assert_msg(follow_start(follow, &err) == 0, "%s", err.text);
 }
 
 static void
 mapper_gone(void)
 {
-    follow_stop(&follower, 1);
+    follow_free(follow);
+    logs_free(logs);
     store_close(store);
 }
 
@@ -129,6 +140,20 @@ sync_out(const char *topic, int partition, int64_t up, int64_t down)
     mm2_bytes_fini(&b);
 }
 
+/* Records in a log, so that its end fits the syncs. */
+static void
+fill(const char *topic, int32_t partition, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_int_eq(
+            rd_kafka_producev(
+                rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                RD_KAFKA_V_VALUE((void *)(uintptr_t) "x", 1), RD_KAFKA_V_END),
+            RD_KAFKA_RESP_ERR_NO_ERROR);
+    ck_assert_int_eq(rd_kafka_flush(rk, DEADLINE_MS),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
 static int64_t wanted;
 
 static bool
@@ -136,7 +161,7 @@ has_read(void *arg)
 {
     (void)arg;
     struct follow_status st;
-    follow_status(follower, &st);
+    follow_status(follow, &config.flows[0], &st);
     return st.progress.position >= wanted && st.ready;
 }
 
@@ -146,7 +171,7 @@ read_up_to(int64_t position)
     wanted = position;
     ck_assert(wait_until(has_read, NULL, DEADLINE_MS));
     struct follow_status st;
-    follow_status(follower, &st);
+    follow_status(follow, &config.flows[0], &st);
     return st;
 }
 
@@ -179,9 +204,14 @@ all_answers(void)
     return strdup(out);
 }
 
+/* orders [1] and payments [1] of both clusters have 400 records. */
 static void
 first_syncs(void)
 {
+    fill("orders", 1, 400);
+    fill("a.orders", 1, 400);
+    fill("payments", 1, 400);
+    fill("a.payments", 1, 400);
     sync_out("orders", 1, 0, 0);
     sync_out("payments", 1, 7, 3);
     sync_out("orders", 1, 101, 101);
@@ -237,13 +267,15 @@ START_TEST(syncs_written_while_it_was_down)
     mapper_up();
     const struct follow_status st = read_up_to(7);
     ck_assert_int_eq(st.progress.syncs, 7);
-    ck_assert_int_eq(st.end, 7);
+    ck_assert_int_eq(st.syncs.end, 7);
     mapper_gone();
 }
 END_TEST
 
 START_TEST(bad_records_are_counted_and_skipped)
 {
+    fill("orders", 1, 400);
+    fill("a.orders", 1, 400);
     mapper_up();
     sync_out("orders", 1, 0, 0);
     produce("x", 1, "y", 1);
@@ -258,7 +290,8 @@ START_TEST(bad_records_are_counted_and_skipped)
     mm2_bytes_fini(&b);
     sync_out("orders", 1, 101, 101);
     const struct follow_status st = read_up_to(5);
-    ck_assert_int_eq(st.progress.undecodable, 3);
+    ck_assert_int_eq(st.progress.undecodable, 2);
+    ck_assert_int_eq(st.progress.tombstones, 1);
     ck_assert_int_eq(st.progress.syncs, 2);
     ck_assert_int_eq(st.progress.runs, 1);
     mapper_gone();
@@ -270,8 +303,8 @@ in_trouble(void *arg)
 {
     (void)arg;
     struct follow_status st;
-    follow_status(follower, &st);
-    return st.error[0] != '\0';
+    follow_status(follow, &config.flows[0], &st);
+    return st.syncs.error[0] != '\0';
 }
 
 START_TEST(goes_on_when_the_broker_is_back)
@@ -284,7 +317,7 @@ START_TEST(goes_on_when_the_broker_is_back)
     ck_assert_int_eq(rd_kafka_mock_broker_set_up(cluster, 1), 0);
     later_syncs();
     const struct follow_status st = read_up_to(7);
-    ck_assert_str_eq(st.error, "");
+    ck_assert_str_eq(st.syncs.error, "");
     mapper_gone();
 }
 END_TEST
@@ -298,6 +331,8 @@ START_TEST(topic_made_anew)
     mapper_gone();
     cluster_gone();
     cluster_up();
+    fill("orders", 1, 400);
+    fill("a.orders", 1, 400);
     sync_out("orders", 1, 10, 5);
     sync_out("orders", 1, 11, 6);
     mapper_up();
@@ -306,7 +341,7 @@ START_TEST(topic_made_anew)
     for (int i = 0; i < 200 && !reset; i++) {
         struct follow_status st;
         ck_assert(wait_until(has_read, NULL, DEADLINE_MS));
-        follow_status(follower, &st);
+        follow_status(follow, &config.flows[0], &st);
         reset = st.progress.resets == 1 && st.progress.position == 2;
         if (!reset)
             (void)wait_until(in_trouble, NULL, 50);
@@ -326,8 +361,9 @@ START_TEST(waits_for_a_missing_topic)
     mapper_up();
     ck_assert(wait_until(in_trouble, NULL, DEADLINE_MS));
     struct follow_status st;
-    follow_status(follower, &st);
-    ck_assert_str_eq(st.error, "waiting for the topic " TOPIC " on cluster a");
+    follow_status(follow, &config.flows[0], &st);
+    ck_assert_str_eq(st.syncs.error,
+                     "waiting for the topic " TOPIC " on cluster a");
     ck_assert(st.ready);
     rd_kafka_mock_topic_set_error(cluster, TOPIC, RD_KAFKA_RESP_ERR_NO_ERROR);
     first_syncs();
@@ -336,37 +372,61 @@ START_TEST(waits_for_a_missing_topic)
 }
 END_TEST
 
-/* Asking a dead broker takes two seconds; 32 of them must not take 32 times that. */
-START_TEST(stops_all_at_once_without_a_broker)
+static void
+use_dead_clusters(void)
 {
-    struct follower *all[32];
-    struct err err;
+    for (size_t i = 0; i < 2; i++) {
+        free(config.clusters[i].bootstrap_servers);
+        config.clusters[i].bootstrap_servers = strdup("127.0.0.1:1");
+    }
+}
+
+/* Asking a dead broker takes two seconds, but all wait at once. */
+START_TEST(both_clusters_are_away_at_the_start)
+{
+    use_dead_clusters();
+    mapper_up();
+    ck_assert(wait_until(in_trouble, NULL, DEADLINE_MS));
     struct follow_status st;
-    free(config.clusters[0].bootstrap_servers);
-    config.clusters[0].bootstrap_servers = strdup("127.0.0.1:1");
-    ck_assert_int_eq(store_open(tmpdir_file(&dir, "store"), &store, &err), 0);
-    for (size_t i = 0; i < 32; i++)
-        ck_assert_int_eq(
-            follow_start(&config.flows[0], store, 20, &all[i], &err), 0);
-    do
-        follow_status(all[0], &st);
-    while (!*st.error && !usleep(10000));
+    follow_status(follow, &config.flows[0], &st);
+    ck_assert(!st.ready);
+    ck_assert_int_eq(st.percent, 0);
+    ck_assert_ptr_nonnull(
+        strstr(st.syncs.error, "cannot read " TOPIC " on cluster a: "));
+    ck_assert_int_eq(st.alive, BEATS_UNKNOWN);
     const int64_t begin_ms = clock_mono_ms();
-    follow_stop(all, 32);
+    mapper_gone();
     ck_assert_int_lt(clock_mono_ms() - begin_ms, 6000);
-    store_close(store);
+}
+END_TEST
+
+/* ... but what was read to the end once answers. */
+START_TEST(ready_from_the_store_without_a_cluster)
+{
+    first_syncs();
+    mapper_up();
+    (void)read_up_to(4);
+    mapper_gone();
+    use_dead_clusters();
+    mapper_up();
+    struct follow_status st = read_up_to(4);
+    ck_assert_int_eq(st.percent, 100);
+    ck_assert(wait_until(in_trouble, NULL, DEADLINE_MS));
+    mapper_gone();
 }
 END_TEST
 
 START_TEST(bad_property_is_refused)
 {
     struct err err;
-    ck_assert_int_eq(props_set(&config.clusters[0].properties, "no.such", "1"),
-                     0);
     ck_assert_int_eq(store_open(tmpdir_file(&dir, "store"), &store, &err), 0);
-    ck_assert_int_ne(follow_start(&config.flows[0], store, 20, &follower, &err),
+    ck_assert_int_eq(logs_start(&config, &logs, &err), 0);
+    ck_assert_int_eq(props_set(&config.clusters[1].properties, "no.such", "1"),
                      0);
+    ck_assert_int_ne(
+        follow_new(&config, store, logs, &follow_options, &follow, &err), 0);
     ck_assert_str_eq(err.field, "no.such");
+    logs_free(logs);
     store_close(store);
 }
 END_TEST
@@ -384,7 +444,8 @@ main(void)
     tcase_add_test(t, goes_on_when_the_broker_is_back);
     tcase_add_test(t, topic_made_anew);
     tcase_add_test(t, waits_for_a_missing_topic);
-    tcase_add_test(t, stops_all_at_once_without_a_broker);
+    tcase_add_test(t, both_clusters_are_away_at_the_start);
+    tcase_add_test(t, ready_from_the_store_without_a_cluster);
     tcase_add_test(t, bad_property_is_refused);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

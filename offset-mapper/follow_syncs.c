@@ -1,0 +1,311 @@
+/*
+ * Offset syncs, on the thread of the feed that reads them; nobody else writes
+ * the flow's partitions.  What was read and the position behind it are one
+ * transaction: when that fails nothing has moved.
+ *
+ * Offsets of the topic that are missing (compacted, deleted) may have been syncs
+ * of any partition: `gaps` counts, and no run is extended over one.  When the
+ * topic was cut, it is read again from its start: what was read before is passed
+ * over, by its time, up to the end that the topic has then.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/mm2/codec.h"
+#include "offset-mapper/follow_impl.h"
+
+static void
+publish(struct flow_follow *f, int64_t end, bool at_end)
+{
+    struct follow_status *st = &f->status;
+    (void)pthread_mutex_lock(&f->lock);
+    st->progress = f->progress;
+    st->syncs.position = f->progress.position;
+    st->syncs.undecodable = f->progress.undecodable;
+    st->syncs.tombstones = f->progress.tombstones;
+    if (end >= 0)
+        st->syncs.end = end;
+    if (st->syncs.end < f->progress.position)
+        st->syncs.end = f->progress.position;
+    st->ready = st->ready || at_end;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- records ---------------------------------------------------------- */
+
+static void
+skip_record(struct flow_follow *f, const rd_kafka_message_t *m, const char *why)
+{
+    if (m->payload)
+        f->progress.undecodable++;
+    else
+        f->progress.tombstones++;
+    follow_say(&f->bad, true, "flow %s: %s offset %lld skipped: %s",
+               f->flow->name, f->flow->topic, (long long)m->offset, why);
+}
+
+static void
+tell_change(struct flow_follow *f, const struct mm2_offset_sync *s,
+            enum runs_change change)
+{
+    if (change == RUNS_RESTART)
+        follow_say(&f->changes, true,
+                   "flow %s: %s [%d] was made anew on the target (sync %lld -> "
+                   "%lld): its older syncs are dropped",
+                   f->flow->name, s->topic, s->partition,
+                   (long long)s->upstream, (long long)s->downstream);
+    else if (change == RUNS_BACK)
+        follow_say(&f->changes, false,
+                   "flow %s: %s [%d] is copied again from %lld on (to %lld)",
+                   f->flow->name, s->topic, s->partition,
+                   (long long)s->upstream, (long long)s->downstream);
+}
+
+static int
+keep_sync(struct flow_follow *f, struct store_batch *batch,
+          const rd_kafka_message_t *m, int64_t time_ms, struct err *err)
+{
+    struct mm2_offset_sync s;
+    struct err why = {0};
+    int rc = mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &s,
+                                    &why);
+    if (rc) {
+        skip_record(f, m, why.text);
+        return 0;
+    }
+    const struct store_part part = {f->flow->name, s.topic, s.partition};
+    enum runs_change change = RUNS_SAME;
+    rc = store_batch_sync(batch, &part, s.upstream, s.downstream, time_ms,
+                          &f->progress, &change, err);
+    if (rc == 0)
+        tell_change(f, &s, change);
+    else if (rc == ERR_INVALID)
+        skip_record(f, m, err->text);
+    mm2_offset_sync_fini(&s);
+    return rc == ERR_INVALID ? 0 : rc;
+}
+
+static int
+keep_record(struct flow_follow *f, struct store_batch *batch,
+            const rd_kafka_message_t *m, struct err *err)
+{
+    struct store_progress *p = &f->progress;
+    rd_kafka_timestamp_type_t type;
+    const int64_t time_ms = rd_kafka_message_timestamp(m, &type);
+    if (m->offset != p->position)
+        p->gaps++;
+    p->position = m->offset + 1;
+    if (time_ms < p->stale_ms) {
+        p->stale++;
+        return 0;
+    }
+    p->stale_ms = 0;
+    if (time_ms > p->last_ms)
+        p->last_ms = time_ms;
+    return keep_sync(f, batch, m, time_ms, err);
+}
+
+static int
+keep_all(struct flow_follow *f, rd_kafka_message_t *const *m, size_t n,
+         struct err *err)
+{
+    struct store_batch *batch;
+    int rc = store_batch_begin(f->home->store, &batch, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = keep_record(f, batch, m[i], err);
+    if (rc) {
+        store_batch_abort(batch);
+        return rc;
+    }
+    return store_batch_commit_take(batch, f->flow->name, f->syncs_source,
+                                   &f->progress, err);
+}
+
+static int
+take(void *arg, rd_kafka_message_t *const *m, size_t n, int64_t end,
+     struct err *err)
+{
+    struct flow_follow *f = arg;
+    const struct store_progress before = f->progress;
+    const int rc = keep_all(f, m, n, err);
+    if (rc) {
+        f->progress = before;
+        return rc;
+    }
+    rd_kafka_timestamp_type_t type;
+    const int64_t now_ms = clock_mono_ms();
+    const int64_t seen_ms =
+        beats_seen_ms(false, rd_kafka_message_timestamp(m[n - 1], &type),
+                      clock_wall_ms(), now_ms);
+    (void)pthread_mutex_lock(&f->lock);
+    if (seen_ms > f->signs.sync_ms)
+        f->signs.sync_ms = seen_ms;
+    (void)pthread_mutex_unlock(&f->lock);
+    publish(f, end, false);
+    follow_changed(f->home);
+    return 0;
+}
+
+/* ---- the topic -------------------------------------------------------- */
+
+static int64_t
+from(void *arg)
+{
+    const struct flow_follow *f = arg;
+    return f->progress.position > 0 ? f->progress.position
+                                    : RD_KAFKA_OFFSET_BEGINNING;
+}
+
+/* After a restart it may answer from what it has. */
+static void
+keep_complete(struct flow_follow *f)
+{
+    struct err err = {0};
+    f->progress.complete = 1;
+    if (keep_all(f, NULL, 0, &err))
+        log_error("flow %s: %s", f->flow->name, err.text);
+}
+
+/* What stays behind the last record (transaction markers) is no gap: it is in
+ * the part of the log that is never compacted. */
+static void
+at_end(void *arg, int64_t end)
+{
+    struct flow_follow *f = arg;
+    if (f->progress.position < end)
+        f->progress.position = end;
+    f->progress.stale_ms = 0;
+    if (!f->progress.complete)
+        keep_complete(f);
+    publish(f, end, true);
+}
+
+/* The topic was made anew or cut (the position lies beyond its end), or its
+ * start has moved past the position. */
+static void
+out_of_log(void *arg)
+{
+    struct flow_follow *f = arg;
+    struct store_progress *p = &f->progress;
+    log_warn("flow %s: %s has no offset %lld any more: reading it from its "
+             "start",
+             f->flow->name, f->flow->topic, (long long)p->position);
+    p->position = 0;
+    p->stale_ms = p->last_ms;
+    p->gaps++;
+    p->resets++;
+}
+
+/* Without the topic there are no syncs that could be missed.  What was complete
+ * once answers also while its cluster is away. */
+static void
+news(void *arg, enum feed_news what, const char *text)
+{
+    struct flow_follow *f = arg;
+    (void)pthread_mutex_lock(&f->lock);
+    follow_topic_news(&f->status.syncs, what, text);
+    f->status.ready = f->status.ready || what == FEED_MISSING ||
+                      (what == FEED_TROUBLE && f->progress.complete);
+    (void)pthread_mutex_unlock(&f->lock);
+    if (what == FEED_READING)
+        log_info("flow %s: reading %s on %s from %lld", f->flow->name,
+                 f->flow->topic, f->flow->cluster->name,
+                 (long long)f->progress.position);
+    else
+        log_warn("flow %s: %s", f->flow->name, text);
+}
+
+/* ---- new incarnations ------------------------------------------------- */
+
+static const char *const begun_words[STORE_BEGUN_REASONS] = {
+    [STORE_FIRST] = "is new",
+    [STORE_TARGET_ANEW] = "was made anew on the target",
+    [STORE_SOURCE_ANEW] = "was made anew on the source",
+    [STORE_SOURCE_CUT] = "has lost its end on the source",
+    [STORE_TARGET_CUT] = "has lost its end on the target",
+};
+
+static int
+still_so(struct flow_follow *f, const struct store_part *part,
+         const struct verdict *v, bool *same, struct err *err)
+{
+    struct store_view *view;
+    struct store_info info;
+    int rc = store_view_open(f->home->store, &view, err);
+    if (rc)
+        return rc;
+    rc = store_view_info(view, part, &info, err);
+    store_view_close(view);
+    *same = rc == 0 && info.known && info.incarnation == v->incarnation &&
+            memcmp(&info.newest, &v->newest, sizeof(info.newest)) == 0;
+    return rc;
+}
+
+static int
+begin_incarnation(struct flow_follow *f, const struct verdict *v,
+                  struct err *err)
+{
+    const struct store_part part = {f->flow->name, v->topic, v->partition};
+    struct store_batch *batch;
+    bool same;
+    int rc = still_so(f, &part, v, &same, err);
+    if (rc || !same)
+        return rc;
+    rc = store_batch_begin(f->home->store, &batch, err);
+    if (rc)
+        return rc;
+    rc = store_batch_incarnation(batch, &part, v->why, clock_wall_ms(),
+                                 &f->progress, err);
+    if (rc) {
+        store_batch_abort(batch);
+        return rc;
+    }
+    rc = store_batch_commit_take(batch, f->flow->name, f->syncs_source,
+                                 &f->progress, err);
+    if (rc)
+        return rc;
+    log_warn("flow %s: %s [%d] %s: what was known of it is dropped",
+             f->flow->name, v->topic, v->partition, begun_words[v->why]);
+    (void)pthread_mutex_lock(&f->lock);
+    f->status.begun[v->why]++;
+    (void)pthread_mutex_unlock(&f->lock);
+    return 0;
+}
+
+/* What fails is proven again. */
+static void
+turn(void *arg)
+{
+    struct flow_follow *f = arg;
+    (void)pthread_mutex_lock(&f->lock);
+    struct verdict *v = f->verdicts;
+    f->verdicts = NULL;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (!v)
+        return;
+    while (v) {
+        struct verdict *next = v->next;
+        const struct store_progress before = f->progress;
+        struct err err = {0};
+        if (begin_incarnation(f, v, &err)) {
+            log_error("flow %s: %s", f->flow->name, err.text);
+            f->progress = before;
+        }
+        free(v->topic);
+        free(v);
+        v = next;
+    }
+    publish(f, -1, false);
+    follow_changed(f->home);
+}
+
+const struct feed_calls follow_syncs = {.from = from,
+                                        .take = take,
+                                        .at_end = at_end,
+                                        .out_of_log = out_of_log,
+                                        .news = news,
+                                        .turn = turn};
