@@ -1,12 +1,8 @@
 /*
  * Offset syncs, on the thread of the feed that reads them; nobody else writes
  * the flow's partitions.  What was read and the position behind it are one
- * transaction: when that fails nothing has moved.
- *
- * Offsets of the topic that are missing (compacted, deleted) may have been syncs
- * of any partition: `gaps` counts, and no run is extended over one.  When the
- * topic was cut, it is read again from its start: what was read before is passed
- * over, by its time, up to the end that the topic has then.
+ * transaction: when that fails nothing has moved.  Which records count stands in
+ * reading.h.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/mm2/codec.h"
 #include "offset-mapper/follow_impl.h"
+#include "offset-mapper/reading.h"
 
 static void
 publish(struct flow_follow *f, int64_t end, bool at_end)
@@ -91,19 +88,10 @@ static int
 keep_record(struct flow_follow *f, struct store_batch *batch,
             const rd_kafka_message_t *m, struct err *err)
 {
-    struct store_progress *p = &f->progress;
     rd_kafka_timestamp_type_t type;
     const int64_t time_ms = rd_kafka_message_timestamp(m, &type);
-    if (m->offset != p->position)
-        p->gaps++;
-    p->position = m->offset + 1;
-    if (time_ms < p->stale_ms) {
-        p->stale++;
+    if (!reading_step(&f->progress, m->offset, time_ms))
         return 0;
-    }
-    p->stale_ms = 0;
-    if (time_ms > p->last_ms)
-        p->last_ms = time_ms;
     return keep_sync(f, batch, m, time_ms, err);
 }
 
@@ -165,21 +153,17 @@ static void
 keep_complete(struct flow_follow *f)
 {
     struct err err = {0};
-    f->progress.complete = 1;
     if (keep_all(f, NULL, 0, &err))
         log_error("flow %s: %s", f->flow->name, err.text);
 }
 
-/* What stays behind the last record (transaction markers) is no gap: it is in
- * the part of the log that is never compacted. */
 static void
 at_end(void *arg, int64_t end)
 {
     struct flow_follow *f = arg;
-    if (f->progress.position < end)
-        f->progress.position = end;
-    f->progress.stale_ms = 0;
-    if (!f->progress.complete)
+    const bool was_complete = f->progress.complete;
+    reading_end(&f->progress, end);
+    if (!was_complete)
         keep_complete(f);
     publish(f, end, true);
 }
@@ -190,14 +174,10 @@ static void
 out_of_log(void *arg)
 {
     struct flow_follow *f = arg;
-    struct store_progress *p = &f->progress;
     log_warn("flow %s: %s has no offset %lld any more: reading it from its "
              "start",
-             f->flow->name, f->flow->topic, (long long)p->position);
-    p->position = 0;
-    p->stale_ms = p->last_ms;
-    p->gaps++;
-    p->resets++;
+             f->flow->name, f->flow->topic, (long long)f->progress.position);
+    reading_reset(&f->progress);
 }
 
 /* Without the topic there are no syncs that could be missed.  What was complete

@@ -7,7 +7,7 @@
 static bool
 asked_after(const struct log_range *r, int64_t now_ms, int64_t since_ms)
 {
-    return r->known && now_ms - r->age_ms >= since_ms;
+    return r->known && now_ms - r->age_ms > since_ms;
 }
 
 static bool

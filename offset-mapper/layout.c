@@ -213,7 +213,7 @@ value_format_read(const void *data, size_t len)
 
 /* The fields of a struct, in the order in which they are stored. */
 #define PROGRESS_FIELDS 12
-#define STATE_FIELDS    10
+#define STATE_FIELDS    11
 
 static void
 progress_fields(struct store_progress *p, int64_t *f[PROGRESS_FIELDS])
@@ -232,7 +232,7 @@ state_fields(struct part_state *p, int64_t *f[STATE_FIELDS])
     int64_t *const all[STATE_FIELDS] = {
         &p->count,       &p->begun_ms,      &p->newest_ms,  &s->newest.up,
         &s->newest.down, &s->newest.length, &s->doubt_from, &s->doubt_low,
-        &s->doubt_until, &s->doubt_end};
+        &s->doubt_until, &s->doubt_end,     &p->gaps};
     memcpy(f, all, sizeof(all));
 }
 

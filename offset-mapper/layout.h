@@ -69,6 +69,7 @@ struct part_state {
     uint32_t incarnation; /* 0: never heard of */
     enum store_begun why;
     int64_t count; /* runs kept */
+    int64_t gaps;  /* store_progress.gaps at its newest sync */
     int64_t begun_ms, newest_ms;
 };
 

@@ -332,15 +332,16 @@ keep_step(struct store_batch *b, struct touched *t,
 
 static int
 what_it_does(struct store_batch *b, const struct touched *t, int64_t up,
-             int64_t down, struct runs_step *step, struct err *err)
+             int64_t down, int64_t gaps, struct runs_step *step,
+             struct err *err)
 {
-    static const struct runs_state nothing = {0};
+    struct runs_state state = t ? t->state.runs : (struct runs_state){0};
     struct run before = {0};
+    state.gap = t && t->state.gaps != gaps;
     int rc = t ? run_before(b, t, up, &before, err) : 0;
     if (rc)
         return rc;
-    rc = runs_apply(t ? &t->state.runs : &nothing,
-                    before.length > 0 ? &before : NULL, up, down, step);
+    rc = runs_apply(&state, before.length > 0 ? &before : NULL, up, down, step);
     return rc ? err_set(err, rc, "offsets %lld -> %lld are out of range",
                         (long long)up, (long long)down)
               : 0;
@@ -356,7 +357,7 @@ store_batch_sync(struct store_batch *b, const struct store_part *part,
     struct runs_step step;
     int rc = touch(b, part, &t, err);
     if (rc == 0)
-        rc = what_it_does(b, t, up, down, &step, err);
+        rc = what_it_does(b, t, up, down, p->gaps, &step, err);
     if (rc == 0 && !t)
         rc = begin_part(b, part, time_ms, &t, err);
     if (rc)
@@ -365,6 +366,7 @@ store_batch_sync(struct store_batch *b, const struct store_part *part,
     rc = keep_step(b, t, &step, time_ms, err);
     if (rc)
         return rc;
+    t->state.gaps = p->gaps;
     *change = step.change;
     p->syncs++;
     p->runs += t->state.count - runs;

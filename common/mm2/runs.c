@@ -333,7 +333,7 @@ end_doubt(int64_t up, int64_t down, struct runs_state *next)
 static bool
 extends(const struct runs_state *s, int64_t du, int64_t dd)
 {
-    return du == dd && (du == 1 || !(s->holes && s->extras));
+    return du == dd && (du == 1 || !(s->gap || (s->holes && s->extras)));
 }
 
 /* d > ld, u > lu */
@@ -372,6 +372,7 @@ runs_apply(const struct runs_state *s, const struct run *before, int64_t up,
     if (!in_range(up) || !in_range(down))
         return ERR_INVALID;
     *out = (struct runs_step){.put = {up, down, 1}, .next = *s};
+    out->next.gap = false;
     if (!s->any) {
         out->change = RUNS_NEW;
         out->next.any = true;

@@ -76,11 +76,17 @@ struct runs_state {
     bool holes;        /* u has gained on d: the source has holes */
     bool extras;       /* d has gained on u: the target has other records */
     bool doubt;        /* the next four are set */
+    bool gap;          /* syncs may be missing before the next one: see below */
     struct run newest; /* the one with the greatest offsets */
     int64_t doubt_from, doubt_low;
     int64_t doubt_until; /* the old end: a sync beyond it in source offsets */
     int64_t doubt_end;   /* and in target offsets (down + 1) ends the doubt */
 };
+
+/* `gap` is set by who knows that syncs were lost before he could read them
+ * (compaction).  Holes and foreign offsets that they told of may compensate each
+ * other, so the next sync extends no run over records of its own; then it is
+ * cleared. */
 
 /* A new incarnation: nothing is known but the kinds of break, which are the
  * partition's habits. */
