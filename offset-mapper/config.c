@@ -16,6 +16,10 @@
 #define NAME_MAX_LEN   80 /* two of them and a topic fit an LMDB key */
 #define FLOWS_MAX      256
 
+#define INTERNAL_SEPARATOR "replication.policy.internal.topic.separator.enabled"
+#define SYNCS_TOPIC        "offset-syncs.topic"
+#define CHECKPOINTS_TOPIC  "checkpoints.topic"
+
 const struct pt_cluster *
 config_cluster(const struct config *c, const char *name)
 {
@@ -100,9 +104,26 @@ topic_is_own(const struct config *c, const struct flow *f, const char *path,
     return 0;
 }
 
+/* Unless the file gave it another name. */
 static int
-name_topic(const struct config *c, struct flow *f, const char *path,
-           struct err *err)
+name_it(int (*naming)(const struct naming *n, const char *alias, char *out,
+                      size_t size),
+        const struct flow *f, const char *path, const char *alias, char **topic,
+        struct err *err)
+{
+    char name[256];
+    if (*topic)
+        return 0;
+    if (naming(&f->naming, alias, name, sizeof(name)))
+        return err_field(err, ERR_INVALID, path, f->name,
+                         "%s: the names of its topics are too long", path);
+    *topic = xstrdup(name);
+    return 0;
+}
+
+static int
+name_topics(const struct config *c, struct flow *f, const char *path,
+            struct err *err)
 {
     const struct pt_cluster *source, *target;
     int rc = need_cluster(c, f->def.source, path, "source", &source, err);
@@ -112,16 +133,11 @@ name_topic(const struct config *c, struct flow *f, const char *path,
         return rc;
     const bool at_target = strcmp(f->def.syncs_location, "target") == 0;
     f->cluster = at_target ? target : source;
-    char topic[256];
-    rc = naming_offset_syncs(&f->naming,
-                             at_target ? f->def.source : f->def.target, topic,
-                             sizeof(topic));
-    if (rc)
-        return err_field(err, ERR_INVALID, path, f->name,
-                         "%s: the name of its offset-syncs topic is too long",
-                         path);
-    f->topic = xstrdup(topic);
-    return 0;
+    rc = name_it(naming_offset_syncs, f, path,
+                 at_target ? f->def.source : f->def.target, &f->topic, err);
+    return rc ? rc
+              : name_it(naming_checkpoints, f, path, f->def.source,
+                        &f->checkpoints, err);
 }
 
 static int
@@ -136,10 +152,9 @@ check_flow(const struct config *c, struct flow *f, const char *path,
     if (policy < 0)
         return err_field(err, ERR_INVALID, path, f->def.policy,
                          "%s: policy is neither default nor identity", path);
-    f->naming = (struct naming){.policy = (enum naming_policy)policy,
-                                .separator = f->def.separator,
-                                .separator_in_internal = true};
-    const int rc = name_topic(c, f, path, err);
+    f->naming.policy = (enum naming_policy)policy;
+    f->naming.separator = f->def.separator;
+    const int rc = name_topics(c, f, path, err);
     return rc ? rc : topic_is_own(c, f, path, err);
 }
 
@@ -149,6 +164,54 @@ flow_fini(struct flow *f)
     pt_flow_fini(&f->def);
     free(f->name);
     free(f->topic);
+    free(f->checkpoints);
+}
+
+/* What only the mapper has to know of a flow, beside what routes say of it. */
+static const char *const own_keys[] = {INTERNAL_SEPARATOR, SYNCS_TOPIC,
+                                       CHECKPOINTS_TOPIC, NULL};
+
+/* LegacyReplicationPolicy (mm2.md 3.6) was never shipped by Apache Kafka; those
+ * that go by its name keep the names of topics, as the identity policy does. */
+static int
+put_shared(const char *key, struct json_t *value, void *arg)
+{
+    for (const char *const *own = own_keys; *own; own++)
+        if (strcmp(key, *own) == 0)
+            return 0;
+    const char *text = js_str(value);
+    if (strcmp(key, "policy") == 0 && text && strcmp(text, "legacy") == 0)
+        return js_put_str(arg, key, "identity");
+    return js_put_take(arg, key, js_ref(value));
+}
+
+static int
+read_shared(const struct json_t *j, const char *path, struct pt_flow *out,
+            struct err *err)
+{
+    int rc = js_expect_object(j, path, err);
+    if (rc)
+        return rc;
+    struct json_t *shared = js_object();
+    rc = js_each(j, put_shared, shared)
+             ? err_nomem(err)
+             : pt_flow_decode(shared, path, out, err);
+    js_free(shared);
+    return rc;
+}
+
+static int
+read_own(const struct json_t *j, const char *path, struct flow *f,
+         struct err *err)
+{
+    f->naming.separator_in_internal = true;
+    int rc = js_get_bool(j, path, INTERNAL_SEPARATOR, JS_OPTIONAL,
+                         &f->naming.separator_in_internal, err);
+    if (rc == 0)
+        rc = js_get_str_dup(j, path, SYNCS_TOPIC, JS_OPTIONAL, &f->topic, err);
+    return rc ? rc
+              : js_get_str_dup(j, path, CHECKPOINTS_TOPIC, JS_OPTIONAL,
+                               &f->checkpoints, err);
 }
 
 static int
@@ -156,10 +219,12 @@ add_flow(struct config *c, const struct json_t *j, const char *path,
          struct err *err)
 {
     struct flow f = {0};
-    int rc = pt_flow_decode(j, path, &f.def, err);
+    int rc = read_shared(j, path, &f.def, err);
     if (rc)
         return rc;
-    rc = check_flow(c, &f, path, err);
+    rc = read_own(j, path, &f, err);
+    if (rc == 0)
+        rc = check_flow(c, &f, path, err);
     if (rc) {
         flow_fini(&f);
         return rc;

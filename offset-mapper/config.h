@@ -16,6 +16,7 @@ struct flow {
     struct naming naming;
     char *topic;                      /* its offset-syncs topic ... */
     const struct pt_cluster *cluster; /* ... and where it is; borrowed */
+    char *checkpoints;                /* its checkpoints topic, on the target */
 };
 
 struct config {

@@ -144,12 +144,8 @@ name_topics(struct flow_follow *f, struct err *err)
     char name[256];
     const struct flow *flow = f->flow;
     f->syncs_source = xasprintf("%s@%s", flow->topic, flow->cluster->name);
-    if (naming_checkpoints(&flow->naming, flow->def.source, name, sizeof(name)))
-        return err_set(err, ERR_LIMIT,
-                       "flow %s: the name of its checkpoints topic is too long",
-                       flow->name);
-    f->checkpoints = xstrdup(name);
-    f->checkpoints_source = xasprintf("%s@%s", name, flow->def.target);
+    f->checkpoints_source =
+        xasprintf("%s@%s", flow->checkpoints, flow->def.target);
     if (naming_remote(&flow->naming, flow->def.source, HEARTBEATS, name,
                       sizeof(name)))
         return err_set(err, ERR_LIMIT,
@@ -188,7 +184,8 @@ add_topics(struct flow_follow *f, struct err *err)
     if (rc == 0)
         rc = feed_add(syncs, flow->topic, &follow_syncs, f, err);
     if (rc == 0)
-        rc = feed_add(target, f->checkpoints, &follow_checkpoints, f, err);
+        rc =
+            feed_add(target, f->flow->checkpoints, &follow_checkpoints, f, err);
     return rc ? rc : feed_add(target, f->copied, &follow_copied, f, err);
 }
 
@@ -316,7 +313,6 @@ free_flow(struct flow_follow *f)
     oversee_forget(f);
     (void)pthread_mutex_destroy(&f->lock);
     free(f->syncs_source);
-    free(f->checkpoints);
     free(f->checkpoints_source);
     free(f->copied);
 }

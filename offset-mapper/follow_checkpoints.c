@@ -16,7 +16,7 @@ skip_record(struct flow_follow *f, const rd_kafka_message_t *m, const char *why)
     else
         p->tombstones++;
     follow_say(&f->bad, true, "flow %s: %s offset %lld skipped: %s",
-               f->flow->name, f->checkpoints, (long long)m->offset, why);
+               f->flow->name, f->flow->checkpoints, (long long)m->offset, why);
 }
 
 static int
@@ -117,7 +117,7 @@ out_of_log(void *arg)
     struct flow_follow *f = arg;
     log_warn("flow %s: %s has no offset %lld any more: reading it from its "
              "start",
-             f->flow->name, f->checkpoints,
+             f->flow->name, f->flow->checkpoints,
              (long long)f->checkpoints_progress.position);
     f->checkpoints_progress.position = 0;
     f->checkpoints_progress.resets++;
@@ -134,7 +134,7 @@ news(void *arg, enum feed_news what, const char *text)
         log_warn("flow %s: %s", f->flow->name, text);
     else if (what == FEED_READING)
         log_info("flow %s: reading %s on %s from %lld", f->flow->name,
-                 f->checkpoints, f->flow->def.target,
+                 f->flow->checkpoints, f->flow->def.target,
                  (long long)f->checkpoints_progress.position);
 }
 

@@ -34,7 +34,7 @@ struct flow_follow {
     struct follow *home;
     const struct flow *flow;
     char *syncs_source; /* "topic@cluster": names the stored position */
-    char *checkpoints, *checkpoints_source;
+    char *checkpoints_source;
     char *copied; /* the topic of copied heartbeats */
     /* Of the threads of the feeds: */
     struct store_progress progress; /* of the syncs */
@@ -47,6 +47,7 @@ struct flow_follow {
     struct follow_status status;
     struct beats_signs signs;
     struct verdict *verdicts;
+    int64_t pruned_lately; /* not taken off progress.runs yet */
 };
 
 /* `heartbeats` of one cluster tells of all flows to it. */

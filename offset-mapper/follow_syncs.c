@@ -264,9 +264,12 @@ turn(void *arg)
     (void)pthread_mutex_lock(&f->lock);
     struct verdict *v = f->verdicts;
     f->verdicts = NULL;
+    const int64_t pruned = f->pruned_lately;
+    f->pruned_lately = 0;
     (void)pthread_mutex_unlock(&f->lock);
-    if (!v)
+    if (!v && pruned == 0)
         return;
+    f->progress.runs -= pruned;
     while (v) {
         struct verdict *next = v->next;
         const struct store_progress before = f->progress;

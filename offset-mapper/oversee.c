@@ -119,6 +119,7 @@ prune(struct flow_follow *f, struct eye *e, int64_t below, int *prunes)
         e->pruned_below = below;
     (void)pthread_mutex_lock(&f->lock);
     f->status.pruned += dropped;
+    f->pruned_lately += dropped;
     (void)pthread_mutex_unlock(&f->lock);
 }
 

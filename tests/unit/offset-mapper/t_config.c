@@ -52,6 +52,43 @@ START_TEST(topic_on_the_target)
 END_TEST
 
 static const struct {
+    const char *more, *syncs, *checkpoints;
+    enum naming_policy policy;
+} named[] = {
+    {"", "mm2-offset-syncs.b.internal", "a.checkpoints.internal",
+     NAMING_DEFAULT},
+    {"'separator':'__'", "mm2-offset-syncs__b__internal",
+     "a__checkpoints__internal", NAMING_DEFAULT},
+    {"'separator':'_',"
+     "'replication.policy.internal.topic.separator.enabled':false",
+     "mm2-offset-syncs.b.internal", "a.checkpoints.internal", NAMING_DEFAULT},
+    {"'policy':'legacy'", "mm2-offset-syncs.b.internal",
+     "a.checkpoints.internal", NAMING_IDENTITY},
+    {"'offset-syncs.topic':'syncs','checkpoints.topic':'points'", "syncs",
+     "points", NAMING_DEFAULT},
+};
+
+START_TEST(names_of_topics)
+{
+    char text[1024];
+    struct config c;
+    struct err err = {0};
+    char *more = json_text(named[_i].more);
+    (void)snprintf(text, sizeof(text),
+                   "{" CLUSTERS ",\"flows\":[{\"source\":\"a\","
+                   "\"target\":\"b\"%s%s}]}",
+                   *more ? "," : "", more);
+    free(more);
+    ck_assert_msg(config_parse(text, strlen(text), &c, &err) == 0, "%s",
+                  err.text);
+    ck_assert_str_eq(c.flows[0].topic, named[_i].syncs);
+    ck_assert_str_eq(c.flows[0].checkpoints, named[_i].checkpoints);
+    ck_assert_int_eq(c.flows[0].naming.policy, named[_i].policy);
+    config_fini(&c);
+}
+END_TEST
+
+static const struct {
     const char *text, *word;
 } bad[] = {
     {"", "not valid JSON"},
@@ -73,8 +110,19 @@ static const struct {
      "{\"source\":\"a\",\"target\":\"b\"}]}",
      "is there already"},
     {"{" CLUSTERS ",\"flows\":[{\"source\":\"a\",\"target\":\"b\","
-     "\"policy\":\"legacy\"}]}",
+     "\"policy\":\"modern\"}]}",
      "policy"},
+    {"{" CLUSTERS ",\"flows\":[{\"source\":\"a\",\"target\":\"b\","
+     "\"offset-syncs.topic\":1}]}",
+     "flows[0].offset-syncs.topic"},
+    {"{" CLUSTERS ",\"flows\":[{\"source\":\"a\",\"target\":\"b\","
+     "\"topics\":[]}]}",
+     "flows[0].topics"},
+    {"{" CLUSTERS ",\"flows\":[7]}", "flows[0]"},
+    {"{" CLUSTERS ",\"flows\":[{\"source\":\"a\",\"target\":\"b\","
+     "\"offset-syncs.topic\":\"s\"},{\"source\":\"b\",\"target\":\"a\","
+     "\"offset-syncs.topic\":\"s\",\"offset-syncs.topic.location\":\"target\"}]}",
+     "both use s on cluster a"},
     {"{" CLUSTERS ",\"flows\":[" FLOW("a", "b", "middle") "]}", "location"},
     /* mm2.md section 2: both use mm2-offset-syncs.b.internal on a. */
     {"{" CLUSTERS
@@ -119,6 +167,8 @@ main(void)
     TCase *t = tcase_create("flows file");
     tcase_add_test(t, good_file);
     tcase_add_test(t, topic_on_the_target);
+    tcase_add_loop_test(t, names_of_topics, 0,
+                        sizeof(named) / sizeof(named[0]));
     tcase_add_loop_test(t, bad_file, 0, sizeof(bad) / sizeof(bad[0]));
     tcase_add_test(t, file_is_named);
     suite_add_tcase(s, t);
