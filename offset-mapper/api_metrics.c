@@ -95,7 +95,7 @@ put_flow_metric(struct buf *b, size_t m, const char *flow,
 }
 
 static void
-put_flow_metrics(struct buf *b, const struct config *c,
+put_flow_metrics(struct buf *b, const struct flow *flows, size_t n,
                  const struct follow_status *st)
 {
     for (size_t m = 0; m < sizeof(flow_metrics) / sizeof(flow_metrics[0]);
@@ -103,27 +103,26 @@ put_flow_metrics(struct buf *b, const struct config *c,
         if (*flow_metrics[m].help)
             put_head(b, flow_metrics[m].name, flow_metrics[m].type,
                      flow_metrics[m].help);
-        for (size_t i = 0; i < c->n_flows; i++)
-            put_flow_metric(b, m, c->flows[i].name, &st[i]);
+        for (size_t i = 0; i < n; i++)
+            put_flow_metric(b, m, flows[i].name, &st[i]);
     }
     put_head(b, "shunt_offset_flow_alive", "gauge",
              "1: heartbeats or syncs arrive, 0: they stopped, -1: never seen");
-    for (size_t i = 0; i < c->n_flows; i++)
+    for (size_t i = 0; i < n; i++)
         buf_printf(
-            b, "shunt_offset_flow_alive{flow=\"%s\"} %d\n", c->flows[i].name,
+            b, "shunt_offset_flow_alive{flow=\"%s\"} %d\n", flows[i].name,
             st[i].alive == BEATS_UNKNOWN ? -1 : st[i].alive == BEATS_YES);
 }
 
 static void
 put_flows(struct buf *b, const struct api_parts *parts)
 {
-    const struct config *c = parts->config;
-    if (!parts->follow)
-        return;
-    struct follow_status *st = xcalloc(c->n_flows + 1, sizeof(*st));
-    for (size_t i = 0; i < c->n_flows; i++)
-        follow_status(parts->follow, &c->flows[i], &st[i]);
-    put_flow_metrics(b, c, st);
+    const struct flow *flows = parts->config->flows;
+    const size_t n = parts->follow ? parts->config->n_flows : 0;
+    struct follow_status *st = xcalloc(n + 1, sizeof(*st));
+    for (size_t i = 0; i < n; i++)
+        follow_status(parts->follow, &flows[i], &st[i]);
+    put_flow_metrics(b, flows, n, st);
     free(st);
 }
 

@@ -115,21 +115,30 @@ look_up(rd_kafka_t *rk, const rd_kafka_topic_partition_t *p,
     return code;
 }
 
-void
-ends_ask(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
-         int64_t deadline_ms)
+/* Looks at what is said not to exist, and asks again if it does. */
+static void
+make_sure(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
+          const rd_kafka_topic_partition_list_t *asked, int64_t deadline_ms)
 {
-    rd_kafka_topic_partition_list_t *again =
-        rd_kafka_topic_partition_list_copy(list);
-    request(rk, list, deadline_ms);
     for (int i = 0; i < list->cnt && time_left(deadline_ms) > 0; i++) {
         rd_kafka_topic_partition_t *p = &list->elems[i];
         if (!ends_unknown(p->err))
             continue;
         p->err = look_up(rk, p, deadline_ms);
-        p->offset = again->elems[i].offset;
+        p->offset = asked->elems[i].offset;
         if (!p->err)
             request_part(rk, list, i, i + 1, deadline_ms);
     }
-    rd_kafka_topic_partition_list_destroy(again);
+}
+
+void
+ends_ask(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, bool sure,
+         int64_t deadline_ms)
+{
+    rd_kafka_topic_partition_list_t *asked =
+        rd_kafka_topic_partition_list_copy(list);
+    request(rk, list, deadline_ms);
+    if (sure)
+        make_sure(rk, list, asked, deadline_ms);
+    rd_kafka_topic_partition_list_destroy(asked);
 }

@@ -5,6 +5,7 @@
  * so that no flow's keys lie between another's.  Values start with a version
  * byte.
  *
+ *   'c' flow group topic partition  checkpoint (store_checkpoints.c)
  *   'd' pid incarnation down        up of the block whose first run is at `down`
  *   'f'                             format: magic, LAYOUT_FORMAT
  *   'n' flow topic partition        pid

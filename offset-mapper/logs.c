@@ -24,6 +24,7 @@
 #include "offset-mapper/ends.h"
 #include "offset-mapper/handle.h"
 
+#define MISSES_MAX       4 /* what does not exist may appear: 16 s */
 #define REFRESH_MS       1000
 #define START_MAX_AGE_MS 5000 /* a log's start moves rarely */
 #define ROUND_MAX        1000 /* partitions in a request; librdkafka's lists */
@@ -65,6 +66,7 @@ struct entry {
     int64_t wanted_ms;  /* last logs_known() or logs_look() */
     bool keep;          /* logs_known(): to be asked again and again */
     bool once;          /* logs_look(): to be asked once more */
+    int misses;         /* times in a row that it did not exist */
     struct ask *asks;   /* not in a request yet: then it is in watch.asked */
     struct ask *asking; /* in the request that is under way */
     struct entry *next_asked;
@@ -215,6 +217,7 @@ mind_death(struct watch *w, const rd_kafka_topic_partition_list_t *list)
 struct round {
     size_t n;
     bool need_start; /* of one of them at least */
+    bool sure;       /* somebody waits for it: see ends.h */
     struct entry *v[ROUND_MAX];
     int64_t begun_ms;
     rd_kafka_topic_partition_list_t *ends, *starts;
@@ -252,7 +255,8 @@ take_due(struct watch *w, struct round *r)
     {
         if (r->n == ROUND_MAX)
             break;
-        if ((e->keep || e->once) && r->begun_ms - e->tried_ms >= REFRESH_MS)
+        if ((e->keep || e->once) &&
+            r->begun_ms - e->tried_ms >= REFRESH_MS << e->misses)
             take(r, e);
     }
     for (size_t i = 0; i < r->n; i++) {
@@ -268,11 +272,11 @@ ask_cluster(struct watch *w, struct round *r)
     const int64_t deadline_ms =
         r->begun_ms + (w->dead ? DEAD_REQUEST_MS : REQUEST_MS);
     r->ends = list_of(r->v, r->n, RD_KAFKA_OFFSET_END);
-    ends_ask(w->rk, r->ends, deadline_ms);
+    ends_ask(w->rk, r->ends, r->sure, deadline_ms);
     mind_death(w, r->ends);
     if (r->need_start && !w->dead) {
         r->starts = list_of(r->v, r->n, RD_KAFKA_OFFSET_BEGINNING);
-        ends_ask(w->rk, r->starts, deadline_ms + START_EXTRA_MS);
+        ends_ask(w->rk, r->starts, r->sure, deadline_ms + START_EXTRA_MS);
     }
 }
 
@@ -290,11 +294,14 @@ settle_entry(const struct round *r, size_t i)
     if (!code && (end->offset < 0 || (start && start->offset < 0) ||
                   (!start && e->start_ms == 0)))
         code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-    if (code) {
-        if (ends_unknown(code))
-            e->asked_ms = e->start_ms = 0; /* what was known is no more */
+    if (!ends_unknown(code))
+        e->misses = 0;
+    else if (e->misses < MISSES_MAX)
+        e->misses++;
+    if (ends_unknown(code) && r->sure)
+        e->asked_ms = e->start_ms = 0; /* what was known is no more */
+    if (code)
         return code;
-    }
     e->end = end->offset;
     e->asked_ms = r->begun_ms;
     if (start) {
@@ -327,6 +334,7 @@ round_of(struct watch *w, struct round *r,
 {
     r->n = 0;
     r->need_start = false;
+    r->sure = collect == take_asked;
     r->ends = r->starts = NULL;
     r->begun_ms = clock_mono_ms();
     collect(w, r);
@@ -379,7 +387,7 @@ round_of_times(struct watch *w)
     unlock(w);
     const int64_t deadline_ms =
         clock_mono_ms() + (w->dead ? DEAD_REQUEST_MS : REQUEST_MS);
-    ends_ask(w->rk, list, deadline_ms);
+    ends_ask(w->rk, list, true, deadline_ms);
     mind_death(w, list);
     lock(w);
     for (int i = 0; i < list->cnt; i++) {

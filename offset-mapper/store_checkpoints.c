@@ -120,3 +120,19 @@ store_checkpoint_get(struct store_view *v, const char *flow, const char *group,
                ? 0
                : store_damaged(v->store, "a checkpoint", err);
 }
+
+bool
+store_checkpoint_sound(const void *key, size_t key_len, const void *value,
+                       size_t value_len)
+{
+    struct reader r = reader_of(key, key_len);
+    size_t n;
+    (void)read_u8(&r);
+    for (int i = 0; i < 3; i++)
+        (void)read_str(&r, &n);
+    const int32_t partition = read_i32(&r);
+    const MDB_val v = {value_len, (void *)(uintptr_t)value}; /* only read */
+    struct store_checkpoint c;
+    return !r.failed && r.left == 0 && partition >= 0 && value_read(&v, &c) &&
+           c.upstream >= 0 && c.downstream >= 0;
+}

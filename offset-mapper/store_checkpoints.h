@@ -33,4 +33,8 @@ MUST_CHECK int store_checkpoint_get(struct store_view *v, const char *flow,
                                     struct store_checkpoint *out,
                                     struct err *err);
 
+/* Can an entry with this key and value be read?  For verify-store. */
+bool store_checkpoint_sound(const void *key, size_t key_len, const void *value,
+                            size_t value_len);
+
 #endif

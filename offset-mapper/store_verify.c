@@ -12,6 +12,7 @@
 
 #include "common/base/xmem.h"
 #include "offset-mapper/block.h"
+#include "offset-mapper/store_checkpoints.h"
 #include "offset-mapper/store_impl.h"
 
 #define TEXT_MAX 400
@@ -281,6 +282,16 @@ check_old(struct check *c, const MDB_val *key, const MDB_val *value)
               s->name, life.incarnation, s->state.incarnation);
 }
 
+static void
+check_checkpoint(struct check *c, const MDB_val *key, const MDB_val *value)
+{
+    char text[64];
+    if (!store_checkpoint_sound(key->mv_data, key->mv_size, value->mv_data,
+                                value->mv_size))
+        fault(c, "checkpoint of a group (key %s): cannot be read",
+              hex(key, text));
+}
+
 /* ---- all of it -------------------------------------------------------- */
 
 /* Who keeps his own kind of key adds it here. */
@@ -289,10 +300,10 @@ static const struct kind {
     int walk; /* 1 or 2 */
     void (*check)(struct check *c, const MDB_val *key, const MDB_val *value);
 } kinds[] = {
-    {'d', 2, check_down},  {'f', 1, check_format_entry},
-    {'n', 1, check_name},  {'p', 1, check_progress},
-    {'r', 2, check_block}, {'s', 1, check_state},
-    {'x', 2, check_old},
+    {'c', 1, check_checkpoint},   {'d', 2, check_down},
+    {'f', 1, check_format_entry}, {'n', 1, check_name},
+    {'p', 1, check_progress},     {'r', 2, check_block},
+    {'s', 1, check_state},        {'x', 2, check_old},
 };
 
 static const struct kind *
