@@ -319,7 +319,7 @@ begin_doubt(const struct runs_state *s, const struct run *before, int64_t up,
     next->doubt_from = s->doubt ? min64(s->doubt_from, up) : up;
     next->doubt_until = s->doubt ? max64(s->doubt_until, until) : until;
     next->doubt_end = s->doubt ? max64(s->doubt_end, end) : end;
-    next->doubt_low = s->doubt ? min64(s->doubt_low, low) : low;
+    next->doubt_low = low; /* an older doubt's is in it */
     next->doubt = true;
 }
 

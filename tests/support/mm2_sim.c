@@ -246,7 +246,7 @@ void
 sim_step(struct sim *s)
 {
     produce(s, sim_dice(s, 2 * BATCH_MAX));
-    copy_batch(s, 1 + sim_dice(s, BATCH_MAX));
+    copy_batch(s, one_in(s, 3) ? 1 : 1 + sim_dice(s, BATCH_MAX));
     if (one_in(s, 10))
         commit(s);
     befall(s);

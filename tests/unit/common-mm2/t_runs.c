@@ -231,6 +231,8 @@ START_TEST(never_beyond_the_log_end)
     a = runs_map_forward(&m, 1050, 60);
     is(a, RUNS_EXACT, 50, 50, 50);
     ck_assert(a.end_behind);
+    a = runs_map_forward(&m, 1050, 99); /* the newest sync is of record 99 */
+    ck_assert(a.end_behind);
     a = runs_map_forward(&m, 1050, 100);
     ck_assert(!a.end_behind);
     a = runs_map_reverse(&m, 80, 1060);
@@ -307,6 +309,57 @@ START_TEST(doubt_by_two_measures)
 }
 END_TEST
 
+/* Other records on the target make the copies look further than they are. */
+START_TEST(doubt_by_source_offsets)
+{
+    struct runs_map m = {0};
+    (void)runs_map_sync(&m, 0, 0);
+    (void)runs_map_sync(&m, 99, 99);
+    (void)runs_map_sync(&m, 50, 100);
+    ck_assert(m.state.extras);
+    for (int64_t u = 51; u < 99; u++) /* each behind a marker */
+        (void)runs_map_sync(&m, u, 100 + 2 * (u - 50));
+    is(forward(&m, 75), RUNS_BOUNDED, 50, 50, 150);
+    (void)runs_map_sync(&m, 99, 198);
+    is(forward(&m, 75), RUNS_EXACT, 150, 150, 150);
+    runs_map_fini(&m);
+}
+END_TEST
+
+/* A second crash on the way: the old end is that of the first. */
+START_TEST(doubt_within_doubt)
+{
+    struct runs_map m = {0};
+    (void)runs_map_sync(&m, 0, 0);
+    (void)runs_map_sync(&m, 99, 99);
+    (void)runs_map_sync(&m, 50, 100);
+    (void)runs_map_sync(&m, 60, 110);
+    ck_assert_int_eq(runs_map_sync(&m, 55, 111), RUNS_BACK);
+    is(forward(&m, 52), RUNS_BOUNDED, 50, 50, 102);
+    is(forward(&m, 90), RUNS_BOUNDED, 50, 50, 146);
+    for (int64_t u = 56; u < 99; u++) /* each behind a marker */
+        (void)runs_map_sync(&m, u, 111 + 2 * (u - 55));
+    is(forward(&m, 90), RUNS_BOUNDED, 50, 50, 181);
+    (void)runs_map_sync(&m, 99, 199);
+    is(forward(&m, 90), RUNS_EXACT, 181, 181, 181);
+    runs_map_fini(&m);
+}
+END_TEST
+
+/* Records 8 and 9 stand twice, or 9 only before 8's second copy. */
+START_TEST(doubt_about_one_record)
+{
+    struct runs_map m = {0};
+    (void)runs_map_sync(&m, 0, 0);
+    (void)runs_map_sync(&m, 9, 9);
+    (void)runs_map_sync(&m, 8, 10);
+    is(forward(&m, 9), RUNS_BOUNDED, 8, 8, 11);
+    (void)runs_map_sync(&m, 9, 11);
+    is(forward(&m, 9), RUNS_EXACT, 11, 11, 11);
+    runs_map_fini(&m);
+}
+END_TEST
+
 START_TEST(habits_outlive_an_incarnation)
 {
     struct runs_map m = {0};
@@ -371,6 +424,9 @@ main(void)
     tcase_add_test(t, the_runs_used);
     tcase_add_test(t, target_lost_its_last);
     tcase_add_test(t, doubt_by_two_measures);
+    tcase_add_test(t, doubt_by_source_offsets);
+    tcase_add_test(t, doubt_within_doubt);
+    tcase_add_test(t, doubt_about_one_record);
     tcase_add_test(t, habits_outlive_an_incarnation);
     tcase_add_test(t, out_of_range);
     suite_add_tcase(s, t);

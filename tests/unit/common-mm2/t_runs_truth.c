@@ -377,18 +377,27 @@ not_below(int64_t least, int64_t x)
     return x < least ? least : x;
 }
 
+/* Around the head, where doubt is; near it; anywhere. */
+static int64_t
+some_offset(struct sim *s, int64_t head)
+{
+    switch (sim_dice(s, 3)) {
+    case 0:
+        return not_below(0, head + 3 - sim_dice(s, 8));
+    case 1:
+        return not_below(0, head + 10 - sim_dice(s, NEAR));
+    default:
+        return sim_dice(s, head + 20);
+    }
+}
+
 static void
 ask(struct story *t)
 {
     struct sim *s = &t->s;
-    /* Near the head, where doubt is, and anywhere. */
-    const int64_t up = sim_dice(s, 2)
-                           ? not_below(0, s->next + 10 - sim_dice(s, NEAR))
-                           : sim_dice(s, s->next + 20);
+    const int64_t up = some_offset(s, s->next);
     judge_forward(t, (struct question){up, some_end(t, s->end, t->old_end)});
-    const int64_t down = sim_dice(s, 2)
-                             ? not_below(0, s->end - sim_dice(s, NEAR))
-                             : sim_dice(s, s->end + 1);
+    const int64_t down = least(some_offset(s, s->end), s->end);
     judge_reverse(t, (struct question){
                          down, some_end(t, s->source_end, t->old_source_end)});
 }
