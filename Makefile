@@ -207,9 +207,11 @@ $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 # Of which part a target is: the two have functions of the same name.
-fuzz_part = $(if $(filter mapper store%,$(1)),offset-mapper,route-service)
+fuzz_part = $(if $(filter mapper store% record runs,$(1)),offset-mapper,route-service)
+more_of_fuzz_runs := tests/tools/mm2_vectors/oracle.o
 define fuzz_rule
-$(B)/fuzz/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(FUZZ_OBJS) $(call lib,$(2)) $(deps_$(2))
+$(B)/fuzz/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(FUZZ_OBJS) $(addprefix $(B)/,$(more_of_fuzz_$(1))) \
+		$(call lib,tests/support) $(call lib,$(2)) $(deps_$(2))
 	@mkdir -p $$(@D)
 	$(call say,LD,$$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $$@ $$^ $$(call pc_libs,$(libs_$(2))) -pthread -lm

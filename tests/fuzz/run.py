@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-MAX_LEN = {"glob": 320, "body": 4096, "rule": 2048, "table": 8192, "http": 8192, "mapper": 4096}
+MAX_LEN = {"glob": 320, "body": 4096, "rule": 2048, "table": 8192, "http": 8192, "mapper": 4096,
+           "record": 512, "runs": 1024}
 GRACE_S = 120  # a target that does not end by itself is itself a failure
 
 

@@ -27,13 +27,29 @@ on_the_line(const struct syncs *live, int64_t up, int64_t down)
     return false;
 }
 
-/* All but the first `n`. */
 static void
-forget(struct oracle *o, size_t n)
+forget(struct oracle *o)
 {
-    for (size_t i = n; i < o->live.n; i++)
+    for (size_t i = 0; i < o->live.n; i++)
         push(&o->gone, o->live.v[i]);
-    o->live.n = n;
+    o->live.n = 0;
+}
+
+/* Makes room for a sync: what stands at or beyond it is gone.  Syncs that go
+ * leave the record before it, where they enclosed it. */
+static void
+cut(struct syncs *live, int64_t up, int64_t down)
+{
+    struct sync gone = {-1, -1, false};
+    while (live->n &&
+           (live->v[live->n - 1].up >= up || live->v[live->n - 1].down >= down))
+        gone = live->v[--live->n];
+    if (gone.up < 0 || live->n == 0)
+        return;
+    const struct sync last = live->v[live->n - 1];
+    const int64_t before = (gone.up < up ? gone.up : up) - 1;
+    if (last.up - last.down == gone.up - gone.down && before > last.up)
+        push(live, (struct sync){before, before - (last.up - last.down), true});
 }
 
 void
@@ -41,14 +57,13 @@ oracle_sync(struct oracle *o, int64_t up, int64_t down)
 {
     struct syncs *live = &o->live;
     const struct sync last =
-        live->n ? live->v[live->n - 1] : (struct sync){-1, -1};
+        live->n ? live->v[live->n - 1] : (struct sync){-1, -1, false};
     if (down == last.down && up > last.up)
-        forget(o, live->n - 1); /* another record stands there now */
+        push(&o->gone, last); /* another record stands there now */
     else if (down <= last.down && !on_the_line(live, up, down))
-        forget(o, 0);
-    while (live->n && live->v[live->n - 1].up >= up)
-        live->n--;
-    push(live, (struct sync){up, down});
+        forget(o);
+    cut(live, up, down);
+    push(live, (struct sync){up, down, false});
 }
 
 int64_t
@@ -58,7 +73,7 @@ oracle_allows(const struct oracle *o, int64_t q, struct sync *from)
     size_t i = live->n;
     while (i > 0 && live->v[i - 1].up > q)
         i--;
-    *from = (struct sync){-1, -1};
+    *from = (struct sync){-1, -1, false};
     if (i == 0)
         return 0;
     *from = live->v[i - 1];

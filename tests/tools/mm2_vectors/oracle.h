@@ -12,6 +12,7 @@
 
 struct sync {
     int64_t up, down;
+    bool enclosed; /* was none, but stood between two of them */
 };
 
 struct syncs {
