@@ -5,7 +5,7 @@ A position past the right one would skip records: that ends the bench."""
 import bisect
 from typing import Any, NamedTuple
 
-from tests.bench.mapper_rows import checkpoints
+from tests.bench.mapper_rows import checkpoints, death
 from tests.bench.mapper_rows.env import Env, Mapper
 from tests.bench.mapper_rows.life import Stream, TailGroup, commit
 from tests.bench.shared.env import median
@@ -18,6 +18,8 @@ PERCENT = {"at 1 %": 1, "at 50 %": 50, "at 99 %": 99}
 TAIL = "at the tail"
 PLACES = (*PERCENT, TAIL)
 BEST = {"verify": True, "wait_ms": 5000}
+LOST = 50  # records that a reader at the tail had read and that were not copied when the source died
+FAR = "500 records beyond the copy"
 
 Places = dict[str, int]
 
@@ -33,13 +35,19 @@ class Moment(NamedTuple):
     best_back: dict[str, dict[str, Any]]
 
 
+class Death(NamedTuple):
+    """Asked when the source was dead."""
+    places: Places
+    mm2: Places
+    answers: dict[str, dict[str, Any]]
+
+
 class Truth:
     """The records as they stand on both sides at the end, in the order of their numbers there."""
 
     def __init__(self, env: Env) -> None:
-        def dump(cluster: str, topic: str) -> dict[str, int]:
-            lines = env.clusters.ktool("dump", env.clusters.bootstrap(cluster), topic).splitlines()
-            return {line.split(" ")[4]: int(line.split(" ")[1]) for line in lines}
+        def dump(cluster: str, topic: str) -> dict[bytes, int]:
+            return {value: offset for offset, (_, value) in death.records(env, cluster, topic).items()}
         here, there = dump("a", TOPIC), dump("b", COPY)
         if here.keys() != there.keys():
             raise AssertionError(f"{len(here)} records on a, {len(there)} on b, {len(here.keys() ^ there.keys())} of one side only")
@@ -70,6 +78,10 @@ def places_of(end: int) -> Places:
 
 def group_of(place: str) -> str:
     return place.replace(" %", "").replace(" ", "-")
+
+
+def mm2_of(newest: checkpoints.Newest) -> Places:
+    return {place: newest[group_of(place), COPY].downstream for place in PLACES if (group_of(place), COPY) in newest}
 
 
 class Scene:
@@ -116,8 +128,7 @@ class Scene:
         back = {**places_of(end), TAIL: end}
         plain_back = ask(self.mapper, "b", "a", back)
         best_back = ask(self.mapper, "b", "a", back, **BEST)
-        mm2 = {place: newest[group_of(place), COPY].downstream for place in PLACES if (group_of(place), COPY) in newest}
-        return Moment(forward, back, mm2, plain, best, plain_back, best_back)
+        return Moment(forward, back, mm2_of(newest), plain, best, plain_back, best_back)
 
     def back_groups(self) -> None:
         """Groups on b that have read the copy: MirrorMaker 2 has no syncs to bring them back with."""
@@ -130,6 +141,18 @@ class Scene:
     def halt(self) -> None:
         self.tail.halt()
         self.stream.halt()
+
+    def die(self) -> Death:
+        self.env.clusters.kill_mm2()
+        end = self.stream.end()
+        self.stream.send(500)
+        self.stream.wait_written()
+        log = death.records(self.env, "a", TOPIC)
+        places = {**places_of(end), TAIL: end + LOST, FAR: end + 500}
+        newest = self.checkpoints()
+        self.env.clusters.kill("a")
+        answers = self.mapper.translate("a", "b", [death.question(TOPIC, at, log) for at in places.values()])
+        return Death(places, mm2_of(newest), dict(zip(places, answers)))
 
     def end(self) -> Truth:
         self.halt()
@@ -165,7 +188,15 @@ def place_rows(flow: str, moments: list[Moment], truth: Truth, place: str, plain
     ]
 
 
-def compare(env: Env, mm2: dict[str, str], stored: int, n: int) -> tuple[list[Moment], Truth]:
+def death_rows(flow: str, dead: Death, truth: Truth) -> list[Row]:
+    def again(place: str, answer: int) -> int:
+        return truth.forward(dead.places[place], answer)
+    return [row(f"read again{flow}, a to b, {place}, the source dead, fingerprints", judged(
+        dead.answers, place, again(place, dead.answers[place]["position"])), "records", again(place, dead.mm2[place]) if place in dead.mm2 else None,
+        None if place == FAR else 0, judge="value") for place in dead.places]
+
+
+def compare(env: Env, mm2: dict[str, str], stored: int, n: int) -> tuple[list[Moment], Truth, Death]:
     scene = Scene(env, mm2, stored)
     try:
         scene.begin()
@@ -173,18 +204,22 @@ def compare(env: Env, mm2: dict[str, str], stored: int, n: int) -> tuple[list[Mo
         moments = [scene.moment() for _ in range(n)]
         if scene.mm2_brings_back():
             raise AssertionError("MirrorMaker 2 has checkpoints for groups that read the copy: they want to be compared too")
-        return moments, scene.end()
+        return moments, scene.end(), scene.die()
     finally:
         scene.halt()
 
 
+def rows_of(flow: str, plain_limit: int | None, moments: list[Moment], truth: Truth, dead: Death) -> list[Row]:
+    rows = [r for place in PLACES for r in place_rows(flow, moments, truth, place, None if place == TAIL else plain_limit)]
+    return rows + death_rows(flow, dead, truth)
+
+
 def measure(env: Env) -> list[Row]:
     """Positions that are not right behind what has just been copied are exact without a look at the records."""
-    moments, truth = compare(env, {}, *((20000, 2) if env.quick else (200000, 5)))
-    return [r for place in PLACES for r in place_rows("", moments, truth, place, None if place == TAIL else 0)]
+    return rows_of("", 0, *compare(env, {}, *((20000, 2) if env.quick else (200000, 5))))
 
 
 def measure_transactions(env: Env) -> list[Row]:
     """The copy is written in transactions: markers among the records on the target, of which no sync tells."""
-    moments, truth = compare(env, {"b.exactly.once.source.support": "enabled"}, *((20000, 2) if env.quick else (100000, 5)))
-    return [r for place in PLACES for r in place_rows(", exactly-once copy", moments, truth, place, None)]
+    stored, n = (20000, 2) if env.quick else (100000, 5)
+    return rows_of(", exactly-once copy", None, *compare(env, {"b.exactly.once.source.support": "enabled"}, stored, n))
