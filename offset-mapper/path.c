@@ -4,11 +4,6 @@
  * from hop to hop, as the lowest and the highest that it can be: both
  * translations grow with what they are asked for, so the ends bound what is
  * between them.
- *
- * Records of two origins in one partition (flows a->b and b->a that keep
- * names; the position stands on b): a record within a run of a->b came from a,
- * one within a run of b->a was born on b.  Between runs, the nearest sync
- * before it tells.
  */
 #include "offset-mapper/path.h"
 
@@ -17,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/xmem.h"
+#include "offset-mapper/mixed.h"
 
 /* A partition that is copied everywhere has many ways. */
 #define LOOKS_MAX        2000
@@ -188,30 +184,6 @@ leads_on(const struct flow *f, const char *topic, struct hop *h)
                          sizeof(h->topic)) == 0;
 }
 
-/* ---- two flows, one partition ----------------------------------------- */
-
-/* What the run before `q` tells of where record q came from: its end on the
- * cluster asked about, or more than anything if q is in it. */
-static int64_t
-claim(const struct hop *h, int64_t q)
-{
-    if (!h->at.has_at)
-        return -1;
-    const struct run *r = &h->at.at;
-    const int64_t end = (h->reverse ? r->down : r->up) + r->length;
-    return q < end ? INT64_MAX : end;
-}
-
-static const struct hop *
-origin_of(const struct hop *back, const struct hop *on, int64_t q)
-{
-    if (!back->info.known)
-        return on;
-    if (!on->info.known)
-        return back;
-    return claim(back, q) >= claim(on, q) ? back : on;
-}
-
 /* ---- the search ------------------------------------------------------- */
 
 static int go_on(struct search *s, const struct spot *at, size_t depth);
@@ -283,8 +255,12 @@ visit(struct search *s, const struct spot *at, const char *cluster,
         rc = look(s, at, &on);
     if (rc)
         return rc;
-    if (back.info.known && on.info.known && strcmp(back.topic, on.topic) == 0)
-        return take(s, origin_of(&back, &on, at->low), depth);
+    if (back.info.known && on.info.known && strcmp(back.topic, on.topic) == 0) {
+        struct hop mixed;
+        rc = mixed_answer(s->env->view, s->partition, &back, &on, at->low,
+                          &mixed, s->err);
+        return rc ? rc : take(s, &mixed, depth);
+    }
     rc = take(s, &back, depth);
     return rc ? rc : take(s, &on, depth);
 }

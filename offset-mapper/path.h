@@ -6,7 +6,7 @@
  * where the stream came from, then along flows.  The shortest one on which
  * every flow has syncs of the partition counts; among equally short ones, the
  * surest.  Where a flow each way keeps names, both have records in one
- * partition: the record asked for tells which flow it came by (path.c).
+ * partition: the record asked for tells which flow it came by (mixed.h).
  *
  * Reads one view of the store; no state, no thread of its own.
  */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/xmem.h"
 #include "offset-mapper/translate_impl.h"
 
@@ -38,6 +39,12 @@ back_take(void *arg, size_t *i)
         return x;
     (void)translating_step(x); /* frees it, if it was the last call */
     return NULL;
+}
+
+static int64_t
+content_deadline(void)
+{
+    return clock_mono_ms() + TRANSLATE_CONTENT_MS;
 }
 
 /* Where the record looked for stands, if it has arrived. */
@@ -181,7 +188,7 @@ ask_prints(struct translating *x, size_t i)
     const struct translate_asks *asks = &x->t->asks;
     const struct content_place at = source_place(x, i);
     asks->prints(asks->ctx, &at, x->out.v[i].asked.offset,
-                 prints_wanted(&x->out.v[i]), TRANSLATE_CONTENT_MS, x->t->loop,
+                 prints_wanted(&x->out.v[i]), content_deadline(), x->t->loop,
                  on_prints, call_new(x, i));
 }
 
@@ -315,7 +322,7 @@ ask_find(struct translating *x, size_t i)
     if (high - low > CONTENT_WINDOW_MAX)
         high = low + CONTENT_WINDOW_MAX;
     asks->find(asks->ctx, &at, low, high, t->asked.prints, t->asked.n_prints,
-               TRANSLATE_CONTENT_MS, x->t->loop, on_found, call_new(x, i));
+               content_deadline(), x->t->loop, on_found, call_new(x, i));
 }
 
 static void
@@ -363,7 +370,7 @@ void
 translate_ask_group(struct translating *x)
 {
     const struct translate_asks *asks = &x->t->asks;
-    asks->group(asks->ctx, x->q.from, x->q.group, TRANSLATE_CONTENT_MS,
+    asks->group(asks->ctx, x->q.from, x->q.group, content_deadline(),
                 x->t->loop, on_group, call_new(x, 0));
 }
 
