@@ -67,6 +67,9 @@ api_start(struct loop *loop, const char *listen, const struct api_parts *parts,
     const struct translate_asks asks = api_translate_asks(api);
     int rc = translator_new(loop, parts->config, parts->store, &asks,
                             &api->translator, err);
+    if (rc == 0 && parts->follow)
+        follow_on_change(parts->follow, loop, translator_changed,
+                         api->translator);
     if (rc == 0)
         rc = http_server_new(loop, &limits, routes, api, &api->server, err);
     if (rc == 0)

@@ -27,7 +27,8 @@ struct api_parts {
     struct follow *follow; /* NULL: nothing is followed */
 };
 
-/* `parts` is copied.  ERR_BUSY: the port is taken. */
+/* `parts` is copied; what it follows must not have been started yet.  ERR_BUSY:
+ * the port is taken. */
 MUST_CHECK int api_start(struct loop *loop, const char *listen,
                          const struct api_parts *parts, struct api **out,
                          struct err *err);

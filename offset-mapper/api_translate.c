@@ -70,6 +70,15 @@ ask_find(void *ctx, const struct content_place *at, int64_t low, int64_t high,
                  home, fn, arg);
 }
 
+static bool
+flow_dead(void *ctx, const struct flow *flow)
+{
+    const struct api *api = ctx;
+    struct follow_status st;
+    follow_status(api->parts.follow, flow, &st);
+    return st.alive == BEATS_NO;
+}
+
 struct translate_asks
 api_translate_asks(struct api *api)
 {
@@ -80,6 +89,8 @@ api_translate_asks(struct api *api)
         asks.log = ask_log;
         asks.log_at_time = ask_log_at_time;
     }
+    if (api->parts.follow)
+        asks.flow_dead = flow_dead;
     if (api->parts.content) {
         asks.prints = ask_prints;
         asks.find = ask_find;

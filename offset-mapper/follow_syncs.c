@@ -209,79 +209,107 @@ static const char *const begun_words[STORE_BEGUN_REASONS] = {
     [STORE_TARGET_CUT] = "has lost its end on the target",
 };
 
+static void
+verdict_free(struct verdict *v)
+{
+    free(v->topic);
+    free(v);
+}
+
+/* Drops those from the list that were proven of something else than what is
+ * there now. */
 static int
-still_so(struct flow_follow *f, const struct store_part *part,
-         const struct verdict *v, bool *same, struct err *err)
+keep_those_still_so(struct flow_follow *f, struct verdict **list,
+                    struct err *err)
 {
     struct store_view *view;
-    struct store_info info;
     int rc = store_view_open(f->home->store, &view, err);
-    if (rc)
-        return rc;
-    rc = store_view_info(view, part, &info, err);
+    while (rc == 0 && *list) {
+        struct verdict *v = *list;
+        const struct store_part part = {f->flow->name, v->topic, v->partition};
+        struct store_info info;
+        rc = store_view_info(view, &part, &info, err);
+        if (rc ||
+            (info.known && info.incarnation == v->incarnation &&
+             memcmp(&info.newest, &v->newest, sizeof(info.newest)) == 0)) {
+            list = &v->next;
+            continue;
+        }
+        *list = v->next;
+        verdict_free(v);
+    }
     store_view_close(view);
-    *same = rc == 0 && info.known && info.incarnation == v->incarnation &&
-            memcmp(&info.newest, &v->newest, sizeof(info.newest)) == 0;
     return rc;
 }
 
 static int
-begin_incarnation(struct flow_follow *f, const struct verdict *v,
-                  struct err *err)
+begin_incarnations(struct flow_follow *f, const struct verdict *list,
+                   struct err *err)
 {
-    const struct store_part part = {f->flow->name, v->topic, v->partition};
     struct store_batch *batch;
-    bool same;
-    int rc = still_so(f, &part, v, &same, err);
-    if (rc || !same)
-        return rc;
-    rc = store_batch_begin(f->home->store, &batch, err);
+    int rc = store_batch_begin(f->home->store, &batch, err);
     if (rc)
         return rc;
-    rc = store_batch_incarnation(batch, &part, v->why, clock_wall_ms(),
-                                 &f->progress, err);
+    for (const struct verdict *v = list; v && rc == 0; v = v->next) {
+        const struct store_part part = {f->flow->name, v->topic, v->partition};
+        rc = store_batch_incarnation(batch, &part, v->why, clock_wall_ms(),
+                                     &f->progress, err);
+    }
     if (rc) {
         store_batch_abort(batch);
         return rc;
     }
-    rc = store_batch_commit_take(batch, f->flow->name, f->syncs_source,
-                                 &f->progress, err);
-    if (rc)
-        return rc;
-    log_warn("flow %s: %s [%d] %s: what was known of it is dropped",
-             f->flow->name, v->topic, v->partition, begun_words[v->why]);
+    return store_batch_commit_take(batch, f->flow->name, f->syncs_source,
+                                   &f->progress, err);
+}
+
+static void
+tell_begun(struct flow_follow *f, const struct verdict *v)
+{
+    follow_say(&f->changes, true,
+               "flow %s: %s [%d] %s: what was known of it is dropped",
+               f->flow->name, v->topic, v->partition, begun_words[v->why]);
     (void)pthread_mutex_lock(&f->lock);
     f->status.begun[v->why]++;
     (void)pthread_mutex_unlock(&f->lock);
-    return 0;
 }
 
-/* What fails is proven again. */
+/* What fails is proven again by the overseer. */
+static void
+apply(struct flow_follow *f, struct verdict *list)
+{
+    struct err err = {0};
+    const struct store_progress before = f->progress;
+    int rc = keep_those_still_so(f, &list, &err);
+    if (rc == 0 && list)
+        rc = begin_incarnations(f, list, &err);
+    if (rc) {
+        f->progress = before;
+        log_error("flow %s: %s", f->flow->name, err.text);
+    }
+    while (list) {
+        struct verdict *next = list->next;
+        if (rc == 0)
+            tell_begun(f, list);
+        verdict_free(list);
+        list = next;
+    }
+}
+
 static void
 turn(void *arg)
 {
     struct flow_follow *f = arg;
     (void)pthread_mutex_lock(&f->lock);
-    struct verdict *v = f->verdicts;
-    f->verdicts = NULL;
+    struct verdict *list = f->verdicts;
     const int64_t pruned = f->pruned_lately;
+    f->verdicts = NULL;
     f->pruned_lately = 0;
     (void)pthread_mutex_unlock(&f->lock);
-    if (!v && pruned == 0)
+    if (!list && pruned == 0)
         return;
     f->progress.runs -= pruned;
-    while (v) {
-        struct verdict *next = v->next;
-        const struct store_progress before = f->progress;
-        struct err err = {0};
-        if (begin_incarnation(f, v, &err)) {
-            log_error("flow %s: %s", f->flow->name, err.text);
-            f->progress = before;
-        }
-        free(v->topic);
-        free(v);
-        v = next;
-    }
+    apply(f, list);
     publish(f, -1, false);
     follow_changed(f->home);
 }
