@@ -45,7 +45,9 @@
  * same again and the records between are answered too high by at most the size
  * of the hole; in reverse, the same without any loss where the foreign offsets
  * come first.  Once a partition has shown both kinds of break, runs are no
- * longer extended over records that were not synced, which ends this.  (2) The
+ * longer extended over records that were not synced, which ends this; nor are
+ * they where the caller knows that syncs are missing (`gap`: compaction of the
+ * syncs topic; it holds for the next sync only).  (2) The
  * same loss right before a crash makes k too small by the size of the hole:
  * there may be no doubt where there should be.  (3) Two MirrorMaker 2 tasks
  * copying the same partition at once (zombies) are not thought of.  (4) A
@@ -75,18 +77,13 @@ struct runs_state {
     bool any;          /* `newest` is set */
     bool holes;        /* u has gained on d: the source has holes */
     bool extras;       /* d has gained on u: the target has other records */
-    bool doubt;        /* the next four are set */
-    bool gap;          /* syncs may be missing before the next one: see below */
+    bool gap;          /* syncs are missing before the next one */
+    bool doubt;        /* the doubt_ are set */
     struct run newest; /* the one with the greatest offsets */
     int64_t doubt_from, doubt_low;
     int64_t doubt_until; /* the old end: a sync beyond it in source offsets */
     int64_t doubt_end;   /* and in target offsets (down + 1) ends the doubt */
 };
-
-/* `gap` is set by who knows that syncs were lost before he could read them
- * (compaction).  Holes and foreign offsets that they told of may compensate each
- * other, so the next sync extends no run over records of its own; then it is
- * cleared. */
 
 /* A new incarnation: nothing is known but the kinds of break, which are the
  * partition's habits. */

@@ -39,8 +39,12 @@ sim_over(const struct sim *s)
 static void
 deliver(struct sim *s, int n)
 {
-    for (int i = 0; i < n; i++)
-        (void)runs_map_sync(&s->map, s->flight[i].up, s->flight[i].down);
+    for (int i = 0; i < n; i++) {
+        if (s->mode->compacted && s->map.state.any && one_in(s, 2))
+            s->map.state.gap = true;
+        else
+            (void)runs_map_sync(&s->map, s->flight[i].up, s->flight[i].down);
+    }
     s->n_flight -= n;
     memmove(s->flight, s->flight + n,
             (size_t)s->n_flight * sizeof(s->flight[0]));

@@ -28,6 +28,8 @@ struct sim_mode {
     bool slow;    /* no permit: a pending sync is overwritten by a newer one */
     bool losses;  /* syncs that cannot be sent */
     bool target_cuts, source_cuts; /* unclean elections */
+    bool compacted; /* the syncs topic: some are gone before they are read, and
+                       the follower knows that there were some */
     /* The partition has shown both kinds of break before anything goes wrong:
      * limits (1) and (2) of runs.h. */
     bool shown;

@@ -169,6 +169,21 @@ START_TEST(marker_brings_no_doubt)
 }
 END_TEST
 
+/* Who reads the syncs knows that some are missing: only the next one counts. */
+START_TEST(no_extension_over_missing_syncs)
+{
+    struct runs_map m = {0};
+    (void)runs_map_sync(&m, 0, 0);
+    m.state.gap = true;
+    ck_assert_int_eq(runs_map_sync(&m, 50, 50), RUNS_NEW);
+    is(forward(&m, 25), RUNS_BOUNDED, 1, 1, 50);
+    ck_assert_int_eq(runs_map_sync(&m, 90, 90), RUNS_PUT);
+    m.state.gap = true; /* nothing can stand between neighbours */
+    ck_assert_int_eq(runs_map_sync(&m, 91, 91), RUNS_PUT);
+    runs_map_fini(&m);
+}
+END_TEST
+
 /* Both kinds of break seen: same delta proves nothing about what is between. */
 START_TEST(no_extension_after_both_breaks)
 {
@@ -417,6 +432,7 @@ main(void)
     tcase_add_test(t, copy_goes_back);
     tcase_add_test(t, copy_goes_back_unseen);
     tcase_add_test(t, marker_brings_no_doubt);
+    tcase_add_test(t, no_extension_over_missing_syncs);
     tcase_add_test(t, no_extension_after_both_breaks);
     tcase_add_test(t, nothing_between);
     tcase_add_test(t, ahead_of_the_copy);
