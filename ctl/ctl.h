@@ -43,6 +43,7 @@ struct ctl_conf {
     int64_t limit, before, revision, samples;
     bool json;
     bool dry_run;
+    bool yes, backwards, unverified;
     bool help;
     bool version;
 };
@@ -82,6 +83,8 @@ int ctl_apply(struct ctl *ctl);
 int ctl_servers(struct ctl *ctl);
 int ctl_translate(struct ctl *ctl);
 int ctl_verify(struct ctl *ctl);
+int ctl_group(struct ctl *ctl);
+int ctl_land(struct ctl *ctl);
 
 /* Says the error on stderr and returns the exit code that goes with it. */
 int ctl_fail(const struct err *err);

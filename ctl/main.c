@@ -24,19 +24,27 @@ static const struct opt options[] = {
      "why, for the history"},
     {"dry-run", OPT_BOOL, AT(dry_run), "false", 0, 0, "",
      "say what would happen, change nothing"},
-    {"to", OPT_STR, AT(to), NULL, 0, 0, "CLUSTER", "flip, translate: where to"},
+    {"yes", OPT_BOOL, AT(yes), "false", 0, 0, "",
+     "land, group import: write without a question"},
+    {"backwards", OPT_BOOL, AT(backwards), "false", 0, 0, "",
+     "land, group import: also set commits back"},
+    {"unverified", OPT_BOOL, AT(unverified), "false", 0, 0, "",
+     "land, group: read no records to make sure"},
+    {"to", OPT_STR, AT(to), NULL, 0, 0, "CLUSTER",
+     "flip, translate, group, land: where to"},
     {"from", OPT_STR, AT(from), NULL, 0, 0, "CLUSTER",
-     "translate: where from; flip: only rules that are there now"},
+     "translate, group, land: where from; flip: only rules that are there now"},
     {"rule", OPT_STR, AT(rule), NULL, 0, 0, "ID", "flip: only this rule"},
     {"wait.ms", OPT_INT, AT(wait_ms), "30000", 0, 3600000, "MS",
      "flip: how long to watch the clients follow, 0: not at all; verify: how "
      "long to look"},
     {"mapper", OPT_STR, AT(mapper), NULL, 0, 0, "URL",
-     "translate, verify: the mapper to ask; default: from the route table"},
+     "translate, verify, group, land: the mapper to ask; default: from the "
+     "route table"},
     {"samples", OPT_INT, AT(samples), "100", 1, 100000, "N",
      "verify: how many random positions"},
     {"wait", OPT_INT, AT(arrival_ms), "0", 0, 600000, "MS",
-     "translate: wait for a record that has not arrived there yet"},
+     "translate, land: wait for a record that has not arrived there yet"},
     {"explain", OPT_BOOL, AT(explain), "false", 0, 0, "",
      "translate: show the flows and runs that the answer is made of"},
     {"verify", OPT_BOOL, AT(verify), "false", 0, 0, "",
@@ -52,10 +60,10 @@ static const struct opt options[] = {
     {"revision", OPT_INT, AT(revision), "0", 0, INT64_MAX, "REVISION",
      "export: the table as it was then; 0: as it is"},
     {"file", OPT_STR, AT(file), NULL, 0, 0, "FILE",
-     "apply, diff: the whole table; translate: positions as CSV; also -f; -: "
-     "standard input"},
+     "apply, diff: the whole table; translate, group import: positions as CSV; "
+     "also -f; -: standard input"},
     {"output", OPT_STR, AT(output), NULL, 0, 0, "FILE",
-     "export: where to write, also -o; default: standard output"},
+     "export, group export: where to write, also -o; default: standard output"},
     {"help", OPT_BOOL, AT(help), "false", 0, 0, "", "this text, or of COMMAND"},
     {"version", OPT_BOOL, AT(version), "false", 0, 0, "", "print the version"},
     {0},
@@ -125,6 +133,23 @@ static const char translate_words[] =
     "  none     nothing is known of this partition\n"
     "  Whoever starts at POSITION skips no record, whatever the quality.\n";
 
+#define MAPPER_OPTIONS " from to mapper unverified "
+#define LAND_OPTIONS   MAPPER_OPTIONS "dry-run yes backwards wait "
+
+static const char group_words[] =
+    "  show     for each partition: where members stand (as they report it),\n"
+    "           the commit on --from, MirrorMaker's newest checkpoint, which\n"
+    "           of them counts, the commit on --to, and where it would go on\n"
+    "  export   the same as CSV; as JSON with --json or to FILE.json\n"
+    "  import   lands the topic, partition and offset (on --from) of each line\n"
+    "           of such a file, as `land` does\n";
+static const char land_words[] =
+    "  Shows what would be written, asks, and writes.  Only for a group that has\n"
+    "  no members on --to; commits are not set back unless --backwards says so.\n"
+    "  It may be repeated: what is there already stays.  Exit code 0: all of it\n"
+    "  stands there (with --dry-run: would), 1: some does not, as the table\n"
+    "  says, 4: the group has members there.\n";
+
 static const struct ctl_command commands[] = {
     {"cluster", "list | put NAME KEY=VALUE... | delete NAME",
      "the Kafka clusters",
@@ -185,6 +210,18 @@ static const struct ctl_command commands[] = {
      "shuntctl verify 'a->b' --samples 2000 --wait.ms 120000 --mapper "
      "http://127.0.0.1:7071",
      verify_words, " samples wait.ms mapper ", ctl_verify},
+    {"group", "show | export [-o FILE] | import -f FILE  GROUP",
+     "where a consumer group is, and where it would go on",
+     "shuntctl group show billing --from a --to b\n"
+     "shuntctl group export billing --from a --to b -o billing.csv\n"
+     "shuntctl group import billing --from a --to b -f billing.csv --dry-run",
+     group_words, LAND_OPTIONS "file output ", ctl_group},
+    {"land", "GROUP [TOPIC[:PARTITION]...] --from CLUSTER --to CLUSTER",
+     "write a group's mapped positions as its commits on the other cluster",
+     "shuntctl land billing --from a --to b --dry-run\n"
+     "shuntctl land billing --from a --to b\n"
+     "shuntctl land billing orders:3 audit --from a --to b --yes --wait 5000",
+     land_words, LAND_OPTIONS, ctl_land},
     {"history", "[show REVISION]", "the changes of the table, newest first",
      "shuntctl history --limit 5\n"
      "shuntctl history show 17",

@@ -6,6 +6,7 @@
 #include "common/base/buf.h"
 #include "common/base/file.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/xmem.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 30)
@@ -26,13 +27,6 @@ static const struct list lists[] = {
       "valid_from", "valid_until", "comment"}},
 };
 #define N_LISTS (sizeof(lists) / sizeof(*lists))
-
-static void
-must(int rc)
-{
-    if (rc)
-        abort(); /* out of memory */
-}
 
 /* ---- one order ----------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/js.h"
+#include "common/base/must.h"
 #include "common/base/strs.h"
 #include "common/base/xmem.h"
 
@@ -71,13 +72,6 @@ static const struct word_key identity_keys[] = {
 };
 
 /* Out of memory ends a command line tool. */
-static void
-must(int rc)
-{
-    if (rc)
-        abort();
-}
-
 static struct json_t *
 subobject(struct json_t *obj, const char *name)
 {
@@ -219,26 +213,40 @@ words_identity(const char *cluster_code, int n, char **words,
     return take_words(obj, identity_keys, n, words, out, err);
 }
 
-char *
-words_query_take(char *path, const char *key, const char *value)
+static void
+put_encoded(struct buf *b, const char *value)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-    struct buf b;
-    buf_init(&b, (size_t)1 << 20);
-    buf_printf(&b, "%s%s%s=", path, strchr(path, '?') ? "&" : "?", key);
     for (; *value; value++) {
         const unsigned char c = (unsigned char)*value;
         if (strchr(plain, c))
-            buf_append(&b, value, 1);
+            buf_append(b, value, 1);
         else
-            buf_printf(&b, "%%%02X", c);
+            buf_printf(b, "%%%02X", c);
     }
-    char *result = buf_take(&b);
-    if (!result)
-        abort(); /* out of memory */
+}
+
+char *
+words_path(const char *before, const char *value, const char *after)
+{
+    struct buf b;
+    buf_init(&b, (size_t)1 << 20);
+    buf_puts(&b, before);
+    put_encoded(&b, value);
+    buf_puts(&b, after);
+    return must_have(buf_take(&b));
+}
+
+char *
+words_query_take(char *path, const char *key, const char *value)
+{
+    struct buf b;
+    buf_init(&b, (size_t)1 << 20);
+    buf_printf(&b, "%s%s%s=", path, strchr(path, '?') ? "&" : "?", key);
+    put_encoded(&b, value);
     free(path);
-    return result;
+    return must_have(buf_take(&b));
 }
 
 int

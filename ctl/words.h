@@ -21,6 +21,8 @@ MUST_CHECK int words_rule(const char *id, int n, char **words,
 /* role= (default consumer), topic=, group=, client.id=, attr.NAME= */
 MUST_CHECK int words_identity(const char *cluster_code, int n, char **words,
                               struct json_t **out, struct err *err);
+/* A path with a value in it, which is encoded; owned by the caller. */
+char *words_path(const char *before, const char *value, const char *after);
 /* Appends KEY=VALUE to a path, with "?" or "&"; the value is encoded.  `path`
  * is taken, the result is owned by the caller. */
 char *words_query_take(char *path, const char *key, const char *value);

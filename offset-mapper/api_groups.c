@@ -14,8 +14,9 @@
 #include "common/base/js.h"
 #include "common/base/log.h"
 #include "common/base/xmem.h"
-#include "offset-mapper/answer.h"
 #include "offset-mapper/api_impl.h"
+#include "offset-mapper/path.h"
+#include "offset-mapper/translate.h"
 
 struct task {
     struct api *api;
@@ -126,9 +127,7 @@ on_landed(void *arg)
 static const char *
 metadata_for(const struct group_stream *s)
 {
-    const char *its = s->used == GROUP_COMMIT       ? s->metadata
-                      : s->used == GROUP_CHECKPOINT ? s->checkpoint.metadata
-                                                    : NULL;
+    const char *its = s->used == GROUP_COMMIT ? s->metadata : NULL;
     return its && strncmp(its, "{\"shunt\":", 9) != 0 ? its : "";
 }
 
@@ -165,7 +164,7 @@ static void
 by_checkpoint(const struct group_stream *s, struct po_translated *to)
 {
     const struct group_checkpoint *c = &s->checkpoint;
-    if (to->quality != PO_NONE || !c->known || c->offset > s->position)
+    if (to->quality != PO_NONE || !c->to_topic || c->offset > s->position)
         return;
     free(to->reason);
     to->quality = PO_BOUNDED;
@@ -234,41 +233,34 @@ ask_for(struct po_question *q, const struct group_stream *s)
                                                 .offset = s->position};
 }
 
+/* Nobody knows anything of it, as far as they can be asked. */
+static int
+nothing_known(const struct group_answer *a, const char *group,
+              const char *cluster, const char *of, struct err *err)
+{
+    if (a->source.code)
+        return err_set(err, a->source.code,
+                       "nothing is known of group %s%s, and its commits cannot "
+                       "be read: %s",
+                       group, of, a->source.text);
+    return err_field(err, ERR_NOTFOUND, "group", group,
+                     "group %s has no commit on cluster %s, no member that "
+                     "reports and no checkpoint%s",
+                     group, cluster, of);
+}
+
 static int
 check_some(const struct task *t, struct err *err)
 {
-    const struct group_column *c = &t->answer.source;
     if (t->mapped.n > PO_POSITIONS_MAX)
         return err_set(err, ERR_LIMIT,
                        "group %s has %zu partitions on cluster %s, at most %d "
                        "are taken: name some of them",
                        t->group, t->mapped.n, t->from->name, PO_POSITIONS_MAX);
-    if (t->mapped.n > 0 || (!t->landing && c->code))
+    if (t->mapped.n > 0 || (!t->landing && t->answer.source.code))
         return 0;
-    if (c->code)
-        return err_set(err, c->code,
-                       "nothing is known of group %s, and its commits cannot "
-                       "be read: %s",
-                       t->group, c->text);
-    return err_field(err, ERR_NOTFOUND, "group", t->group,
-                     "group %s has no commit on cluster %s, no member that "
-                     "reports and no checkpoint%s",
-                     t->group, t->from->name,
-                     t->request.n_picks ? " of these partitions" : "");
-}
-
-static void
-translate_now(struct task *t, struct po_question *q)
-{
-    struct err err;
-    struct po_translation out;
-    if (answer_question(t->api->parts.config, t->api->parts.store, q, &out,
-                        &err)) {
-        refuse(t, &err);
-        return;
-    }
-    on_mapped(t, &out, NULL);
-    po_translation_fini(&out);
+    return nothing_known(&t->answer, t->group, t->from->name,
+                         t->request.n_picks ? " of these partitions" : "", err);
 }
 
 /* The streams that are meant, and their positions as a question. */
@@ -295,7 +287,57 @@ map(struct task *t)
     if (check_some(t, &err))
         refuse(t, &err);
     else
-        translate_now(t, q);
+        (void)translator_ask_take(t->api->translator, q, on_mapped, t);
+}
+
+/* ---- the group of a question ------------------------------------------------ */
+
+struct positions_of {
+    char *group, *cluster;
+    translate_group_fn *fn;
+    void *arg;
+};
+
+static void
+on_positions(struct group_answer *a, void *arg)
+{
+    struct positions_of *p = arg;
+    struct err err = {0};
+    struct po_position *v =
+        xcalloc(HASH_COUNT(a->group.streams) + 1, sizeof(*v));
+    size_t n = 0;
+    for (const struct group_stream *s = a->group.streams; s; s = s->hh.next)
+        if (s->position >= 0)
+            v[n++] = (struct po_position){.topic = s->topic,
+                                          .partition = s->partition,
+                                          .offset = s->position};
+    const int rc = n ? 0 : nothing_known(a, p->group, p->cluster, "", &err);
+    p->fn(p->arg, v, n, rc ? &err : NULL);
+    free(v);
+    free(p->group);
+    free(p->cluster);
+    free(p);
+}
+
+void
+api_ask_group(void *ctx, const char *cluster, const char *group,
+              int64_t deadline_ms, struct loop *home, translate_group_fn *fn,
+              void *arg)
+{
+    const struct api *api = ctx;
+    struct err err;
+    const struct group_question q = {
+        .group = group, .from = config_cluster(api->parts.config, cluster)};
+    struct positions_of *p = xcalloc(1, sizeof(*p));
+    (void)deadline_ms; /* it has its own, which is shorter */
+    (void)home;        /* the one and only loop */
+    *p = (struct positions_of){xstrdup(group), xstrdup(cluster), fn, arg};
+    if (groups_ask(api->parts.groups, &q, on_positions, p, &err) == 0)
+        return;
+    fn(arg, NULL, 0, &err);
+    free(p->group);
+    free(p->cluster);
+    free(p);
 }
 
 /* ---- what is known ------------------------------------------------------- */
@@ -314,7 +356,7 @@ start(struct task *t)
 {
     struct err err;
     const struct group_question q = {
-        .group = t->group, .from = t->from, .to = t->landing ? NULL : t->to};
+        .group = t->group, .from = t->from, .to = t->to, .target = !t->landing};
     if (groups_ask(t->api->parts.groups, &q, on_known, t, &err))
         refuse(t, &err);
 }

@@ -27,6 +27,10 @@ void api_reply_built(struct http_req *req, int status, struct json_t *v,
                      int rc);
 
 struct translate_asks api_translate_asks(struct api *api);
+/* The positions of a group, for a question; as in struct translate_asks. */
+void api_ask_group(void *api, const char *cluster, const char *group,
+                   int64_t deadline_ms, struct loop *home,
+                   translate_group_fn *fn, void *arg);
 
 /* Handlers of routes; `ctx` is the struct api. */
 void api_get_readyz(struct http_req *req, void *ctx);

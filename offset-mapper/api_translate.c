@@ -95,6 +95,8 @@ api_translate_asks(struct api *api)
         asks.prints = ask_prints;
         asks.find = ask_find;
     }
+    if (api->parts.groups)
+        asks.group = api_ask_group;
     return asks;
 }
 

@@ -50,7 +50,7 @@ group_stream(struct group *g, const char *topic, int32_t partition)
     s->key = key;
     s->topic = xstrdup(topic);
     s->partition = partition;
-    s->position = -1;
+    s->position = s->checkpoint.to_offset = -1;
     HASH_ADD_KEYPTR(hh, g->streams, s->key, strlen(s->key), s);
     return s;
 }
@@ -63,7 +63,6 @@ stream_free(struct group_stream *s)
     free(s->live.member);
     free(s->metadata);
     free(s->checkpoint.to_topic);
-    free(s->checkpoint.metadata);
     free(s);
 }
 

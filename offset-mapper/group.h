@@ -40,11 +40,11 @@ struct group_live {
 
 struct group_checkpoint {
     bool known;
-    int64_t offset; /* on the source */
-    int64_t to_offset;
-    char *to_topic;
-    int64_t time_ms; /* wall clock, of its record */
-    char *metadata;
+    int64_t offset;    /* on the source */
+    char *to_topic;    /* MirrorMaker's translation to the cluster where the
+                          group goes; NULL: none */
+    int64_t to_offset; /* -1 with it */
+    int64_t time_ms;   /* wall clock, of its record */
 };
 
 struct group_stream {

@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/xmem.h"
 #include "common/net/offload.h"
+#include "offset-mapper/group_checkpoints.h"
 #include "offset-mapper/group_clients.h"
 
 /* For the words of a call that has come to its deadline. */
@@ -47,6 +48,7 @@ struct inquiry {
     struct groups *groups;
     char *group;
     const struct pt_cluster *from, *to;
+    bool target;
     int64_t deadline_ms;
     struct loop_timer *timer;
     struct part parts[PARTS];
@@ -120,6 +122,20 @@ column_of(const struct part *p)
     return c;
 }
 
+static void
+take_checkpoints(const struct inquiry *q, struct group_answer *a)
+{
+    const struct groups_parts *parts = &q->groups->parts;
+    struct group_column *c = &a->checkpoints;
+    struct err err = {0};
+    c->code = group_checkpoints_take(parts->config, parts->store, q->from->name,
+                                     q->to ? q->to->name : NULL, q->group,
+                                     &a->group, &c->asked, &err);
+    if (c->code)
+        (void)snprintf(c->text, sizeof(c->text), "%.*s",
+                       (int)sizeof(c->text) - 1, err.text);
+}
+
 /* Takes what the parts have found. */
 static void
 collect(struct inquiry *q, struct group_answer *a)
@@ -141,6 +157,7 @@ collect(struct inquiry *q, struct group_answer *a)
         a->target_commits = target->commits;
         target->commits = (struct group_commits){0};
     }
+    take_checkpoints(q, a);
     group_choose(&a->group, a->source.code == 0);
 }
 
@@ -219,7 +236,7 @@ submit_all(struct inquiry *q, struct err *err)
         const struct pt_cluster *cluster = i == PART_SOURCE   ? q->from
                                            : i == PART_TARGET ? q->to
                                                               : NULL;
-        if ((i == PART_TARGET && !q->to) ||
+        if ((i == PART_TARGET && !q->target) ||
             (i == PART_LIVE && q->groups->parts.services->n == 0))
             continue;
         p->rc = submit(q, i, cluster, &p->err);
@@ -242,6 +259,7 @@ groups_ask(struct groups *g, const struct group_question *question,
     q->group = xstrdup(question->group);
     q->from = question->from;
     q->to = question->to;
+    q->target = question->to && question->target;
     q->fn = fn;
     q->arg = arg;
     q->deadline_ms = clock_mono_ms() + GROUPS_DEADLINE_MS;

@@ -51,7 +51,8 @@ struct group_answer {
 struct group_question {
     const char *group;
     const struct pt_cluster *from;
-    const struct pt_cluster *to; /* NULL: the target is not asked */
+    const struct pt_cluster *to; /* NULL: wherever it goes */
+    bool target;                 /* ask for its commits there, too */
 };
 
 MUST_CHECK int groups_start(const struct groups_parts *parts,

@@ -399,7 +399,7 @@ class Routing(Folder):
         self.assertIn("revision 3 is not 4", done.stderr)
 
     def test_help_of_each_command(self) -> None:
-        for command in ("cluster", "flow", "rule", "flip", "clients", "resolve", "explain", "translate", "watch",
+        for command in ("cluster", "flow", "rule", "flip", "clients", "resolve", "explain", "translate", "group", "land", "watch",
                         "history", "diff", "restore", "export", "apply", "servers"):
             text = self.ok(command, "--help")
             self.assertIn(f"example:\n  shuntctl {command}", text)
