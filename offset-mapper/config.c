@@ -104,6 +104,22 @@ topic_is_own(const struct config *c, const struct flow *f, const char *path,
     return 0;
 }
 
+static int
+checkpoints_are_own(const struct config *c, const struct flow *f,
+                    const char *path, struct err *err)
+{
+    for (size_t i = 0; i < c->n_flows; i++) {
+        const struct flow *o = &c->flows[i];
+        if (strcmp(o->def.target, f->def.target) == 0 &&
+            strcmp(o->checkpoints, f->checkpoints) == 0)
+            return err_field(err, ERR_INVALID, path, f->name,
+                             "%s: flows %s and %s both use %s on cluster %s",
+                             path, o->name, f->name, f->checkpoints,
+                             f->def.target);
+    }
+    return 0;
+}
+
 /* Unless the file gave it another name. */
 static int
 name_it(int (*naming)(const struct naming *n, const char *alias, char *out,
@@ -154,8 +170,10 @@ check_flow(const struct config *c, struct flow *f, const char *path,
                          "%s: policy is neither default nor identity", path);
     f->naming.policy = (enum naming_policy)policy;
     f->naming.separator = f->def.separator;
-    const int rc = name_topics(c, f, path, err);
-    return rc ? rc : topic_is_own(c, f, path, err);
+    int rc = name_topics(c, f, path, err);
+    if (rc == 0)
+        rc = topic_is_own(c, f, path, err);
+    return rc ? rc : checkpoints_are_own(c, f, path, err);
 }
 
 static void

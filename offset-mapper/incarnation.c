@@ -68,7 +68,8 @@ incarnation_judge(struct incarnation_watch *w, const struct incarnation_look *l)
     }
     const bool all_read = asked_after(l->syncs, l->now_ms, w->suspect_ms) &&
                           l->syncs_read >= l->syncs->end;
-    return all_read ? why : STORE_FIRST;
+    const bool sure = l->now_ms - w->suspect_ms >= INCARNATION_SURE_MS;
+    return all_read && sure ? why : STORE_FIRST;
 }
 
 int64_t

@@ -11,7 +11,9 @@
  *   1. the partition's newest sync is seen
  *   2. an end is asked for, and contradicts it: suspected
  *   3. the end of the offset-syncs topic is asked for, and read up to
- *   4. the newest sync is still the same, and so is the contradiction: proven
+ *   4. the newest sync is still the same, and so is the contradiction, at least
+ *      INCARNATION_SURE_MS after 2 (after a change of leaders an end may be too
+ *      low for a moment): proven
  */
 #ifndef SHUNT_OFFSET_INCARNATION_H
 #define SHUNT_OFFSET_INCARNATION_H
@@ -22,6 +24,8 @@
 #include "common/mm2/runs.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
+
+#define INCARNATION_SURE_MS 1000
 
 /* What is remembered of a partition between two looks. Zeroed: nothing. */
 struct incarnation_watch {

@@ -27,8 +27,8 @@
 #define MISSES_MAX       4 /* what does not exist may appear: 16 s */
 #define REFRESH_MS       1000
 #define START_MAX_AGE_MS 5000 /* a log's start moves rarely */
-#define ROUND_MAX        1000 /* partitions in a request; librdkafka's lists */
-                              /* are searched from end to end */
+#define ROUND_MAX        250 /* partitions in a request: librdkafka looks for */
+                             /* each of them from end to end */
 #define ENTRIES_MAX     200000
 #define ASKS_MAX        200000
 #define TOPIC_MAX       249 /* Kafka's limit */

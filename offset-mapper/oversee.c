@@ -14,9 +14,9 @@
 #include "common/base/xmem.h"
 #include "offset-mapper/follow_impl.h"
 
-#define LOOKS          1000 /* partitions of a flow, each time */
-#define PRUNES         20   /* of them, each time at most, ... */
-#define PRUNE_BLOCKS   16   /* ... and so much of each */
+#define LOOKS          500 /* partitions of a flow, each time */
+#define PRUNES         20  /* of them, each time at most, ... */
+#define PRUNE_BLOCKS   16  /* ... and so much of each */
 #define NAME_MAX_BYTES 300
 
 /* What is remembered of a partition. */

@@ -119,6 +119,12 @@ static const struct {
      "\"topics\":[]}]}",
      "flows[0].topics"},
     {"{" CLUSTERS ",\"flows\":[7]}", "flows[0]"},
+    {"{\"clusters\":[{\"name\":\"a\",\"bootstrap.servers\":\"h:1\"},"
+     "{\"name\":\"b\",\"bootstrap.servers\":\"h:2\"},"
+     "{\"name\":\"c\",\"bootstrap.servers\":\"h:3\"}],\"flows\":["
+     "{\"source\":\"a\",\"target\":\"c\",\"checkpoints.topic\":\"p\"},"
+     "{\"source\":\"b\",\"target\":\"c\",\"checkpoints.topic\":\"p\"}]}",
+     "both use p on cluster c"},
     {"{" CLUSTERS ",\"flows\":[{\"source\":\"a\",\"target\":\"b\","
      "\"offset-syncs.topic\":\"s\"},{\"source\":\"b\",\"target\":\"a\","
      "\"offset-syncs.topic\":\"s\",\"offset-syncs.topic.location\":\"target\"}]}",

@@ -40,7 +40,7 @@ judge_thrice(int64_t now_ms)
 {
     ck_assert_int_eq(judge(now_ms), STORE_FIRST);      /* seen */
     ck_assert_int_eq(judge(now_ms + 10), STORE_FIRST); /* suspected */
-    return judge(now_ms + 20);
+    return judge(now_ms + 10 + INCARNATION_SURE_MS);
 }
 
 START_TEST(logs_that_fit)
@@ -81,7 +81,9 @@ START_TEST(old_ends_prove_nothing)
 {
     target.end = 0;
     target.age_ms = 25;
-    ck_assert_int_eq(judge_thrice(1000), STORE_FIRST);
+    ck_assert_int_eq(judge(1000), STORE_FIRST);
+    ck_assert_int_eq(judge(1010), STORE_FIRST);
+    ck_assert_int_eq(judge(1024), STORE_FIRST);
     ck_assert_int_eq(watch.suspect_ms, 0);
     target.known = false;
     target.age_ms = 0;
@@ -97,12 +99,12 @@ START_TEST(unread_syncs_come_first)
     syncs_read = 9;
     ck_assert_int_eq(judge_thrice(1000), STORE_FIRST);
     syncs_read = 10;
-    syncs.age_ms = 30; /* asked before it was suspected */
-    ck_assert_int_eq(judge(1035), STORE_FIRST);
+    syncs.age_ms = 3000; /* asked before it was suspected */
+    ck_assert_int_eq(judge(4000), STORE_FIRST);
     syncs.known = false; /* the cluster of the syncs is away */
-    ck_assert_int_eq(judge(1050), STORE_FIRST);
+    ck_assert_int_eq(judge(5000), STORE_FIRST);
     syncs = (struct log_range){true, 0, 10, 0};
-    ck_assert_int_eq(judge(1060), STORE_TARGET_ANEW);
+    ck_assert_int_eq(judge(6000), STORE_TARGET_ANEW);
 }
 END_TEST
 
@@ -131,7 +133,9 @@ START_TEST(a_contradiction_that_goes_away)
     target.end = 100;
     ck_assert_int_eq(judge(1020), STORE_FIRST);
     target.end = 60;
-    ck_assert_int_eq(judge(1030), STORE_FIRST);
+    ck_assert_int_eq(judge(3000), STORE_FIRST);
+    ck_assert_int_eq(judge(3000 + INCARNATION_SURE_MS - 1), STORE_FIRST);
+    ck_assert_int_ne(judge(3000 + INCARNATION_SURE_MS), STORE_FIRST);
 }
 END_TEST
 
