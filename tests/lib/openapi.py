@@ -40,7 +40,7 @@ class Spec:
         return jsonschema.Draft202012Validator({**schema, "components": self.file["components"]})
 
     def request_validator(self, path: str) -> jsonschema.Draft202012Validator:
-        return self.validator(self.paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"])
+        return self.validator(self.paths[self.template(path)]["post"]["requestBody"]["content"]["application/json"]["schema"])
 
     def resolved(self, node: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in node:

@@ -123,12 +123,15 @@ class Lab:
             self.folder, BUILD, topics="", rebalance_delay_ms=0, names=("a", "b", "c"), flows=tuple(FLOWS),
             users=USERS, broker_properties={"log.cleaner.backoff.ms": "200", "default.replication.factor": "1"})
         try:
-            self.mm2 = self.clusters.start_mm2(self._mm2_properties())
+            self.start_mm2()
             self.mapper = Mapper(self, "mapper")
             self._wait_mm2()
         except BaseException:
             self.stop(True)
             raise
+
+    def start_mm2(self) -> None:
+        self.mm2 = self.clusters.start_mm2(self._mm2_properties())
 
     def _mm2_properties(self) -> dict[str, str]:
         flows = {f"{source}->{target}.{key}": value for (source, target), (_, settings) in FLOWS.items()

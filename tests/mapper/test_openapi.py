@@ -16,6 +16,8 @@ from tests.lib.httpd import eventually, folder_for, main  # noqa: E402
 from tests.mapper.syncs import FLOW, Mapper, clusters, write  # noqa: E402
 
 SPEC = openapi.Spec("offset-mapper")
+# Promised, and provoked by test_mapper_real.py: a group with members.
+ELSEWHERE = {("/v1/groups/{group}/land", "post", "409")}
 
 
 class File(openapi.File):
@@ -81,13 +83,28 @@ class Answers(openapi.Session):
         self.refused(404, "POST", "/v1/verify", {"flow": "x->y"})
         self.refused(400, "POST", "/v1/verify", {"flow": "a->b", "samples": 0})
 
+    def test_5_groups(self) -> None:
+        self.refused(404, "GET", "/v1/groups/nobody?from=a&to=b")
+        self.refused(404, "POST", "/v1/groups/nobody/land", {"from": "a", "to": "b"})
+        self.clusters.ktool("commit", self.clusters.a, "billing", "orders", 0, 90, "mine")
+        known = self.ok("GET", "/v1/groups/billing?from=a&to=b&verify=true")
+        self.assertEqual(known["streams"][0]["mapped"]["position"], 90)
+        self.assertEqual(self.ok("POST", "/v1/groups/billing/land", {"from": "a", "to": "b"})["results"]["would_land"], 1)
+        self.ok("POST", "/v1/groups/billing/land", {"from": "a", "to": "b", "dry_run": False})
+        self.ok("GET", "/v1/groups/billing?from=a&to=b")
+        self.refused(400, "GET", "/v1/groups/billing?from=a&to=a")
+        self.refused(400, "GET", "/v1/groups/billing?from=a&to=b&verify=perhaps")
+        self.refused(400, "POST", "/v1/groups/billing/land", {"from": "a", "to": "x"})
+        self.refused(413, "POST", "/v1/groups/billing/land", {
+            "from": "a", "to": "b", "partitions": [{"topic": "orders"}] * 10001})
+
     def test_9_every_promise_was_kept(self) -> None:
-        self.assertEqual(SPEC.promises() - self.seen, set())
+        self.assertEqual(SPEC.promises() - self.seen - ELSEWHERE, set())
 
 
 class Bodies(openapi.Bodies):
     spec = SPEC
-    elsewhere = "no flow is called"
+    elsewhere = "no flow is called|has no commit|no cluster"
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -99,6 +116,9 @@ class Bodies(openapi.Bodies):
         prints = [{"offset": o, "timestamp": 1700000000000, "key": "0123456789abcdef", "value": None, "length": 8} for o in (7, 9)]
         yield "/v1/translate", {"from": "a", "to": "b", "positions": [{"topic": "orders", "partition": 0, "offset": 50, "fingerprints": prints}]}
         yield "/v1/translate", {"from": "a", "to": "b", "positions": [{"topic": "orders", "partition": 0, "timestamp": 1700000000000}]}
+        yield "/v1/groups/billing/land", {"from": "a", "to": "b", "dry_run": True, "backwards": False, "verify": False, "wait_ms": 1,
+                                          "partitions": [{"topic": "orders", "partition": 0}],
+                                          "positions": [{"topic": "orders", "partition": 0, "offset": 90}]}
         yield "/v1/verify", {"flow": "a->b", "samples": 1, "timeout_ms": 10000}
 
     def test_one_opinion(self) -> None:
