@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.lib.procs import Proc
-from tests.lib.records import Truth, expect
+from tests.lib.records import Truth, expect, finish
 from tests.lib.rest import HttpError
 from tests.lib.wait import wait_until
 from tests.mapper.lab import AB, BUILD, WAIT_S, Lab
@@ -74,7 +74,7 @@ def test_landing_is_refused_with_members(lab: Lab) -> None:
     else:
         raise AssertionError("landed beside a member")
     expect(committed(lab, "b", "billing", f"a.{TOPIC}") == before, "nothing was written")
-    member.terminate(20)
+    finish(member)
     wait_until(lambda: results(land(lab, "billing", dry_run=False)) == {"same": 3}, WAIT_S, "the member has left")
 
 
