@@ -184,7 +184,7 @@ class Starting(Folder):
         defaults = dict(re.findall(r"^\| `(\S+)` \| (.*?) \|", table, re.M))
         sample = (ROOT / f"docs/{name}.conf").read_text(encoding="utf-8")
         listed = dict(re.findall(r"^#?([a-z.]+) = (.*)$", sample, re.M))
-        for not_for_files in ("help", "help-options", "version"):
+        for not_for_files in ("help", "help-options", "version", "json", "samples", "timeout.ms"):
             defaults.pop(not_for_files, None)
         self.assertEqual(sorted(listed), sorted(defaults), name)
         with_default = {key: value for key, value in defaults.items() if value != "-"}
