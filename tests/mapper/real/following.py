@@ -89,7 +89,7 @@ def test_a_topic_that_is_denied(lab: Lab) -> None:
         lab.settle(AB, topic, mapper)
         lab.judge(AB, topic, clean=False, mapper=mapper, n=20)
     why = wait_until(lambda: mapper.flow(("b", "a"))["error"], WAIT_S, "it says what it may not read")
-    expect("uthoriz" in why and SYNCS["b", "a"][1] in why, why)
+    expect("grant it READ" in why and SYNCS["b", "a"][1] in why, why)
     for flow in FLOWS:
         expect(flow == ("b", "a") or not mapper.flow(flow)["error"], str(mapper.flow(flow)))
     mapper.end()
