@@ -1,6 +1,7 @@
 """What is answered: over two flows, by waiting, by content; with the source dead."""
 
 import json
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from tests.lib import records
 from tests.lib.records import Log, Record, Truth, expect, judge, met
 from tests.lib.wait import wait_until
-from tests.mapper.lab import AB, WAIT_S, Flow, Lab, Load
+from tests.mapper.lab import AB, BUILD, WAIT_S, Flow, Lab, Load
 
 
 def samples(lab: Lab, log: list[Record], n: int = 60) -> list[int]:
@@ -147,6 +148,43 @@ def test_equal_values_are_told_apart_by_their_neighbours(lab: Lab) -> None:
         for answer in ask_with(lab, AB, "alike", 0, [30, 95, 200], known, n):
             expect(answer["position"] <= answer["offset"], f"past: {answer}")
             expect(answer["quality"] != "exact" or answer["position"] == answer["offset"], str(answer))
+
+
+def test_sampled_beside_live_writers(lab: Lab) -> None:
+    """No answer contradicts the records."""
+    lab.clusters.create_topic("a", "sampled", 2)
+    load = Load(lab, "a", "sampled", 2)
+    load.push(3000)
+    lab.wait_copied(AB, "sampled")
+    with ThreadPoolExecutor(1) as side:
+        seen = side.submit(lab.mapper.post, "/v1/verify", {"flow": "a->b", "samples": 300, "timeout_ms": 30000})
+        load.push_until(seen.done, "300 samples", n=300)
+    load.end()
+    tally = seen.result()
+    expect(tally["disagreements"] == 0 and tally["samples"] >= 300, str(tally))
+    print(f"        {tally['samples']} samples beside {load.sent} records: {tally['exact_right']} exact and right, "
+          f"{tally['reread']} records would be read again")
+    done = subprocess.run([BUILD / "bin/shunt-offset", "verify", "a->b", "--samples", "50",
+                           "--listen", lab.mapper.url.removeprefix("http://")], capture_output=True, text=True, timeout=60)
+    expect(done.returncode == 0, done.stdout + done.stderr)
+
+
+def test_a_frozen_broker(lab: Lab) -> None:
+    """Asked by content while the target does not move: answered in time, and quickly again afterwards."""
+    asked = [("both-tx", 0, 300)]
+    lab.mapper.ask(*AB, asked, verify=True)
+    lab.clusters.brokers["b"].pause()
+    try:
+        started = time.monotonic()
+        frozen = lab.mapper.ask(*AB, asked, verify=True)[0]
+        expect(time.monotonic() - started < 15, f"answered after {time.monotonic() - started:.1f} s")
+        expect(not frozen["verified"], str(frozen))
+        plain_s = time.monotonic()
+        lab.mapper.ask(*AB, asked)
+        expect(time.monotonic() - plain_s < 1, "what needs no broker is answered at once")
+    finally:
+        lab.clusters.brokers["b"].resume()
+    wait_until(lambda: lab.mapper.ask(*AB, asked, verify=True)[0]["verified"], WAIT_S, "verified again")
 
 
 def test_retention_prunes(lab: Lab) -> None:
