@@ -21,6 +21,8 @@ struct verdict {
     enum store_begun why;
     struct run newest; /* what it was proven of */
     uint32_t incarnation;
+    int64_t up_end; /* not -1: no incarnation begins, a doubt ends with ... */
+    int64_t doubt_until; /* ... the source's log */
     struct verdict *next;
 };
 

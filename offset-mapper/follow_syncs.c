@@ -216,6 +216,17 @@ verdict_free(struct verdict *v)
     free(v);
 }
 
+/* A doubt may go on while syncs come; its end is what it is judged by. */
+static bool
+still_so(const struct verdict *v, const struct store_info *info)
+{
+    if (!info->known || info->incarnation != v->incarnation)
+        return false;
+    if (v->up_end >= 0)
+        return info->doubt && info->doubt_until == v->doubt_until;
+    return memcmp(&info->newest, &v->newest, sizeof(info->newest)) == 0;
+}
+
 /* Drops those from the list that were proven of something else than what is
  * there now. */
 static int
@@ -229,9 +240,7 @@ keep_those_still_so(struct flow_follow *f, struct verdict **list,
         const struct store_part part = {f->flow->name, v->topic, v->partition};
         struct store_info info;
         rc = store_view_info(view, &part, &info, err);
-        if (rc ||
-            (info.known && info.incarnation == v->incarnation &&
-             memcmp(&info.newest, &v->newest, sizeof(info.newest)) == 0)) {
+        if (rc || still_so(v, &info)) {
             list = &v->next;
             continue;
         }
@@ -252,8 +261,11 @@ begin_incarnations(struct flow_follow *f, const struct verdict *list,
         return rc;
     for (const struct verdict *v = list; v && rc == 0; v = v->next) {
         const struct store_part part = {f->flow->name, v->topic, v->partition};
-        rc = store_batch_incarnation(batch, &part, v->why, clock_wall_ms(),
-                                     &f->progress, err);
+        rc = v->up_end >= 0
+                 ? store_batch_cut_doubt(batch, &part, v->doubt_until,
+                                         v->up_end, err)
+                 : store_batch_incarnation(batch, &part, v->why,
+                                           clock_wall_ms(), &f->progress, err);
     }
     if (rc) {
         store_batch_abort(batch);
@@ -266,6 +278,13 @@ begin_incarnations(struct flow_follow *f, const struct verdict *list,
 static void
 tell_begun(struct flow_follow *f, const struct verdict *v)
 {
+    if (v->up_end >= 0) {
+        follow_say(&f->changes, true,
+                   "flow %s: %s [%d] ends at %lld on the source, which had "
+                   "more: what is copied a second time ends there",
+                   f->flow->name, v->topic, v->partition, (long long)v->up_end);
+        return;
+    }
     follow_say(&f->changes, true,
                "flow %s: %s [%d] %s: what was known of it is dropped",
                f->flow->name, v->topic, v->partition, begun_words[v->why]);

@@ -73,6 +73,24 @@ incarnation_judge(struct incarnation_watch *w, const struct incarnation_look *l)
 }
 
 int64_t
+incarnation_cuts_doubt(struct doubt_watch *w, const struct incarnation_look *l)
+{
+    const struct store_info *i = l->info;
+    if (!i->known || !i->doubt) {
+        *w = (struct doubt_watch){0};
+        return -1;
+    }
+    if (w->since_ms == 0 || w->until != i->doubt_until ||
+        w->incarnation != i->incarnation) {
+        *w = (struct doubt_watch){l->now_ms, i->doubt_until, i->incarnation};
+        return -1;
+    }
+    const bool cut = asked_after(l->source, l->now_ms, w->since_ms) &&
+                     l->source->end > 0 && l->source->end <= w->until;
+    return cut ? l->source->end : -1;
+}
+
+int64_t
 incarnation_prunable(const struct incarnation_watch *w,
                      const struct incarnation_look *l)
 {

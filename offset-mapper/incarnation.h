@@ -51,6 +51,18 @@ struct incarnation_look {
 enum store_begun incarnation_judge(struct incarnation_watch *w,
                                    const struct incarnation_look *l);
 
+/* A doubt (runs.h) that was seen. Zeroed: none. */
+struct doubt_watch {
+    int64_t since_ms; /* 0: none */
+    int64_t until;
+    uint32_t incarnation;
+};
+
+/* Where the source ends, if that ends the doubt sooner: it was asked for after
+ * the doubt was seen, and lies within what is in doubt.  Otherwise -1. */
+int64_t incarnation_cuts_doubt(struct doubt_watch *w,
+                               const struct incarnation_look *l);
+
 /* What may be pruned, source offsets below the answer: the source's log start,
  * 0 while the partition is suspected or its log not known. */
 int64_t incarnation_prunable(const struct incarnation_watch *w,

@@ -25,6 +25,7 @@ struct eye {
     int32_t partition;
     struct store_info info; /* of the last view */
     struct incarnation_watch watch;
+    struct doubt_watch doubt;
     int64_t pruned_below;
     UT_hash_handle hh; /* by "PARTITION/TOPIC" */
     char key[];
@@ -86,7 +87,8 @@ oversee_forget(struct flow_follow *f)
 /* ---- looking ---------------------------------------------------------- */
 
 static void
-sentence(struct flow_follow *f, const struct eye *e, enum store_begun why)
+sentence(struct flow_follow *f, const struct eye *e, enum store_begun why,
+         int64_t up_end)
 {
     struct verdict *v = xcalloc(1, sizeof(*v));
     v->topic = xstrdup(e->topic);
@@ -94,6 +96,8 @@ sentence(struct flow_follow *f, const struct eye *e, enum store_begun why)
     v->why = why;
     v->newest = e->watch.newest;
     v->incarnation = e->watch.incarnation;
+    v->up_end = up_end;
+    v->doubt_until = e->doubt.until;
     (void)pthread_mutex_lock(&f->lock);
     v->next = f->verdicts;
     f->verdicts = v;
@@ -163,8 +167,11 @@ look_at(struct flow_follow *f, struct eye *e, struct look *k)
                                        .syncs_read = k->syncs_read,
                                        .now_ms = now_ms};
     const enum store_begun why = incarnation_judge(&e->watch, &l);
+    const int64_t up_end = incarnation_cuts_doubt(&e->doubt, &l);
     if (why != STORE_FIRST)
-        sentence(f, e, why);
+        sentence(f, e, why, -1);
+    else if (up_end >= 0)
+        sentence(f, e, why, up_end);
     else
         prune(f, e, incarnation_prunable(&e->watch, &l), &k->prunes);
 }

@@ -68,6 +68,8 @@ struct store_info {
     int64_t begun_ms;  /* when this incarnation began; 0: never heard of */
     int64_t newest_ms; /* the time that its newest sync bears */
     struct run newest;
+    bool doubt;          /* a second copy is under way, ... */
+    int64_t doubt_until; /* ... of the source's records up to this */
 };
 
 /* What a test, or a small machine, wants otherwise. 0: as usual. */
@@ -121,6 +123,12 @@ MUST_CHECK int store_batch_incarnation(struct store_batch *b,
                                        enum store_begun why, int64_t now_ms,
                                        struct store_progress *p,
                                        struct err *err);
+/* The source's log ends at `up_end`, see runs_cut_doubt(); nothing when the
+ * doubt is not the one until `doubt_until` any more. */
+MUST_CHECK int store_batch_cut_doubt(struct store_batch *b,
+                                     const struct store_part *part,
+                                     int64_t doubt_until, int64_t up_end,
+                                     struct err *err);
 /* Ends the batch whatever happens. */
 MUST_CHECK int store_batch_commit_take(struct store_batch *b, const char *flow,
                                        const char *source,

@@ -27,8 +27,9 @@ find_part(struct store_view *v, const struct store_part *name, uint32_t *pid,
 static struct store_info
 info_of(const struct part_state *s)
 {
-    return (struct store_info){s->runs.any, s->incarnation, s->why,
-                               s->begun_ms, s->newest_ms,   s->runs.newest};
+    return (struct store_info){
+        s->runs.any,  s->incarnation, s->why,        s->begun_ms,
+        s->newest_ms, s->runs.newest, s->runs.doubt, s->runs.doubt_until};
 }
 
 int

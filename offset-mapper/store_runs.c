@@ -388,6 +388,17 @@ store_batch_incarnation(struct store_batch *b, const struct store_part *part,
     return begin_life(b, t, why, now_ms, err);
 }
 
+int
+store_batch_cut_doubt(struct store_batch *b, const struct store_part *part,
+                      int64_t doubt_until, int64_t up_end, struct err *err)
+{
+    struct touched *t;
+    const int rc = touch(b, part, &t, err);
+    if (rc == 0 && t && t->state.runs.doubt_until == doubt_until)
+        (void)runs_cut_doubt(&t->state.runs, up_end); /* written at commit */
+    return rc;
+}
+
 /* ---- the end of a batch ----------------------------------------------- */
 
 /* A slice of what older incarnations have left. */

@@ -330,6 +330,18 @@ end_doubt(int64_t up, int64_t down, struct runs_state *next)
         next->doubt = false;
 }
 
+bool
+runs_cut_doubt(struct runs_state *s, int64_t up_end)
+{
+    if (!s->doubt || up_end > s->doubt_until)
+        return false;
+    s->doubt_until = up_end - 1;
+    s->doubt_end = 0; /* what is on the source counts, not how much it was */
+    end_doubt(s->newest.up + s->newest.length - 1,
+              s->newest.down + s->newest.length - 1, s);
+    return true;
+}
+
 static bool
 extends(const struct runs_state *s, int64_t du, int64_t dd)
 {

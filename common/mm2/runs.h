@@ -113,6 +113,12 @@ MUST_CHECK int runs_apply(const struct runs_state *s, const struct run *before,
 
 /* AHEAD: the record before the one asked for has not arrived on the target (as
  * of the log end given). */
+/* The source's log ends at `up_end`, asked for after the doubt had begun.  If
+ * that is within what is in doubt, the source was made anew or cut: records
+ * from there on have no first copy, and the doubt ends with the last record
+ * before it.  True: the state has changed. */
+bool runs_cut_doubt(struct runs_state *s, int64_t up_end);
+
 enum runs_quality {
     RUNS_EXACT,
     RUNS_BOUNDED,

@@ -392,6 +392,26 @@ START_TEST(habits_outlive_an_incarnation)
 }
 END_TEST
 
+/* 500 records, then 200 in a topic made anew: it does not wait for 300 that
+ * nobody will write. */
+START_TEST(doubt_about_records_that_are_gone)
+{
+    struct runs_map m = {0};
+    (void)runs_map_sync(&m, 0, 0);
+    (void)runs_map_sync(&m, 499, 499);
+    ck_assert_int_eq(runs_map_sync(&m, 0, 500), RUNS_BACK);
+    (void)runs_map_sync(&m, 100, 600);
+    is(forward(&m, 50), RUNS_BOUNDED, 0, 0, 550);
+    ck_assert(!runs_cut_doubt(&m.state, 500)); /* they are all there */
+    ck_assert(runs_cut_doubt(&m.state, 200));
+    is(forward(&m, 50), RUNS_BOUNDED, 0, 0, 550); /* 101 to 199 are to come */
+    (void)runs_map_sync(&m, 199, 699);
+    is(forward(&m, 50), RUNS_EXACT, 550, 550, 550);
+    ck_assert(!runs_cut_doubt(&m.state, 200));
+    runs_map_fini(&m);
+}
+END_TEST
+
 START_TEST(out_of_range)
 {
     const struct runs_state s = {0};
@@ -444,6 +464,7 @@ main(void)
     tcase_add_test(t, doubt_within_doubt);
     tcase_add_test(t, doubt_about_one_record);
     tcase_add_test(t, habits_outlive_an_incarnation);
+    tcase_add_test(t, doubt_about_records_that_are_gone);
     tcase_add_test(t, out_of_range);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

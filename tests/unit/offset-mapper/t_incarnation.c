@@ -52,6 +52,31 @@ START_TEST(logs_that_fit)
 }
 END_TEST
 
+/* A copy that goes on a second time, of records that are no more. */
+START_TEST(a_doubt_about_records_that_are_gone)
+{
+    struct doubt_watch w = {0};
+    const struct incarnation_look first = {&info,  &source,    &target,
+                                           &syncs, syncs_read, 1000};
+    struct incarnation_look l = first;
+    ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* there is none */
+    info.doubt = true;
+    info.doubt_until = 499;
+    source.end = 200;
+    ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* seen */
+    l.now_ms = 1010;
+    source.age_ms = 20;
+    ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* asked before */
+    source.age_ms = 0;
+    ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), 200);
+    source.end = 500;
+    ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* all are there */
+    source.end = 200;
+    info.doubt_until = 600;
+    ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* another one */
+}
+END_TEST
+
 START_TEST(what_the_ends_say)
 {
     static const struct {
@@ -214,6 +239,7 @@ main(void)
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_test(t, logs_that_fit);
     tcase_add_test(t, what_the_ends_say);
+    tcase_add_test(t, a_doubt_about_records_that_are_gone);
     tcase_add_test(t, old_ends_prove_nothing);
     tcase_add_test(t, unread_syncs_come_first);
     tcase_add_test(t, a_new_sync_begins_it_all_again);
