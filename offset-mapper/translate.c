@@ -293,6 +293,22 @@ translating_take_positions(struct translating *x)
     x->q.n = 0;
 }
 
+/* A part that is not there is not asked: tests leave some out. */
+static int
+check_positions(const struct translator *t, const struct po_question *q,
+                struct err *err)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        const struct po_position *p = &q->positions[i];
+        if ((p->n_prints && !t->asks.find) ||
+            (p->by_time && !t->asks.log_at_time))
+            return err_field(err, ERR_UNSUPPORTED, "positions", p->topic,
+                             "this mapper does not read %s",
+                             p->by_time ? "logs" : "records");
+    }
+    return 0;
+}
+
 static int
 check(const struct translator *t, const struct po_question *q, struct err *err)
 {
@@ -303,6 +319,8 @@ check(const struct translator *t, const struct po_question *q, struct err *err)
     if (rc == 0 && q->verify && !(t->asks.prints && t->asks.find))
         rc = err_field(err, ERR_UNSUPPORTED, "verify", NULL,
                        "this mapper does not read records");
+    if (rc == 0)
+        rc = check_positions(t, q, err);
     if (rc == 0 && q->wait_ms)
         rc = translate_wait_check(t, q->n, err);
     return rc;

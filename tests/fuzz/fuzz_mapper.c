@@ -1,13 +1,15 @@
 /*
  * Bodies and queries for the offset mapper's HTTP side, whole: a server with
  * a store of three flows lives as long as the target.  Input: a line with
- * method and path, then the body.
+ * method and path, then the body; or the line LAND, and a body for a group,
+ * which is only decoded: the rest would ask brokers.
  *
  * What comes back must be HTTP, each error a JSON object; an answer to a
  * translation must decode, one answer for each position; "exact" is one offset
  * and no position lies outside of [low, high]; asked again, the mapper says
  * the same.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include "common/base/log.h"
 #include "common/proto/offset.h"
 #include "offset-mapper/api.h"
+#include "offset-mapper/api_groups.h"
 #include "tests/fuzz/client.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -202,26 +205,67 @@ check_translation(const char *once, const char *twice, size_t n)
     po_translation_fini(&t);
 }
 
+/* ---- one input ------------------------------------------------------------------- */
+
+static void
+check_landing(const uint8_t *body, size_t len)
+{
+    struct json_t *j = NULL;
+    struct err err = {0};
+    struct land_request r;
+    if (js_parse((const char *)body, len, &j, &err))
+        return;
+    const int rc = land_request_decode(j, &r, &err);
+    js_free(j);
+    FUZZ_CHECK(rc == 0 || (err.code < 0 && err.text[0]), "no words");
+    if (rc)
+        return;
+    FUZZ_CHECK(r.from && r.to && r.wait_ms >= 0, "%lld", (long long)r.wait_ms);
+    land_request_fini(&r);
+}
+
+/* Those that need no broker. */
+static bool
+is_asked(const char *line)
+{
+    static const char *const lines[] = {
+        "POST /v1/translate", "GET /v1/runs", "GET /v1/flows", "GET /readyz",
+        "GET /healthz",       "GET /metrics", "POST /v1/runs", "GET /nothing",
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        if (strncmp(line, lines[i], strlen(lines[i])) == 0)
+            return true;
+    return false;
+}
+
+static void
+check_asked(const char *line, const uint8_t *body, size_t len)
+{
+    struct answer a, b;
+    char *got = ask(line, body, len);
+    const size_t head = answer_head(got, &a);
+    if (head && a.status == 200 && strcmp(line, "POST /v1/translate") == 0) {
+        char *again = ask(line, body, len);
+        check_translation(got + head, again + answer_head(again, &b),
+                          positions_asked(body, len));
+        free(again);
+    }
+    free(got);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {data, size};
-    struct answer a;
     if (!api)
         start();
     char *line = fuzz_line(&in);
     if (!line)
         return 0;
-    char *got = ask(line, in.at, in.left);
-    const size_t head = answer_head(got, &a);
-    if (head && a.status == 200 && strcmp(line, "POST /v1/translate") == 0) {
-        char *again = ask(line, in.at, in.left);
-        struct answer b;
-        check_translation(got + head, again + answer_head(again, &b),
-                          positions_asked(in.at, in.left));
-        free(again);
-    }
-    free(got);
+    if (strcmp(line, "LAND") == 0)
+        check_landing(in.at, in.left);
+    else if (is_asked(line))
+        check_asked(line, in.at, in.left);
     free(line);
     return 0;
 }
