@@ -123,6 +123,18 @@ def test_verified_by_content(lab: Lab) -> None:
         print(f"        {'->'.join(flow)}: {before} of {len(asked)} exact by syncs, all by content")
 
 
+def test_target_with_timestamps_of_its_own(lab: Lab) -> None:
+    lab.clusters.create_topic("a", "stamped", 1)
+    wait_until(lambda: "a.stamped 1" in lab.ktool("topics", "b"), WAIT_S, "the copy is made")
+    lab.ktool("alter", "b", "a.stamped", "message.timestamp.type=LogAppendTime")
+    lab.write_tx("a", "stamped", 8, 25)
+    here, there = lab.settle(AB, "stamped")
+    expect({r.timestamp for r in here[0]} != {r.timestamp for r in there[0]}, "b has stamped them")
+    truth = Truth(here[0], there[0])
+    asked = samples(lab, here[0][1:], 20)
+    all_exact(lab.mapper.ask(*AB, [("stamped", 0, at) for at in asked], verify=True), list(map(truth.forward, asked)), "stamped", there[0])
+
+
 def test_fingerprints_with_the_source_dead(lab: Lab) -> None:
     here, there = lab.dump("a", "both-tx"), lab.dump("b", "a.both-tx")
     known = prints(lab, "a", "both-tx")[0]
