@@ -82,12 +82,19 @@ incarnation_cuts_doubt(struct doubt_watch *w, const struct incarnation_look *l)
     }
     if (w->since_ms == 0 || w->until != i->doubt_until ||
         w->incarnation != i->incarnation) {
-        *w = (struct doubt_watch){l->now_ms, i->doubt_until, i->incarnation};
+        *w = (struct doubt_watch){.since_ms = l->now_ms,
+                                  .until = i->doubt_until,
+                                  .incarnation = i->incarnation};
         return -1;
     }
-    const bool cut = asked_after(l->source, l->now_ms, w->since_ms) &&
-                     l->source->end > 0 && l->source->end <= w->until;
-    return cut ? l->source->end : -1;
+    if (!asked_after(l->source, l->now_ms, w->since_ms) ||
+        l->source->end <= 0 || l->source->end > w->until) {
+        w->cut_ms = 0;
+        return -1;
+    }
+    if (w->cut_ms == 0)
+        w->cut_ms = l->now_ms;
+    return l->now_ms - w->cut_ms >= INCARNATION_SURE_MS ? l->source->end : -1;
 }
 
 int64_t

@@ -56,10 +56,12 @@ struct doubt_watch {
     int64_t since_ms; /* 0: none */
     int64_t until;
     uint32_t incarnation;
+    int64_t cut_ms; /* since when the end lies within it; 0: it does not */
 };
 
 /* Where the source ends, if that ends the doubt sooner: it was asked for after
- * the doubt was seen, and lies within what is in doubt.  Otherwise -1. */
+ * the doubt was seen, and lies within what is in doubt for INCARNATION_SURE_MS.
+ * Otherwise -1. */
 int64_t incarnation_cuts_doubt(struct doubt_watch *w,
                                const struct incarnation_look *l);
 

@@ -68,6 +68,8 @@ START_TEST(a_doubt_about_records_that_are_gone)
     source.age_ms = 20;
     ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* asked before */
     source.age_ms = 0;
+    ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* for a moment */
+    l.now_ms += INCARNATION_SURE_MS;
     ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), 200);
     source.end = 500;
     ck_assert_int_eq(incarnation_cuts_doubt(&w, &l), -1); /* all are there */
