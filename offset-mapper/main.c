@@ -199,8 +199,7 @@ open_parts(struct program *p, const struct options *o, struct err *err)
     const struct store_limits limits = {.map_bytes = (size_t)o->store_max_mib
                                                      << 20};
     int rc = store_open_limits(o->data_dir, &limits, &p->store, err);
-    if (rc == 0)
-        rc = logs_start(&p->config, &p->logs, err);
+    p->logs = logs_new(&p->config);
     if (rc == 0)
         rc =
             follow_new(&p->config, p->store, p->logs, &follow, &p->follow, err);
@@ -241,7 +240,7 @@ start_api(struct program *p, const struct options *o, struct err *err)
     return api_start(p->loop, o->listen, &parts, &p->api, err);
 }
 
-/* The port is taken before anything is followed, so that a second process
+/* The port is taken before any cluster is asked for anything, so that a second process
  * leaves at once; requests are served when loop_run() begins. */
 static int
 start(struct program *p, const struct options *o, struct err *err)
@@ -258,6 +257,8 @@ start(struct program *p, const struct options *o, struct err *err)
         rc = start_groups(p, o, err);
     if (rc == 0)
         rc = start_api(p, o, err);
+    if (rc == 0)
+        rc = logs_connect(p->logs, err);
     return rc ? rc : follow_start(p->follow, err);
 }
 
