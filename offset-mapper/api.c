@@ -58,20 +58,13 @@ static const struct http_route routes[] = {
 };
 
 int
-api_start(struct loop *loop, const char *listen, const struct api_parts *parts,
-          struct api **out, struct err *err)
+api_listen(struct loop *loop, const char *listen, struct api **out,
+           struct err *err)
 {
     *out = NULL;
     struct api *api = xcalloc(1, sizeof(*api));
-    api->parts = *parts;
-    const struct translate_asks asks = api_translate_asks(api);
-    int rc = translator_new(loop, parts->config, parts->store, &asks,
-                            &api->translator, err);
-    if (rc == 0 && parts->follow)
-        follow_on_change(parts->follow, loop, translator_changed,
-                         api->translator);
-    if (rc == 0)
-        rc = http_server_new(loop, &limits, routes, api, &api->server, err);
+    api->loop = loop;
+    int rc = http_server_new(loop, &limits, routes, api, &api->server, err);
     if (rc == 0)
         rc = http_server_listen(api->server, listen, false, err);
     if (rc) {
@@ -80,6 +73,33 @@ api_start(struct loop *loop, const char *listen, const struct api_parts *parts,
     }
     *out = api;
     return 0;
+}
+
+int
+api_serve(struct api *api, const struct api_parts *parts, struct err *err)
+{
+    api->parts = *parts;
+    const struct translate_asks asks = api_translate_asks(api);
+    const int rc = translator_new(api->loop, parts->config, parts->store, &asks,
+                                  &api->translator, err);
+    if (rc == 0 && parts->follow)
+        follow_on_change(parts->follow, api->loop, translator_changed,
+                         api->translator);
+    return rc;
+}
+
+int
+api_start(struct loop *loop, const char *listen, const struct api_parts *parts,
+          struct api **out, struct err *err)
+{
+    int rc = api_listen(loop, listen, out, err);
+    if (rc == 0)
+        rc = api_serve(*out, parts, err);
+    if (rc) {
+        api_free(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 const char *

@@ -27,8 +27,14 @@ struct api_parts {
     struct follow *follow; /* NULL: nothing is followed */
 };
 
-/* `parts` is copied; what it follows must not have been started yet.  ERR_BUSY:
- * the port is taken. */
+/* Takes the port; the loop must not run before api_serve().  ERR_BUSY: it is
+ * taken. */
+MUST_CHECK int api_listen(struct loop *loop, const char *listen,
+                          struct api **out, struct err *err);
+/* `parts` is copied. */
+MUST_CHECK int api_serve(struct api *api, const struct api_parts *parts,
+                         struct err *err);
+/* Both. */
 MUST_CHECK int api_start(struct loop *loop, const char *listen,
                          const struct api_parts *parts, struct api **out,
                          struct err *err);

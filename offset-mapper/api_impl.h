@@ -16,6 +16,7 @@ struct buf;
 #define API_QUALITIES 5
 
 struct api {
+    struct loop *loop;
     struct http_server *server;
     struct api_parts parts;
     struct translator *translator;

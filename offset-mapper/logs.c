@@ -455,18 +455,6 @@ run(void *arg)
 
 /* ---- life ------------------------------------------------------------- */
 
-static void
-watch_init(struct watch *w, const struct pt_cluster *cluster)
-{
-    pthread_condattr_t attr;
-    w->cluster = cluster;
-    (void)pthread_mutex_init(&w->lock, NULL); /* cannot fail: defaults */
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&w->work, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 static int
 watch_start(struct watch *w, struct err *err)
 {
@@ -474,6 +462,12 @@ watch_start(struct watch *w, struct err *err)
         /* What stands behind an open transaction is there, too. */
         {"isolation.level", "read_uncommitted"},
     };
+    pthread_condattr_t attr;
+    (void)pthread_mutex_init(&w->lock, NULL); /* cannot fail: defaults */
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&w->work, &attr);
+    (void)pthread_condattr_destroy(&attr);
     int rc = handle_open(w->cluster, own, sizeof(own) / sizeof(own[0]), NULL,
                          NULL, &w->rk, err);
     if (rc == 0 && pthread_create(&w->thread, NULL, run, w) != 0)
@@ -482,35 +476,23 @@ watch_start(struct watch *w, struct err *err)
     return rc;
 }
 
-struct logs *
-logs_new(const struct config *config)
-{
-    struct logs *l = xcalloc(1, sizeof(*l));
-    l->v = xcalloc(config->n_clusters + 1, sizeof(*l->v));
-    for (; l->n < config->n_clusters; l->n++)
-        watch_init(&l->v[l->n], &config->clusters[l->n]);
-    return l;
-}
-
-int
-logs_connect(struct logs *l, struct err *err)
-{
-    int rc = 0;
-    for (size_t i = 0; i < l->n && rc == 0; i++)
-        rc = watch_start(&l->v[i], err);
-    return rc;
-}
-
 int
 logs_start(const struct config *config, struct logs **out, struct err *err)
 {
-    *out = logs_new(config);
-    const int rc = logs_connect(*out, err);
-    if (rc) {
-        logs_free(*out);
-        *out = NULL;
+    *out = NULL;
+    struct logs *l = xcalloc(1, sizeof(*l));
+    l->v = xcalloc(config->n_clusters + 1, sizeof(*l->v));
+    int rc = 0;
+    for (; l->n < config->n_clusters && rc == 0; l->n++) {
+        l->v[l->n].cluster = &config->clusters[l->n];
+        rc = watch_start(&l->v[l->n], err);
     }
-    return rc;
+    if (rc) {
+        logs_free(l);
+        return rc;
+    }
+    *out = l;
+    return 0;
 }
 
 static void

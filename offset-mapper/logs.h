@@ -27,12 +27,8 @@ struct log_range {
 /* How long a logs_ask() may take at most. */
 #define LOGS_DEADLINE_MS 2000
 
-/* `config` is borrowed until logs_free().  Nobody is asked before
- * logs_connect(), which is called once. */
-struct logs *logs_new(const struct config *config);
-/* ERR_INVALID: a cluster property that librdkafka refuses. */
-MUST_CHECK int logs_connect(struct logs *l, struct err *err);
-/* Both. */
+/* `config` is borrowed until logs_free().  ERR_INVALID: a cluster property that
+ * librdkafka refuses. */
 MUST_CHECK int logs_start(const struct config *config, struct logs **out,
                           struct err *err);
 /* Answers what is asked still, and what is asked from now on, with ERR_CLOSED.

@@ -181,13 +181,15 @@ on_signal(void *arg)
 }
 
 static int
-start_loop(struct program *p, struct err *err)
+start_loop(struct program *p, const char *listen, struct err *err)
 {
     int rc = loop_new(&p->loop, err);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGINT, on_signal, p);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGTERM, on_signal, p);
+    if (rc == 0)
+        rc = api_listen(p->loop, listen, &p->api, err);
     return rc;
 }
 
@@ -199,7 +201,8 @@ open_parts(struct program *p, const struct options *o, struct err *err)
     const struct store_limits limits = {.map_bytes = (size_t)o->store_max_mib
                                                      << 20};
     int rc = store_open_limits(o->data_dir, &limits, &p->store, err);
-    p->logs = logs_new(&p->config);
+    if (rc == 0)
+        rc = logs_start(&p->config, &p->logs, err);
     if (rc == 0)
         rc =
             follow_new(&p->config, p->store, p->logs, &follow, &p->follow, err);
@@ -237,10 +240,10 @@ start_api(struct program *p, const struct options *o, struct err *err)
                                     .verify = p->verify,
                                     .groups = p->groups,
                                     .follow = p->follow};
-    return api_start(p->loop, o->listen, &parts, &p->api, err);
+    return api_serve(p->api, &parts, err);
 }
 
-/* The port is taken before any cluster is asked for anything, so that a second process
+/* The port is taken before any cluster is asked, so that a second process
  * leaves at once; requests are served when loop_run() begins. */
 static int
 start(struct program *p, const struct options *o, struct err *err)
@@ -250,15 +253,13 @@ start(struct program *p, const struct options *o, struct err *err)
                        "option flows.file is missing; --help shows an example");
     int rc = config_load(o->flows_file, &p->config, err);
     if (rc == 0)
-        rc = open_parts(p, o, err);
+        rc = start_loop(p, o->listen, err);
     if (rc == 0)
-        rc = start_loop(p, err);
+        rc = open_parts(p, o, err);
     if (rc == 0)
         rc = start_groups(p, o, err);
     if (rc == 0)
         rc = start_api(p, o, err);
-    if (rc == 0)
-        rc = logs_connect(p->logs, err);
     return rc ? rc : follow_start(p->follow, err);
 }
 
