@@ -63,7 +63,8 @@ def test_target_truncated(lab: Lab) -> None:
     restore(lab, "b", "a.cut-b")
     lab.write("a", "cut-b", 150, first=500)
     logs = lab.settle(AB, "cut-b")
-    expect(len(logs[1][0]) == 450, f"{len(logs[1][0])} records on b")
+    # Its positions stand on b as well: it may copy some a second time.
+    expect(len(logs[1][0]) >= 450, f"{len(logs[1][0])} records on b")
     lab.judge(AB, "cut-b", clean=False, logs=logs)
 
 

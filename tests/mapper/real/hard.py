@@ -88,14 +88,17 @@ def test_both_clusters_down_at_start(lab: Lab) -> None:
     expect([a["position"] for a in now] == [a["position"] for a in known], "the same answers as before")
     why = wait_until(lambda: late.flow(AB)["error"], WAIT_S, "it says what it waits for")
     expect("mm2-offset-syncs.b.internal" in why, why)
-    status, _ = http_get(late.url + "/readyz")
-    expect(status == 503, f"not ready: {status}")
+    expect(late.get("/readyz")["ready"], "what was complete once is ready")
+    blank = Mapper(lab, "blank", flows=[AB])
+    status, said = http_get(blank.url + "/readyz")
+    expect(status == 503, f"it knows nothing, and is ready: {said}")
     for cluster in ("a", "b"):
         lab.clusters.revive(cluster)
-    wait_until(lambda: late.get("/readyz")["ready"], WAIT_S, "ready")
+    wait_until(lambda: blank.get("/readyz")["ready"], WAIT_S, "ready")
     lab.write("a", "clock", 100, first=5000)
-    lab.settle(AB, "clock", late)
-    late.end()
+    for mapper in (late, blank):
+        lab.settle(AB, "clock", mapper)
+        mapper.end()
 
 
 def http_get(url: str) -> tuple[int, str]:
