@@ -36,7 +36,10 @@ def test_group_is_known_and_lands(lab: Lab) -> None:
     at = {p: here[p][20 * (p + 1)].offset for p in range(PARTITIONS)}
     right = {p: Truth(here[p], there[p]).forward(o) for p, o in at.items()}
     commit(lab, "a", "billing", TOPIC, at)
-    known = lab.mapper.get("/v1/groups/billing?from=a&to=b&verify=true")
+    def verified() -> dict[str, Any] | None:
+        known = lab.mapper.get("/v1/groups/billing?from=a&to=b&verify=true")
+        return known if all(s["mapped"]["quality"] == "exact" for s in known["streams"]) else None
+    known = wait_until(verified, WAIT_S, "the group's positions are exact")
     streams = {s["partition"]: s for s in known["streams"]}
     expect({p: s["commit"]["offset"] for p, s in streams.items()} == at, str(known))
     expect({p: s["mapped"]["position"] for p, s in streams.items()} == right, f"{known}, right is {right}")
