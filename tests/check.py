@@ -91,7 +91,8 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
                 for p in sorted((ROOT / "tests" / suite).glob("test_*.py")) if not p.stem.endswith("_real")]
     kind = "embedded" if suite == "sandbox" else "real"
     where = ["--build", str(build)]
-    only_real = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400)]
+    only_real = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400),
+                 ("mapper on real clusters", ["python3", "tests/mapper/test_mapper_real.py"], 900)]
     return [
         (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind, *where], 300),
         (f"stories on {kind} clusters", ["python3", "tests/stories/run.py", "--clusters", kind, *where], 1500),
