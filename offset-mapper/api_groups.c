@@ -158,25 +158,6 @@ land(struct task *t)
 
 /* ---- mapping ------------------------------------------------------------- */
 
-/* Where our own map has nothing, MirrorMaker's own translation of an older
- * commit is safe too. */
-static void
-by_checkpoint(const struct group_stream *s, struct po_translated *to)
-{
-    const struct group_checkpoint *c = &s->checkpoint;
-    if (to->quality != PO_NONE || !c->to_topic || c->offset > s->position)
-        return;
-    free(to->reason);
-    to->quality = PO_BOUNDED;
-    free(to->topic);
-    to->topic = xstrdup(c->to_topic);
-    to->position = to->low = c->to_offset;
-    to->high = -1;
-    to->reason = xasprintf("MirrorMaker's own checkpoint of %lld; there are "
-                           "no syncs to do better",
-                           (long long)c->offset);
-}
-
 static void
 copy_answer(struct po_translated *to, const struct po_translated *from)
 {
@@ -203,7 +184,6 @@ take_answers(struct task *t, const struct po_translation *answer)
             to->reason = xstrdup("there is no position to map");
         else
             copy_answer(to, &answer->v[next++]);
-        by_checkpoint(s, to);
     }
 }
 

@@ -296,6 +296,8 @@ landed_object(const struct land_part *p, const struct group_stream *s,
 {
     struct json_t *v = js_object();
     int rc = put_stream(v, s) | put_mapped(v, t);
+    if (p->position > t->position) /* raised to the log start */
+        rc |= js_put_int(v, "position", p->position);
     rc |= p->was >= 0 ? js_put_int(v, "was", p->was) : js_put_null(v, "was");
     rc |= js_put_str(v, "result", land_result_text(p->result));
     rc |= p->text ? js_put_words(v, "error", p->text) : js_put_null(v, "error");

@@ -45,6 +45,7 @@ struct group_checkpoint {
                           group goes; NULL: none */
     int64_t to_offset; /* -1 with it */
     int64_t time_ms;   /* wall clock, of its record */
+    const char *flow;  /* that it is of; borrowed from the configuration */
 };
 
 struct group_stream {

@@ -37,13 +37,37 @@ take_one(const struct store_checkpoint *c, void *arg)
         &group_stream(t->g, topic, c->partition)->checkpoint;
     if (mine->known && (mine->to_topic || c->upstream <= mine->offset))
         return;
+    free(mine->to_topic);
+    mine->to_topic = NULL;
+    mine->to_offset = -1;
     mine->known = true;
     mine->offset = c->upstream;
     mine->time_ms = c->time_ms;
+    mine->flow = t->flow->name;
     if (!t->direct)
         return;
     mine->to_topic = xstrdup(c->topic);
     mine->to_offset = c->downstream;
+}
+
+/* A checkpoint from before its topic was made anew, or cut, names an offset of
+ * other records. */
+static int
+forget_old(struct store_view *view, struct group *g, const struct flow *f,
+           struct err *err)
+{
+    int rc = 0;
+    for (struct group_stream *s = g->streams; s && rc == 0; s = s->hh.next) {
+        const struct store_part part = {f->name, s->topic, s->partition};
+        struct group_checkpoint *c = &s->checkpoint;
+        struct store_info info;
+        if (!c->known || c->flow != f->name)
+            continue;
+        rc = store_view_info(view, &part, &info, err);
+        if (rc == 0 && info.incarnation > 1 && c->time_ms < info.begun_ms)
+            c->known = false;
+    }
+    return rc;
 }
 
 static int
@@ -60,6 +84,8 @@ take_flows(const struct config *config, struct store_view *view,
             continue;
         *asked = true;
         rc = store_checkpoint_each(view, f->name, group, take_one, &t, err);
+        if (rc == 0)
+            rc = forget_old(view, g, f, err);
     }
     return rc;
 }

@@ -258,6 +258,40 @@ group_members_count(struct group_session *s, int64_t *members, struct err *err)
     return 0;
 }
 
+/* ---- log starts ----------------------------------------------------------- */
+
+static int
+raise_slice(struct group_session *s, struct group_commit *v, size_t n,
+            struct err *err)
+{
+    rd_kafka_topic_partition_list_t *l =
+        rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(l, v[i].topic, v[i].partition)
+            ->offset = RD_KAFKA_OFFSET_BEGINNING;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_offsets_for_times(s->rk, l, left_ms(s));
+    for (size_t i = 0; i < n && !code; i++) {
+        const rd_kafka_topic_partition_t *t =
+            rd_kafka_topic_partition_list_find(l, v[i].topic, v[i].partition);
+        if (t && !t->err && t->offset > v[i].offset)
+            v[i].offset = t->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(l);
+    return code ? fail(s, code, "ask for the log starts of the topics", err)
+                : 0;
+}
+
+int
+group_commits_raise(struct group_session *s, struct group_commits *c,
+                    struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < c->n && rc == 0; i += SLICE)
+        rc = raise_slice(s, &c->v[i], c->n - i < SLICE ? c->n - i : SLICE, err);
+    return rc;
+}
+
 /* ---- writing ------------------------------------------------------------- */
 
 static rd_kafka_topic_partition_list_t *

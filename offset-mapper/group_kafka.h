@@ -48,6 +48,12 @@ MUST_CHECK int group_commits_read(struct group_session *s,
  * why (the return value is 0 then, too). */
 MUST_CHECK int group_members_count(struct group_session *s, int64_t *members,
                                    struct err *err);
+/* Raises offsets below the start of their log to it: what is not there any
+ * more cannot be read, and an offset out of range would be reset to wherever
+ * the application says.  Those of logs that do not tell are left. */
+MUST_CHECK int group_commits_raise(struct group_session *s,
+                                   struct group_commits *commits,
+                                   struct err *err);
 /* Commits them as nobody's member: a broker refuses that while the group has
  * members.  0 when it was tried; then `error` of each says what came of it.
  * ERR_TIMEOUT: no answer, they may have been written or not. */

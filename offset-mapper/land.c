@@ -6,7 +6,6 @@
 #include "offset-mapper/land.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/xmem.h"
@@ -61,11 +60,57 @@ check_members(struct land *l, struct group_session *s, struct err *err)
                    l->cluster->name);
 }
 
+/* What has a position, in the order of the parts; at[i] is the part of the
+ * i-th. */
+static size_t *
+list_some(const struct land *l, bool (*wanted)(const struct land_part *p),
+          struct group_commits *out)
+{
+    size_t *at = xcalloc(l->n + 1, sizeof(*at));
+    *out = (struct group_commits){0};
+    for (size_t i = 0; i < l->n; i++) {
+        const struct land_part *p = &l->v[i];
+        if (!wanted(p))
+            continue;
+        at[out->n] = i;
+        group_commits_add(out, p->topic, p->partition, p->position,
+                          p->metadata);
+    }
+    return at;
+}
+
+static bool
+is_mapped(const struct land_part *p)
+{
+    return p->topic && p->position >= 0;
+}
+
+static bool
+is_to_be_written(const struct land_part *p)
+{
+    return p->result == LAND_LANDED;
+}
+
+static int
+raise_to_log_starts(struct land *l, struct group_session *s, struct err *err)
+{
+    struct group_commits c;
+    size_t *at = list_some(l, is_mapped, &c);
+    const int rc = group_commits_raise(s, &c, err);
+    for (size_t i = 0; i < c.n && rc == 0; i++)
+        l->v[at[i]].position = c.v[i].offset;
+    group_commits_fini(&c);
+    free(at);
+    return rc;
+}
+
 static int
 decide_all(struct land *l, struct group_session *s, struct err *err)
 {
     struct group_commits there;
-    const int rc = group_commits_read(s, &there, err);
+    int rc = raise_to_log_starts(l, s, err);
+    if (rc == 0)
+        rc = group_commits_read(s, &there, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < l->n; i++) {
@@ -81,7 +126,7 @@ decide_all(struct land *l, struct group_session *s, struct err *err)
 }
 
 static void
-take_outcome(struct land_part *p, struct group_commit *c, int rc,
+take_outcome(struct land_part *p, const struct group_commit *c, int rc,
              const struct err *err)
 {
     if (rc == 0 && c->error == 0)
@@ -90,26 +135,17 @@ take_outcome(struct land_part *p, struct group_commit *c, int rc,
     p->text = xstrdup(rc ? err->text : c->text);
 }
 
-/* The part that each commit is of stands beside it. */
 static void
 write_all(struct land *l, struct group_session *s)
 {
-    struct group_commits commits = {0};
+    struct group_commits c;
     struct err err = {0};
-    size_t *at = xcalloc(l->n + 1, sizeof(*at));
-    for (size_t i = 0; i < l->n; i++) {
-        const struct land_part *p = &l->v[i];
-        if (p->result != LAND_LANDED)
-            continue;
-        at[commits.n] = i;
-        group_commits_add(&commits, p->topic, p->partition, p->position,
-                          p->metadata);
-    }
+    size_t *at = list_some(l, is_to_be_written, &c);
     group_session_deadline(s, clock_mono_ms() + LAND_WRITE_MS);
-    const int rc = commits.n ? group_commits_write(s, &commits, &err) : 0;
-    for (size_t i = 0; i < commits.n; i++)
-        take_outcome(&l->v[at[i]], &commits.v[i], rc, &err);
-    group_commits_fini(&commits);
+    const int rc = c.n ? group_commits_write(s, &c, &err) : 0;
+    for (size_t i = 0; i < c.n; i++)
+        take_outcome(&l->v[at[i]], &c.v[i], rc, &err);
+    group_commits_fini(&c);
     free(at);
 }
 

@@ -33,9 +33,10 @@ const char *land_result_text(enum land_result r);
 struct land_part {
     char *topic; /* on the target; NULL: unmapped */
     int32_t partition;
-    int64_t position; /* to write; -1: unmapped */
-    char *metadata;   /* to write */
-    int64_t was;      /* what stood there; -1: nothing */
+    int64_t
+        position;   /* to write; -1: unmapped.  Out: not below the log start */
+    char *metadata; /* to write */
+    int64_t was;    /* what stood there; -1: nothing */
     enum land_result result;
     char *text; /* why it failed; NULL: it did not */
 };

@@ -17,6 +17,7 @@
 #include "common/net/http_client.h"
 #include "common/net/http_server.h"
 #include "offset-mapper/api.h"
+#include "offset-mapper/store_checkpoints.h"
 #include "tests/support/support.h"
 
 #define DEADLINE_MS 20000
@@ -83,6 +84,21 @@ put(const char *flow, const char *topic, int64_t up, int64_t down)
     ck_assert_int_eq(store_batch_begin(store, &batch, NULL), 0);
     ck_assert_int_eq(
         store_batch_sync(batch, &part, up, down, 0, &p, &change, NULL), 0);
+    ck_assert_int_eq(store_batch_commit_take(batch, flow, "t@c", &p, NULL), 0);
+}
+
+static void
+put_checkpoint(const char *flow, int32_t partition, int64_t up, int64_t down)
+{
+    char group[] = "g", topic[] = "a.orders", metadata[] = "";
+    const struct mm2_checkpoint c = {group, topic, partition,
+                                     up,    down,  metadata};
+    struct store_progress p = {0};
+    struct store_batch *batch;
+    ck_assert_int_eq(store_batch_begin(store, &batch, NULL), 0);
+    ck_assert_int_eq(
+        store_batch_checkpoint(batch, flow, &c, clock_wall_ms() - 60000, NULL),
+        0);
     ck_assert_int_eq(store_batch_commit_take(batch, flow, "t@c", &p, NULL), 0);
 }
 
@@ -321,6 +337,70 @@ START_TEST(a_dead_source_holds_nothing_up)
 }
 END_TEST
 
+/* Partition 1 has no syncs: MirrorMaker's own translation could be one to
+ * records that are no more. */
+START_TEST(checkpoints_are_what_is_left_of_a_dead_source)
+{
+    char metadata[64];
+    put_checkpoint("a->b", 0, 120, 60);
+    put_checkpoint("a->b", 1, 40, 33);
+    show();
+    answers("'checkpoint':{'offset':120,'to_topic':'a.orders','to_offset':60,"
+            "'age_ms':6");
+    answers("'used':'checkpoint','offset':120,'why':'the source cluster has no "
+            "commit");
+    answers("'mapped':{'to_topic':'a.orders','position':70,'low':70,'high':70,"
+            "'quality':'exact'");
+    answers("'to_offset':33,");
+    answers("'mapped':{'to_topic':null,'position':-1,'low':-1,'high':-1,"
+            "'quality':'none'");
+    commit(&a, "orders", 110, "");
+    show();
+    answers("'used':'commit','offset':110,");
+    ck_assert_int_eq(rd_kafka_mock_broker_set_down(a.mock, 1), 0);
+    ck_assert_int_eq(land(",'dry_run':false"), 200);
+    answers("'used':'checkpoint','offset':120,'why':'the source cluster does "
+            "not answer");
+    answers("'unmapped':1,'landed':1");
+    ck_assert_int_eq(committed(&b, "a.orders", metadata, sizeof(metadata)), 70);
+}
+END_TEST
+
+/* It counted records that are no more. */
+START_TEST(a_checkpoint_of_an_older_topic_is_forgotten)
+{
+    struct store_progress p = {0};
+    struct store_batch *batch;
+    const struct store_part part = {"a->b", "orders", 0};
+    put_checkpoint("a->b", 0, 120, 60);
+    ck_assert_int_eq(store_batch_begin(store, &batch, NULL), 0);
+    ck_assert_int_eq(store_batch_incarnation(batch, &part, STORE_SOURCE_ANEW,
+                                             clock_wall_ms(), &p, NULL),
+                     0);
+    ck_assert_int_eq(store_batch_commit_take(batch, "a->b", "t@c", &p, NULL),
+                     0);
+    put("a->b", "orders", 0, 200);
+    show();
+    answers("'used':'none','offset':-1,");
+    answers("'checkpoint':null");
+}
+END_TEST
+
+/* `translate` takes a group, too. */
+START_TEST(a_group_is_a_question)
+{
+    commit(&a, "orders", 120, "");
+    ck_assert_int_eq(
+        call("POST", "/v1/translate", "{'from':'a','to':'b','group':'g'}"),
+        200);
+    answers("'to_topic':'a.orders','position':70,");
+    ck_assert_int_eq(
+        call("POST", "/v1/translate", "{'from':'a','to':'b','group':'gg'}"),
+        404);
+    answers("group gg has no commit on cluster a");
+}
+END_TEST
+
 START_TEST(a_group_that_nobody_knows)
 {
     ck_assert_int_eq(call("GET", "/v1/groups/gg?from=a&to=b", NULL), 404);
@@ -372,6 +452,44 @@ START_TEST(goes_back_when_told_to)
     answers("'was':90,'result':'landed'");
     ck_assert_int_eq(committed(&b, "a.orders", metadata, sizeof(metadata)), 70);
     ck_assert_str_eq(metadata, ""); /* a residency on a means nothing on b */
+}
+END_TEST
+
+/* The mock keeps 5 MiB of a partition. */
+static void
+push_the_log_start(const struct site *s, const char *topic)
+{
+    enum { BYTES = 900000, RECORDS = 9 };
+    char *value = calloc(1, BYTES);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    (void)rd_kafka_conf_set(conf, "bootstrap.servers", s->servers, NULL, 0);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
+    for (int i = 0; i < RECORDS; i++)
+        ck_assert_int_eq(
+            rd_kafka_producev(
+                rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
+                RD_KAFKA_V_VALUE(value, BYTES),
+                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+            0);
+    ck_assert_int_eq(rd_kafka_flush(rk, DEADLINE_MS), 0);
+    rd_kafka_destroy(rk);
+    free(value);
+}
+
+/* An offset that is out of range would be reset to wherever the application
+ * says: to the end, perhaps. */
+START_TEST(never_lands_below_the_log_start)
+{
+    char metadata[64];
+    push_the_log_start(&b, "a.orders");
+    commit(&a, "orders", 3, ""); /* before the first sync */
+    ck_assert_int_eq(land(",'dry_run':false"), 200);
+    answers("'quality':'before'");
+    answers("'result':'landed'");
+    const int64_t at = committed(&b, "a.orders", metadata, sizeof(metadata));
+    ck_assert_int_gt(at, 0);
+    ck_assert_int_lt(at, 9);
 }
 END_TEST
 
@@ -488,6 +606,9 @@ main(void)
     tcase_set_timeout(shows, 60);
     tcase_add_test(shows, shows_all_that_is_known);
     tcase_add_test(shows, a_dead_source_holds_nothing_up);
+    tcase_add_test(shows, checkpoints_are_what_is_left_of_a_dead_source);
+    tcase_add_test(shows, a_checkpoint_of_an_older_topic_is_forgotten);
+    tcase_add_test(shows, a_group_is_a_question);
     tcase_add_test(shows, a_group_that_nobody_knows);
     suite_add_tcase(s, shows);
     TCase *lands = tcase_create("land");
@@ -495,6 +616,7 @@ main(void)
     tcase_set_timeout(lands, 60);
     tcase_add_test(lands, lands_once);
     tcase_add_test(lands, goes_back_when_told_to);
+    tcase_add_test(lands, never_lands_below_the_log_start);
     tcase_add_test(lands, lands_what_it_is_given);
     tcase_add_test(lands, lands_what_is_picked);
     tcase_add_test(lands, refuses_what_it_does_not_know);
