@@ -34,8 +34,11 @@ static struct {
     atomic_llong seen;   /* the same, as it was when somebody asked for it */
     atomic_int log_asks; /* asked afresh */
     bool held;           /* logs are asked and do not answer */
-    translate_log_fn *held_fn;
-    void *held_arg;
+    struct {
+        translate_log_fn *fn;
+        void *arg;
+    } held_v[64]; /* those that have not been answered */
+    size_t n_held;
     bool dead; /* flow a->b */
     struct content_found found;
     atomic_int finds;
@@ -87,8 +90,18 @@ ask_log(void *ctx, const struct content_place *at, struct loop *home,
         answer_log(fn, arg);
         return;
     }
-    world.held_fn = fn;
-    world.held_arg = arg;
+    ck_assert_uint_lt(world.n_held, 64);
+    world.held_v[world.n_held].fn = fn;
+    world.held_v[world.n_held++].arg = arg;
+}
+
+/* The last one that is held; on the loop, or when it has stopped. */
+static inline void
+release_one(void)
+{
+    ck_assert_uint_gt(world.n_held, 0);
+    world.n_held--;
+    answer_log(world.held_v[world.n_held].fn, world.held_v[world.n_held].arg);
 }
 
 static inline void

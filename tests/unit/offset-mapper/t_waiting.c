@@ -65,7 +65,49 @@ START_TEST(a_deadline_is_kept_while_asking)
     await(&a);
     assert_place(&a, PO_AHEAD, 151, 151);
     stop();
-    answer_log(world.held_fn, world.held_arg); /* late: frees the question */
+    release_one(); /* late: frees the question */
+}
+END_TEST
+
+static void
+release_now(void *arg)
+{
+    struct asked *a = arg;
+    release_one();
+    (void)sem_post(&a->done);
+}
+
+/* The question as it is, so many times. */
+static void
+repeat(struct po_question *q, size_t n)
+{
+    q->positions = xreallocarray(q->positions, n, sizeof(*q->positions));
+    for (; q->n < n; q->n++) {
+        q->positions[q->n] = q->positions[0];
+        q->positions[q->n].topic = xstrdup(q->positions[0].topic);
+    }
+}
+
+/* More positions than may ask at a time: for some the time is up before it is
+ * their turn, while others are still being read. */
+START_TEST(a_deadline_is_kept_before_the_turn_to_ask)
+{
+    struct asked a, later;
+    struct po_question q = question(205, 100);
+    q.verify = true;
+    repeat(&q, 34);
+    world.held = true;
+    ask(&a, q);
+    ck_assert_uint_eq(world.n_held, 32);
+    on_loop(release_now, &a); /* it is to be read, after the last two */
+    ck_assert_uint_eq(world.n_held, 32);
+    ask(&later, question(205, 150));
+    await(&later);
+    ck_assert_int_eq(a.answers, 0);
+    while (world.n_held > 0)
+        on_loop(release_now, &a);
+    await(&a);
+    ck_assert_uint_eq(a.n, 34);
 }
 END_TEST
 
@@ -120,7 +162,7 @@ START_TEST(a_client_that_leaves_while_others_are_asked)
     on_loop(cancel_now, &a);
     ck_assert_uint_eq(translator_waiting(translator), 0);
     stop();
-    answer_log(world.held_fn, world.held_arg);
+    release_one();
     ck_assert_int_eq(a.answers, 0);
 }
 END_TEST
@@ -177,12 +219,7 @@ START_TEST(positions_that_wait_are_capped)
     struct asked *v = xcalloc(11, sizeof(*v));
     for (size_t i = 0; i < 11; i++) {
         struct po_question q = question(205, 60000);
-        q.positions =
-            xreallocarray(q.positions, PO_POSITIONS_MAX, sizeof(*q.positions));
-        for (q.n = 1; q.n < PO_POSITIONS_MAX; q.n++) {
-            q.positions[q.n] = q.positions[0];
-            q.positions[q.n].topic = xstrdup("orders");
-        }
+        repeat(&q, PO_POSITIONS_MAX);
         ask(&v[i], q);
         ck_assert_int_eq(v[i].answers, i == 10);
     }
@@ -209,6 +246,7 @@ add_waiting(Suite *s)
     tcase_add_test(t, answered_when_the_log_has_grown);
     tcase_add_test(t, a_deadline_is_kept);
     tcase_add_test(t, a_deadline_is_kept_while_asking);
+    tcase_add_test(t, a_deadline_is_kept_before_the_turn_to_ask);
     tcase_add_test(t, a_dead_cluster_is_not_waited_for);
     tcase_add_test(t, a_dead_flow_is_not_waited_for);
     tcase_add_test(t, a_client_that_leaves);
