@@ -195,6 +195,24 @@ explain(const struct answering *a, const struct path *p,
         explain_hop(a, &p->hops[i], &t->path[i]);
 }
 
+/* Whoever starts below the log's start is sent wherever its auto.offset.reset
+ * says; and what was there can be read no more.  Of the last hop only: on the
+ * way, a position that is too high skips records. */
+static void
+to_log_start(const struct hop *last, struct po_translated *t)
+{
+    const struct log_range *r = last->reverse ? &last->up_log : &last->down_log;
+    if (!r->known || t->position < 0 || t->position >= r->start)
+        return;
+    char *reason =
+        xasprintf("%s; the log begins at %lld", t->reason, (long long)r->start);
+    free(t->reason);
+    t->reason = reason;
+    t->position = t->low = r->start;
+    if (t->high >= 0 && t->high < r->start)
+        t->high = r->start;
+}
+
 static void
 set_answer(const struct answering *a, const struct path *p,
            struct po_translated *t)
@@ -206,6 +224,7 @@ set_answer(const struct answering *a, const struct path *p,
     t->low = last->at.low;
     t->high = last->high;
     t->reason = path_words(p);
+    to_log_start(last, t);
     set_path_facts(a, p, t);
 }
 

@@ -32,6 +32,7 @@ static pthread_t thread;
 static struct {
     atomic_llong end;    /* of a.orders on b; -1: b is away */
     atomic_llong seen;   /* the same, as it was when somebody asked for it */
+    atomic_llong start;  /* of a.orders on b */
     atomic_int log_asks; /* asked afresh */
     bool held;           /* logs are asked and do not answer */
     struct {
@@ -59,8 +60,9 @@ known(void *ctx, const char *cluster, const char *topic, int32_t partition,
     (void)ctx;
     (void)topic;
     (void)partition;
-    const int64_t end = strcmp(cluster, "b") == 0 ? world.seen : 1000;
-    *out = (struct log_range){end >= 0, 0, end, 0};
+    const bool on_b = strcmp(cluster, "b") == 0;
+    const int64_t end = on_b ? world.seen : 1000;
+    *out = (struct log_range){end >= 0, on_b ? world.start : 0, end, 0};
     return end >= 0;
 }
 

@@ -124,6 +124,24 @@ START_TEST(proven_to_be_ahead)
 END_TEST
 
 /* Nothing bounds it: from the time of the record on. */
+/* No answer that a consumer could not start at. */
+START_TEST(nothing_below_the_log_start)
+{
+    struct asked a;
+    world.start = 120;
+    ask(&a, question(150, 0));
+    assert_place(&a, PO_EXACT, 120, 120);
+    ck_assert_ptr_nonnull(strstr(a.reason, "the log begins at 120"));
+    ask(&a, question(20, 0));
+    assert_place(&a, PO_BEFORE, 120, 120);
+    ask(&a, question(180, 0));
+    assert_place(&a, PO_EXACT, 130, 130);
+    log_ends_at(-1); /* not known: what is known stands */
+    ask(&a, question(150, 0));
+    assert_place(&a, PO_EXACT, 100, 100);
+}
+END_TEST
+
 START_TEST(a_large_window_is_narrowed_by_time)
 {
     struct asked a;
@@ -218,6 +236,7 @@ add_asking(Suite *s)
     tcase_add_test(t, what_cannot_be_verified_says_so);
     tcase_add_loop_test(t, what_was_found, 0, sizeof(finds) / sizeof(finds[0]));
     tcase_add_test(t, proven_to_be_ahead);
+    tcase_add_test(t, nothing_below_the_log_start);
     tcase_add_test(t, a_large_window_is_narrowed_by_time);
     tcase_add_test(t, by_time);
     tcase_add_test(t, by_group);
