@@ -197,12 +197,14 @@ explain(const struct answering *a, const struct path *p,
 
 /* Whoever starts below the log's start is sent wherever its auto.offset.reset
  * says; and what was there can be read no more.  Of the last hop only: on the
- * way, a position that is too high skips records. */
+ * way, a position that is too high skips records.  Nor where the log may be
+ * another one than that whose start is known (it is asked for less often). */
 static void
 to_log_start(const struct hop *last, struct po_translated *t)
 {
     const struct log_range *r = last->reverse ? &last->up_log : &last->down_log;
-    if (!r->known || t->position < 0 || t->position >= r->start)
+    if (!r->known || last->broken || r->start > r->end || t->position < 0 ||
+        t->position >= r->start)
         return;
     char *reason =
         xasprintf("%s; the log begins at %lld", t->reason, (long long)r->start);

@@ -120,6 +120,7 @@ broken(const struct search *s, struct hop *h)
         answer_broken(&h->down_log, "target", down, &h->at);
     else
         return false;
+    h->broken = true;
     h->high = -1;
     return true;
 }

@@ -46,6 +46,7 @@ struct hop {
     char up_topic[PATH_NAME_MAX]; /* on the flow's source */
     struct store_info info;
     struct log_range up_log, down_log; /* of its source, of its target */
+    bool broken;           /* one of the logs was made anew or cut */
     bool old_end;          /* the log end is older than the newest sync */
     struct runs_answer at; /* of the lowest position that it starts from */
     int64_t high;          /* of the highest one; -1: nothing bounds it */

@@ -136,6 +136,9 @@ START_TEST(nothing_below_the_log_start)
     assert_place(&a, PO_BEFORE, 120, 120);
     ask(&a, question(180, 0));
     assert_place(&a, PO_EXACT, 130, 130);
+    log_ends_at(110); /* made anew: the start is that of the old log */
+    ask(&a, question(20, 0));
+    assert_place(&a, PO_BEFORE, 0, 50);
     log_ends_at(-1); /* not known: what is known stands */
     ask(&a, question(150, 0));
     assert_place(&a, PO_EXACT, 100, 100);
