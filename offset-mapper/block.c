@@ -66,11 +66,18 @@ block_run(const struct block *b, size_t i)
                         (int64_t)get64(p + LENGTH_AT)};
 }
 
+bool
+block_can_hold(const struct run *r)
+{
+    return r->length > 0 && r->up >= 0 && r->down >= 0 &&
+           r->up <= RUNS_OFFSET_MAX - (r->length - 1) &&
+           r->down <= RUNS_OFFSET_MAX - (r->length - 1);
+}
+
 static bool
 follows(const struct run *last, const struct run *r)
 {
-    return r->length > 0 && r->length <= RUNS_OFFSET_MAX &&
-           r->up - last->up >= last->length &&
+    return block_can_hold(r) && r->up - last->up >= last->length &&
            r->down - last->down >= last->length;
 }
 
@@ -81,8 +88,7 @@ block_wrong(const struct block *b)
     if (get32(check) != check_of(b->up, b->runs, b->n))
         return "its check is wrong";
     struct run last = block_run(b, 0);
-    if (last.up != b->up || last.down != b->down || last.length <= 0 ||
-        last.length > RUNS_OFFSET_MAX)
+    if (last.up != b->up || last.down != b->down || !block_can_hold(&last))
         return "its first run is wrong";
     for (size_t i = 1; i < b->n; i++) {
         const struct run r = block_run(b, i);

@@ -27,6 +27,9 @@
 #define BLOCK_RUN_BYTES  16
 #define BLOCK_MAX_BYTES  (BLOCK_HEAD_BYTES + BLOCK_RUNS * BLOCK_RUN_BYTES)
 
+/* Offsets in range, to the end of the run. */
+bool block_can_hold(const struct run *r);
+
 /* Being read; the bytes are borrowed. */
 struct block {
     int64_t up, down; /* of the first run */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/cursor.h"
+#include "offset-mapper/block.h"
 
 #define MAGIC         "shunt-offset"
 #define VALUE_VERSION 1
@@ -305,12 +306,10 @@ value_state(const struct part_state *p)
 static bool
 state_sound(const struct part_state *p)
 {
-    const struct run *n = &p->runs.newest;
     if (p->incarnation == 0 || p->why >= STORE_BEGUN_REASONS)
         return false;
-    return p->runs.any
-               ? p->count > 0 && n->length > 0 && n->up >= 0 && n->down >= 0
-               : p->count == 0;
+    return p->runs.any ? p->count > 0 && block_can_hold(&p->runs.newest)
+                       : p->count == 0;
 }
 
 bool
@@ -328,7 +327,7 @@ value_state_read(const void *data, size_t len, struct part_state *out)
     out->why = (enum store_begun)read_u8(&r);
     for (size_t i = 0; i < STATE_FIELDS; i++)
         *f[i] = read_i64(&r);
-    return read_whole(&r) && flags < 1 << 5 && state_sound(out);
+    return read_whole(&r) && flags < 1 << 4 && state_sound(out);
 }
 
 struct value
