@@ -21,6 +21,7 @@
 #include "common/base/xmem.h"
 #include "offset-mapper/store_impl.h"
 
+#define TAILS_MAX   8192
 #define MAP_BYTES   ((size_t)64 << 30)
 #define FILE_NAME   "offset.lmdb"
 #define SPARE_PAGES 256
@@ -279,6 +280,7 @@ store_new(const char *dir)
     struct store *s = xcalloc(1, sizeof(*s));
     s->path = xasprintf("%s/" FILE_NAME, dir);
     s->lock_fd = -1;
+    s->tails_max = TAILS_MAX;
     (void)pthread_mutex_init(&s->writing, NULL); /* cannot fail: defaults */
     parts_init(&s->parts);
     return s;
@@ -299,6 +301,8 @@ store_open_limits(const char *dir, const struct store_limits *limits,
     if (rc)
         return rc;
     struct store *s = store_new(dir);
+    if (limits && limits->tails_max)
+        s->tails_max = limits->tails_max;
     rc = take_lock(s, err);
     if (rc == 0)
         rc = open_env(s, limits, 0, err);

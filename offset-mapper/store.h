@@ -76,6 +76,7 @@ struct store_info {
 struct store_limits {
     size_t map_bytes;     /* what the file may grow to */
     unsigned readers_max; /* views open at once */
+    size_t tails_max;     /* blocks of 4 KB that a batch holds in memory */
 };
 
 /* Makes the folder.  `limits` may be NULL.  ERR_IO, ERR_BUSY (another process

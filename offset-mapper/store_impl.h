@@ -30,12 +30,14 @@ struct store {
     char *path;
     pthread_mutex_t writing;
     struct parts parts;
+    size_t tails_max; /* blocks that one batch holds in memory */
 };
 
 struct store_batch {
     struct store *store;
     MDB_txn *txn;
     struct touched *touched; /* store_runs.c */
+    size_t n_tails;          /* blocks of theirs in memory */
 };
 
 struct store_view {

@@ -22,7 +22,8 @@ struct touched {
     struct part *part;
     size_t since;            /* what part->since was */
     struct part_state state; /* as the batch has made it */
-    struct block_buf tail;   /* its last block; n = 0: there is none */
+    struct block_buf *tail;  /* its last block; n = 0: there is none; NULL: it
+                                was put into the database to make room */
     bool tail_stored;        /* it is in the database, perhaps otherwise */
     bool tail_changed;
     struct touched *next;
@@ -129,14 +130,14 @@ static int
 store_tail(struct store_batch *b, struct touched *t, struct err *err)
 {
     struct key k;
-    if (t->tail.n == 0 || !t->tail_changed)
+    if (!t->tail || t->tail->n == 0 || !t->tail_changed)
         return 0;
-    const size_t len = block_seal(&t->tail);
-    key_block(&k, 'r', life_of(t), t->tail.up);
-    int rc = store_put(b, &k, t->tail.bytes, len, err);
+    const size_t len = block_seal(t->tail);
+    key_block(&k, 'r', life_of(t), t->tail->up);
+    int rc = store_put(b, &k, t->tail->bytes, len, err);
     if (rc == 0 && !t->tail_stored) {
-        const struct value v = value_up(t->tail.up);
-        key_block(&k, 'd', life_of(t), t->tail.down);
+        const struct value v = value_up(t->tail->up);
+        key_block(&k, 'd', life_of(t), t->tail->down);
         rc = store_put(b, &k, v.bytes, v.len, err);
     }
     t->tail_stored = true;
@@ -151,10 +152,10 @@ load_tail(struct store_batch *b, struct touched *t, int64_t below,
 {
     struct block last;
     const int rc = block_below(b, life_of(t), below, &last, err);
-    t->tail.n = 0;
+    t->tail->n = 0;
     if (rc == 0 && last.n > 0)
-        block_load(&t->tail, &last);
-    t->tail_stored = t->tail.n > 0;
+        block_load(t->tail, &last);
+    t->tail_stored = t->tail->n > 0;
     t->tail_changed = false;
     return rc;
 }
@@ -162,11 +163,11 @@ load_tail(struct store_batch *b, struct touched *t, int64_t below,
 static int
 drop_tail(struct store_batch *b, struct touched *t, struct err *err)
 {
-    const int64_t up = t->tail.up;
+    const int64_t up = t->tail->up;
     int rc = 0;
-    t->state.count -= (int64_t)t->tail.n;
+    t->state.count -= (int64_t)t->tail->n;
     if (t->tail_stored)
-        rc = drop_block(b, life_of(t), up, t->tail.down, err);
+        rc = drop_block(b, life_of(t), up, t->tail->down, err);
     return rc ? rc : load_tail(b, t, up, err);
 }
 
@@ -176,24 +177,24 @@ cut_runs(struct store_batch *b, struct touched *t, int64_t from,
          struct err *err)
 {
     int rc = 0;
-    while (rc == 0 && t->tail.n > 0 && t->tail.up >= from)
+    while (rc == 0 && t->tail->n > 0 && t->tail->up >= from)
         rc = drop_tail(b, t, err);
-    if (rc || t->tail.n == 0)
+    if (rc || t->tail->n == 0)
         return rc;
-    const struct block tail = block_of(&t->tail);
+    const struct block tail = block_of(t->tail);
     const size_t n = block_upto_up(&tail, from - 1);
-    t->state.count -= (int64_t)(t->tail.n - n);
-    t->tail_changed = t->tail_changed || n < t->tail.n;
-    block_cut(&t->tail, n);
+    t->state.count -= (int64_t)(t->tail->n - n);
+    t->tail_changed = t->tail_changed || n < t->tail->n;
+    block_cut(t->tail, n);
     return 0;
 }
 
 static bool
 starts_as_last(const struct touched *t, const struct run *r)
 {
-    if (t->tail.n == 0)
+    if (t->tail->n == 0)
         return false;
-    const struct block tail = block_of(&t->tail);
+    const struct block tail = block_of(t->tail);
     return block_run(&tail, tail.n - 1).up == r->up;
 }
 
@@ -203,17 +204,17 @@ put_run(struct store_batch *b, struct touched *t, const struct run *r,
         struct err *err)
 {
     if (starts_as_last(t, r)) {
-        block_set_last(&t->tail, r);
+        block_set_last(t->tail, r);
         t->tail_changed = true;
         return 0;
     }
-    if (!block_add(&t->tail, r)) {
+    if (!block_add(t->tail, r)) {
         const int rc = store_tail(b, t, err);
         if (rc)
             return rc;
-        t->tail.n = 0;
+        t->tail->n = 0;
         t->tail_stored = false;
-        const bool added = block_add(&t->tail, r);
+        const bool added = block_add(t->tail, r);
         assert(added);
     }
     t->state.count++;
@@ -226,15 +227,38 @@ put_run(struct store_batch *b, struct touched *t, const struct run *r,
 static struct touched *
 touched_new(struct store_batch *b, struct part *part)
 {
-    struct touched *t = xmalloc(sizeof(*t)); /* `tail` is large */
+    struct touched *t = xcalloc(1, sizeof(*t));
     t->part = part;
     t->since = part->since;
     t->state = part->state;
-    t->tail.n = 0;
-    t->tail_stored = t->tail_changed = false;
     t->next = b->touched;
     b->touched = part->touched = t;
     return t;
+}
+
+/* Puts all last blocks into the database, and gives up their memory. */
+static int
+spill(struct store_batch *b, struct err *err)
+{
+    int rc = 0;
+    for (struct touched *t = b->touched; t && rc == 0; t = t->next) {
+        rc = store_tail(b, t, err);
+        free(t->tail);
+        t->tail = NULL;
+    }
+    b->n_tails = 0;
+    return rc;
+}
+
+static int
+give_tail(struct store_batch *b, struct touched *t, struct err *err)
+{
+    const int rc = b->n_tails < b->store->tails_max ? 0 : spill(b, err);
+    t->tail = xmalloc(sizeof(*t->tail));
+    t->tail->n = 0;
+    t->tail_stored = t->tail_changed = false;
+    b->n_tails++;
+    return rc || !t->state.runs.any ? rc : load_tail(b, t, INT64_MAX, err);
 }
 
 /* *out is NULL when the partition was never heard of. */
@@ -244,10 +268,11 @@ touch(struct store_batch *b, const struct store_part *name,
 {
     struct part *part = parts_find(&b->store->parts, name);
     *out = part ? part->touched : NULL;
-    if (!part || *out)
+    if (!part)
         return 0;
-    *out = touched_new(b, part);
-    return part->state.runs.any ? load_tail(b, *out, INT64_MAX, err) : 0;
+    if (!*out)
+        *out = touched_new(b, part);
+    return (*out)->tail ? 0 : give_tail(b, *out, err);
 }
 
 static int
@@ -265,7 +290,7 @@ begin_part(struct store_batch *b, const struct store_part *name,
     *out = touched_new(b, parts_add(&b->store->parts, name));
     (*out)->state = (struct part_state){
         .incarnation = 1, .why = STORE_FIRST, .begun_ms = time_ms};
-    return 0;
+    return give_tail(b, *out, err);
 }
 
 static int
@@ -282,7 +307,7 @@ begin_life(struct store_batch *b, struct touched *t, enum store_begun why,
                                    .begun_ms = now_ms,
                                    .newest_ms = t->state.newest_ms,
                                    .runs = runs_anew(&t->state.runs)};
-    t->tail.n = 0;
+    t->tail->n = 0;
     t->tail_stored = t->tail_changed = false;
     return rc;
 }
@@ -297,14 +322,14 @@ run_before(struct store_batch *b, const struct touched *t, int64_t up,
     struct block in = {0};
     int rc = 0;
     *out = (struct run){0};
-    if (t->tail.n == 0 || up < 0)
+    if (t->tail->n == 0 || up < 0)
         return 0;
     if (up >= t->state.runs.newest.up) { /* nearly always */
         *out = t->state.runs.newest;
         return 0;
     }
-    if (up >= t->tail.up)
-        in = block_of(&t->tail);
+    if (up >= t->tail->up)
+        in = block_of(t->tail);
     else
         rc = block_below(b, life_of(t), up + 1, &in, err);
     if (rc == 0 && in.n > 0)
@@ -489,6 +514,7 @@ store_runs_forget(struct store_batch *b)
         struct touched *t = b->touched;
         b->touched = t->next;
         t->part->touched = NULL;
+        free(t->tail);
         free(t);
     }
     parts_drop_unstored(&b->store->parts);

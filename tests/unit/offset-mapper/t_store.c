@@ -480,7 +480,7 @@ END_TEST
 
 /* Somebody else's environment, made with LMDB itself. */
 static void
-foreign(const char *key, const char *value)
+foreign(const char *key, const char *value, size_t len)
 {
     MDB_env *env;
     MDB_txn *txn;
@@ -494,7 +494,7 @@ foreign(const char *key, const char *value)
     ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
     ck_assert_int_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
     MDB_val k = {strlen(key), (void *)(uintptr_t)key};
-    MDB_val v = {strlen(value), (void *)(uintptr_t)value};
+    MDB_val v = {len, (void *)(uintptr_t)value};
     ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
     ck_assert_int_eq(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
@@ -504,9 +504,24 @@ START_TEST(foreign_lmdb_file)
 {
     struct store *s;
     struct err err;
-    foreign(_i ? "f" : "other", "something else");
+    foreign(_i ? "f" : "other", "something else", 14);
     ck_assert_int_eq(store_open(tmpdir_file(&dir, "s"), &s, &err), ERR_CORRUPT);
     ck_assert_ptr_nonnull(strstr(err.text, "another program's LMDB file"));
+}
+END_TEST
+
+START_TEST(other_formats)
+{
+    static const char *const formats[] = {"\0\14shunt-offset\0\0\0\1",
+                                          "\0\14shunt-offset\0\0\0\11"};
+    static const char *const said[] = {"has format 1, this program reads 2",
+                                       "has format 9, this program reads 2"};
+    struct store *s;
+    struct err err;
+    foreign("f", formats[_i], 2 + 12 + 4);
+    ck_assert_int_eq(store_open(tmpdir_file(&dir, "s"), &s, &err), ERR_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(err.text, said[_i]));
+    ck_assert_ptr_nonnull(strstr(err.text, "or an empty data.dir"));
 }
 END_TEST
 
@@ -538,6 +553,7 @@ main(void)
     tcase_add_test(t, two_processes);
     tcase_add_test(t, no_lmdb_file);
     tcase_add_loop_test(t, foreign_lmdb_file, 0, 2);
+    tcase_add_loop_test(t, other_formats, 0, 2);
     tcase_add_test(t, folder_cannot_be_written);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

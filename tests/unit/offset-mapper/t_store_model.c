@@ -161,7 +161,10 @@ static void
 course_open(struct course *c)
 {
     struct err err = {0};
-    ck_assert_msg(store_open(tmpdir_file(&c->dir, "s"), &c->store, &err) == 0,
+    /* Sometimes a batch holds fewer blocks than it touches. */
+    const struct store_limits limits = {.tails_max = (size_t)below(c, PARTS)};
+    ck_assert_msg(store_open_limits(tmpdir_file(&c->dir, "s"), &limits,
+                                    &c->store, &err) == 0,
                   "%s", err.text);
 }
 
