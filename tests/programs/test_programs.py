@@ -208,6 +208,48 @@ class Starting(Folder):
                        "--flows.file", self.flows_file(content))
             self.refuses(done, *words)
 
+    def mapper(self, folder: Path) -> Daemon:
+        return Daemon("shunt-offset", "--listen", "127.0.0.1:0", "--data.dir", str(folder), "--flows.file", self.flows_file(FLOWS))
+
+    def runs_of(self, folder: Path) -> list[dict[str, int]]:
+        """As a mapper on it answers."""
+        daemon = self.mapper(folder)
+        asked = "/v1/runs?flow=a-%3Eb&topic=orders.of.shop.0&partition=3&limit=100000"
+        with urllib.request.urlopen(daemon.url + asked, timeout=READY_S) as answer:
+            runs = json.load(answer)["runs"]
+        self.assertEqual(daemon.stop(), 0)
+        return runs
+
+    def test_backup_verify_restore(self) -> None:
+        store, copy = self.dir / "store", self.dir / "copy"
+        self.assertEqual(run("bench_mapper", str(self.dir), "20000", "10", "3000").returncode, 0)
+        daemon = self.mapper(store)
+        self.assertEqual(run("shunt-offset", "backup", str(store), str(copy)).returncode, 0)
+        for folder in (store, copy):
+            sound = run("shunt-offset", "verify-store", str(folder))
+            self.assertEqual(sound.returncode, 0, sound.stdout + sound.stderr)
+            self.assertRegex(sound.stdout, "1 flows, 10 partitions, .* 20000 runs, .*: sound\n$")
+        self.refuses(run("shunt-offset", "backup", str(store), str(copy)), str(copy), "is there already")
+        self.assertEqual(daemon.stop(), 0)
+        runs = self.runs_of(store)
+        self.assertGreater(len(runs), 1000)
+        self.assertEqual(self.runs_of(copy), runs)
+
+    def test_verify_store_of_what_is_damaged(self) -> None:
+        self.assertEqual(run("bench_mapper", str(self.dir), "20000", "10").returncode, 0)
+        whole = (self.dir / "store/offset.lmdb").read_bytes()
+        (self.dir / "hurt").mkdir()
+        hurt = self.dir / "hurt/offset.lmdb"
+        page = 4096
+        for kind, damaged in (("cut", whole[:len(whole) // 3]), ("overwritten", whole[:20 * page] + b"\xa5" * 10 * page + whole[30 * page:])):
+            hurt.write_bytes(damaged)
+            said = run("shunt-offset", "verify-store", str(hurt.parent))
+            self.assertEqual(said.returncode, 1, kind)
+            self.assertRegex(said.stdout + said.stderr, "damaged|cut short", kind)
+            self.assertIn("backup in its place", " ".join((said.stdout + said.stderr).split()).replace("Put a", "a"), kind)
+        self.refuses(run("shunt-offset", "verify-store", str(self.dir / "nothing")), "nothing", "No such file")
+        self.assertFalse((self.dir / "nothing").exists())
+
     def test_replicator_bad_file(self) -> None:
         path = self.dir / "mm2.properties"
         for text, word in (("clusters = a, b\na.bootstrap.servers = h:1\na->b.enabled = true\n", "b.bootstrap.servers"),
