@@ -13,6 +13,7 @@
 
 #include "common/base/xmem.h"
 #include "offset-mapper/store.h"
+#include "offset-mapper/store_verify.h"
 #include "tests/support/support.h"
 
 #define FLOW    "a->b"
@@ -432,10 +433,21 @@ prune(struct course *c)
 }
 
 static void
+say_fault(const char *text, void *arg)
+{
+    (void)arg;
+    ck_abort_msg("%s", text);
+}
+
+static void
 reopen(struct course *c)
 {
+    struct store_report report;
+    struct err err = {0};
     if (c->old_view)
         old_view(c);
+    ck_assert_msg(store_verify(c->store, say_fault, NULL, &report, &err) == 0,
+                  "%s", err.text);
     store_close(c->store);
     course_open(c);
 }
@@ -471,6 +483,7 @@ START_TEST(equals_a_list)
     }
     if (c.old_view)
         old_view(&c);
+    reopen(&c);
     printf("runs %lld\n", (long long)progress_of(&c).runs);
     store_close(c.store);
     models_free(c.now);
