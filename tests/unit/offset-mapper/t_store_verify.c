@@ -426,6 +426,13 @@ bad_down_key(void)
 }
 
 static void
+bad_checkpoint(void)
+{
+    const struct key k = {.bytes = "cx", .len = 2};
+    put(&k, "y", 1);
+}
+
+static void
 bad_format(void)
 {
     struct key k;
@@ -466,6 +473,7 @@ static const struct {
     {foreign_key, "key 5a65627261: nothing that this program keeps"},
     {bad_block_key, "a block (key 7278): its key cannot be read"},
     {bad_down_key, "a target offset (key 6478): its key cannot be read"},
+    {bad_checkpoint, "checkpoint of a group (key 6378): cannot be read"},
     {bad_format, "the format cannot be read"},
 };
 
