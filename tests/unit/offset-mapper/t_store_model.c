@@ -366,8 +366,8 @@ compare(struct course *c, struct store_view *v, const struct models *all)
         ck_assert_uint_eq(l.at, m->n);
         for (int k = 0; k < 40; k++) {
             const bool reverse = below(c, 2);
-            const int64_t end = below(c, 3) ? RUNS_END_UNKNOWN
-                                            : draw_question(c, m, !reverse) + 1;
+            const int64_t end =
+                below(c, 3) ? RUNS_END_UNKNOWN : draw_question(c, m, !reverse);
             same_at(v, &name, m, draw_question(c, m, reverse), end, reverse);
         }
     }
