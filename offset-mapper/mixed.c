@@ -24,22 +24,10 @@ part_of(const struct hop *h, int32_t partition)
     return (struct store_part){h->flow->name, h->up_topic, partition};
 }
 
-/* Where record `x` of b stands on a by the runs of b->a, or the first one
- * behind it that they know. */
-static bool
-known_from(const struct runs_answer *a, int64_t x, int64_t *on_b, int64_t *on_a)
-{
-    const bool in = a->has_at && x < a->at.up + a->at.length;
-    if (!in && !a->has_after)
-        return false;
-    *on_b = in ? x : a->after.up;
-    *on_a = in ? a->at.down + (x - a->at.up) : a->after.down;
-    return true;
-}
-
-/* The newest sync of a->b is older than the last records that were copied. If
- * just as many offsets follow on b as on a before the first that is known of
- * b->a, they are the same records. */
+/* Failback as it usually is: a->b has ended, and b->a began after it.  The
+ * newest sync of a->b is older than the last records that were copied.  If just
+ * as many offsets follow on b as on a before the first sync of b->a, they are
+ * the same records. */
 static int
 over_unsynced(struct store_view *view, int32_t partition,
               const struct hop *back, const struct hop *on, int64_t *low,
@@ -49,14 +37,14 @@ over_unsynced(struct store_view *view, int32_t partition,
     const struct run *r = &back->at.at;
     struct store_info info;
     struct runs_answer a;
-    int64_t on_b, on_a;
-    if (!back->at.has_at || *low != r->up + r->length)
+    if (!back->at.has_at || back->at.has_after || *low != r->up + r->length)
         return 0;
     const int64_t x = r->down + r->length;
-    const int rc =
-        store_view_forward(view, &part, x, RUNS_END_UNKNOWN, &info, &a, err);
-    if (rc == 0 && known_from(&a, x, &on_b, &on_a) && on_a - *low == on_b - x)
-        *low = on_a;
+    const int rc = store_view_forward(view, &part, x - 1, RUNS_END_UNKNOWN,
+                                      &info, &a, err);
+    if (rc == 0 && !a.has_at && a.has_after &&
+        a.after.down - *low == a.after.up - x)
+        *low = a.after.down;
     return rc;
 }
 

@@ -181,6 +181,33 @@ START_TEST(flow_one_way_only)
 }
 END_TEST
 
+/* c -> d has ended, then d -> c began: with its last records copied, and with
+ * five that never were. */
+START_TEST(failback_with_names_kept)
+{
+    put("c->d", "ledger", 0, 0);
+    put("c->d", "ledger", 940, 940);
+    put("d->c", "ledger", 1000, 1000);
+    put("d->c", "ledger", 1500, 1500);
+    translate("d", "c", "ledger", 500,
+              "\"exact\",\"to_topic\":\"ledger\","
+              "\"position\":500,");
+    answers("of flow c->d, in reverse");
+    translate("d", "c", "ledger", 1400,
+              "\"exact\",\"to_topic\":\"ledger\","
+              "\"position\":1400,");
+    answers("of flow d->c");
+    put("c->d", "tail", 0, 0);
+    put("c->d", "tail", 940, 940);
+    put("d->c", "tail", 1000, 1005);
+    put("d->c", "tail", 1500, 1505);
+    translate("d", "c", "tail", 1400,
+              "\"bounded\",\"to_topic\":\"tail\",\"position\":941,"
+              "\"low\":941,\"high\":1405,");
+    answers("but records of c from 941 on may not be read yet");
+}
+END_TEST
+
 /* b -> a against a->b, a -> c along a->c, c -> d along c->d. */
 START_TEST(over_other_clusters)
 {
@@ -355,6 +382,7 @@ main(void)
     tcase_add_test(t, forward_and_back);
     tcase_add_test(t, identity_policy);
     tcase_add_test(t, flow_one_way_only);
+    tcase_add_test(t, failback_with_names_kept);
     tcase_add_test(t, over_other_clusters);
     tcase_add_test(t, explained);
     tcase_add_loop_test(t, bad_questions, 0, sizeof(bad) / sizeof(bad[0]));
