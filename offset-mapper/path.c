@@ -159,13 +159,24 @@ look(struct search *s, const struct spot *from, struct hop *h)
     return rc;
 }
 
+/* Is it called the same on both sides?  With the identity policy all are, but
+ * heartbeats. */
+static bool
+keeps_name(const struct flow *f, const char *topic)
+{
+    char remote[PATH_NAME_MAX];
+    return naming_remote(&f->naming, f->def.source, topic, remote,
+                         sizeof(remote)) == 0 &&
+           strcmp(remote, topic) == 0;
+}
+
 /* True: `topic` may have come over the flow, as h->up_topic there. */
 static bool
 leads_back(const struct flow *f, const char *topic, struct hop *h)
 {
     const char *upstream = topic;
-    if (f->naming.policy != NAMING_IDENTITY &&
-        !naming_is_copy_from(&f->naming, f->def.source, topic, &upstream))
+    if (!naming_is_copy_from(&f->naming, f->def.source, topic, &upstream) &&
+        !keeps_name(f, topic))
         return false;
     h->flow = f;
     h->reverse = true;

@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.lib import series  # noqa: E402
 from tests.mapper.lab import Lab  # noqa: E402
-from tests.mapper.real import anew, answers, following, groups, hard  # noqa: E402
+from tests.mapper.real import anew, answers, following, groups, hard, verifying  # noqa: E402
 
 if __name__ == "__main__":
     tests = {}
-    for module in (following, answers, groups, anew, hard):
+    for module in (following, answers, groups, anew, hard, verifying):
         tests.update(series.named(vars(module), sys.argv[1:]))
     sys.exit(series.run_all(tests, Lab, Lab.stop))

@@ -170,6 +170,14 @@ START_TEST(identity_policy)
     translate("d", "c", "payments", 30,
               "\"to_topic\":\"payments\",\"position\":20,");
     translate("d", "c", "nothing", 30, "\"quality\":\"none\"");
+    /* Heartbeats alone are renamed: c's own are no copies of d's. */
+    put("d->c", "heartbeats", 7, 9);
+    translate("c", "d", "heartbeats", 9, "\"quality\":\"none\"");
+    put("c->d", "heartbeats", 7, 20);
+    translate("c", "d", "heartbeats", 7,
+              "\"to_topic\":\"c.heartbeats\",\"position\":20,");
+    translate("c", "d", "d.heartbeats", 9,
+              "\"to_topic\":\"heartbeats\",\"position\":7,");
 }
 END_TEST
 

@@ -438,6 +438,51 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+/* Windows that overlap are one reading, and each gets its own part of it. */
+struct seen {
+    int64_t low, high, end;
+    size_t n;
+    int64_t first, last;
+};
+
+static void
+on_part(void *arg, const struct content_window *w)
+{
+    struct seen *s = arg;
+    ck_assert_msg(!w->err, "%s", w->err ? w->err->text : "");
+    s->low = w->low;
+    s->end = w->end;
+    s->n = w->n;
+    s->first = w->n > 0 ? w->v[0].offset : -1;
+    s->last = w->n > 0 ? w->v[w->n - 1].offset : -1;
+    one_less();
+}
+
+START_TEST(shared_readings)
+{
+    static const int64_t windows[][2] = {
+        {100, 200}, {150, 180}, {50, 150}, {190, 320}, {0, 10}, {120, 120},
+    };
+    enum { N = sizeof(windows) / sizeof(windows[0]) };
+    struct seen all[N];
+    send_numbered(0, 0, 300);
+    begin(N);
+    for (int i = 0; i < N; i++)
+        content_read(content, &orders, windows[i][0], windows[i][1],
+                     clock_mono_ms() + DEADLINE_MS, loop, on_part, &all[i]);
+    loop_run(loop);
+    for (int i = 0; i < N; i++) {
+        const int64_t low = windows[i][0];
+        const int64_t end = windows[i][1] < 300 ? windows[i][1] : 300;
+        ck_assert_int_eq(all[i].low, low);
+        ck_assert_int_eq(all[i].end, end);
+        ck_assert_uint_eq(all[i].n, (size_t)(end - low));
+        ck_assert_int_eq(all[i].first, end > low ? low : -1);
+        ck_assert_int_eq(all[i].last, end > low ? end - 1 : -1);
+    }
+}
+END_TEST
+
 START_TEST(too_many_at_once)
 {
     const struct content_place at = {"a", "orders", 0};
@@ -519,6 +564,7 @@ main(void)
     tcase_add_test(tc, places_that_are_not_there);
     tcase_add_test(tc, windows_too_large);
     tcase_add_test(tc, many_at_once);
+    tcase_add_test(tc, shared_readings);
     tcase_add_test(tc, too_many_at_once);
     tcase_add_test(tc, stop_answers_what_waits);
     tcase_add_test(tc, warm);
