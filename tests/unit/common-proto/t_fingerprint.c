@@ -99,6 +99,9 @@ START_TEST(everything_counts_but_the_offset)
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         ck_assert(!po_print_same(&others[i], &p));
+    struct po_print longer = p;
+    longer.length++;
+    ck_assert(!po_print_same(&longer, &p));
     struct po_print copy = p;
     copy.offset = 99;
     ck_assert(po_print_same(&copy, &p));
