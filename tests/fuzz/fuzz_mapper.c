@@ -57,7 +57,7 @@ static void
 put(const struct known *k)
 {
     const struct store_part part = {k->flow, "orders", k->partition};
-    struct store_progress p = {0};
+    struct store_progress p = {.complete = 1};
     struct store_batch *b = NULL;
     struct err err = {0};
     enum runs_change change;

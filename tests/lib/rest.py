@@ -11,10 +11,11 @@ TIMEOUT_S = 10.0
 class HttpError(AssertionError):
     """The answer was an error; `error` is its object: code, field, message."""
 
-    def __init__(self, url: str, status: int, error: dict[str, Any]) -> None:
+    def __init__(self, url: str, status: int, error: dict[str, Any], body: bytes = b"") -> None:
         super().__init__(f"{url}: {status} {error.get('code', '')}: {error.get('message', '')}")
         self.status = status
         self.error = error
+        self.body = body
 
 
 def call(url: str, body: Any = None, timeout_s: float = TIMEOUT_S) -> Any:
@@ -27,7 +28,8 @@ def call(url: str, body: Any = None, timeout_s: float = TIMEOUT_S) -> Any:
         with opener.open(request, timeout=timeout_s) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as why:
-        raise HttpError(url, why.code, _error_of(why.read())) from None
+        body = why.read()
+        raise HttpError(url, why.code, _error_of(body), body) from None
 
 
 def _error_of(body: bytes) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tests.lib import records  # noqa: E402
 from tests.lib.clusters import RealKafka  # noqa: E402
 from tests.lib.procs import Proc, free_port  # noqa: E402
 from tests.lib.records import Log, Truth, judge, numbered  # noqa: E402
-from tests.lib.rest import call  # noqa: E402
+from tests.lib.rest import HttpError, call  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 
 BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release")).resolve()
@@ -107,6 +107,15 @@ class Mapper:
             end = self.lab.clusters.ends(cluster, topic)[0]
             wait_until(lambda f=flow, e=end: self.flow(f)["position"] >= e, WAIT_S,  # type: ignore[misc]
                        f"{self.name} has read {topic} of {cluster} up to {end}")
+        wait_until(lambda: all(f["ready"] for f in self.readiness() if not flows or tuple(f["flow"].split("->")) in flows), WAIT_S,
+                   f"{self.name} knows that this is the end")
+
+    def readiness(self) -> list[dict[str, Any]]:
+        """How far each flow is, whatever the status."""
+        try:
+            return self.get("/readyz")["flows"]
+        except HttpError as why:
+            return json.loads(why.body)["flows"]
 
     def end(self) -> None:
         self.proc.end()

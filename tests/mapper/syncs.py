@@ -88,3 +88,4 @@ class Mapper(httpd.Program):
     def wait_read(self, at: Embedded, deadline_s: float = 30) -> None:
         end = at.ends("a", TOPIC)[0]
         httpd.eventually(lambda: self.flow()["position"] >= end, f"the mapper has read {end} records", deadline_s)
+        httpd.eventually(lambda: self.get("/readyz")["ready"], "and knows that this is the end", deadline_s)

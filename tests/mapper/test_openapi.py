@@ -16,8 +16,9 @@ from tests.lib.httpd import eventually, folder_for, main  # noqa: E402
 from tests.mapper.syncs import FLOW, Mapper, clusters, write  # noqa: E402
 
 SPEC = openapi.Spec("offset-mapper")
-# Promised, and provoked by test_mapper_real.py: a group with members.
-ELSEWHERE = {("/v1/groups/{group}/land", "post", "409")}
+# Promised, and provoked by test_mapper_real.py (members, a dead cluster) and unit tests (what has not been read yet).
+ELSEWHERE = {("/v1/groups/{group}/land", "post", "409"), ("/v1/groups/{group}/land", "post", "503"),
+             ("/v1/groups/{group}", "get", "503"), ("/v1/translate", "post", "503")}
 
 
 class File(openapi.File):
