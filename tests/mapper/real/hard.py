@@ -75,16 +75,16 @@ def test_clock_jumps(lab: Lab) -> None:
 
 def test_both_clusters_down_at_start(lab: Lab) -> None:
     """It answers from what it has, says what it waits for, and follows when they are back."""
-    here, there = lab.settle(AB, "clock")
+    anew(lab, "down", 800)
     late = Mapper(lab, "late", flows=[AB])
     late.wait_read(AB)
-    known = late.ask(*AB, [("clock", 0, at) for at in range(0, 800, 7)])
+    known = late.ask(*AB, [("down", 0, at) for at in range(0, 800, 7)])
     late.proc.kill()
     for cluster in ("a", "b"):
         lab.clusters.kill(cluster)
     late.start()
     expect(late.get("/healthz")["status"] == "ok", "healthy")
-    now = late.ask(*AB, [("clock", 0, at) for at in range(0, 800, 7)])
+    now = late.ask(*AB, [("down", 0, at) for at in range(0, 800, 7)])
     expect([a["position"] for a in now] == [a["position"] for a in known], "the same answers as before")
     why = wait_until(lambda: late.flow(AB)["error"], WAIT_S, "it says what it waits for")
     expect("mm2-offset-syncs.b.internal" in why, why)
@@ -95,9 +95,9 @@ def test_both_clusters_down_at_start(lab: Lab) -> None:
     for cluster in ("a", "b"):
         lab.clusters.revive(cluster)
     wait_until(lambda: blank.get("/readyz")["ready"], WAIT_S, "ready")
-    lab.write("a", "clock", 100, first=5000)
+    lab.write("a", "down", 100, first=5000)
     for mapper in (late, blank):
-        lab.settle(AB, "clock", mapper)
+        lab.settle(AB, "down", mapper)
         mapper.end()
 
 
