@@ -64,7 +64,7 @@ struct entry {
     int64_t start_ms;   /* the same of `start` */
     int64_t tried_ms;   /* when the last request began, with whatever end */
     int64_t wanted_ms;  /* last logs_known() or logs_look() */
-    bool keep;          /* logs_known(): to be asked again and again */
+    int64_t kept_ms;    /* last logs_known(): asked again and again */
     bool once;          /* logs_look(): to be asked once more */
     int misses;         /* times in a row that it did not exist */
     struct ask *asks;   /* not in a request yet: then it is in watch.asked */
@@ -246,6 +246,12 @@ take_asked(struct watch *w, struct round *r)
     }
 }
 
+static bool
+is_kept(const struct entry *e, int64_t now_ms)
+{
+    return e->kept_ms != 0 && now_ms - e->kept_ms < LOGS_INTEREST_MS;
+}
+
 /* Under lock.  Those tried the longest time ago come first. */
 static void
 take_due(struct watch *w, struct round *r)
@@ -255,7 +261,7 @@ take_due(struct watch *w, struct round *r)
     {
         if (r->n == ROUND_MAX)
             break;
-        if ((e->keep || e->once) &&
+        if ((is_kept(e, r->begun_ms) || e->once) &&
             r->begun_ms - e->tried_ms >= REFRESH_MS << e->misses)
             take(r, e);
     }
@@ -581,7 +587,8 @@ known(struct logs *l, const char *cluster, const char *topic, int32_t partition,
     struct entry *e = entry_of(w, topic, partition, true);
     if (e) {
         e->wanted_ms = now_ms;
-        e->keep = e->keep || keep;
+        if (keep)
+            e->kept_ms = now_ms;
         e->once = true;
         entry_range(e, now_ms, out);
     }

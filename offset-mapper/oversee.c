@@ -149,7 +149,9 @@ struct look {
     struct log_range syncs;
     int64_t syncs_read;
     int64_t at_ms;
-    int prunes; /* left */
+    int prunes;     /* left */
+    bool may_judge; /* the verdicts of earlier looks have been taken: no */
+                    /* partition stands twice among those of one look */
 };
 
 static void
@@ -168,12 +170,10 @@ look_at(struct flow_follow *f, struct eye *e, struct look *k)
                                        .now_ms = now_ms};
     const enum store_begun why = incarnation_judge(&e->watch, &l);
     const int64_t up_end = incarnation_cuts_doubt(&e->doubt, &l);
-    if (why != STORE_FIRST)
-        sentence(f, e, why, -1);
-    else if (up_end >= 0)
-        sentence(f, e, why, up_end);
-    else
+    if (why == STORE_FIRST && up_end < 0)
         prune(f, e, incarnation_prunable(&e->watch, &l), &k->prunes);
+    else if (k->may_judge)
+        sentence(f, e, why, why == STORE_FIRST ? up_end : -1);
 }
 
 /* The next LOOKS of them, round and round, and all that are suspected. */
@@ -204,6 +204,7 @@ oversee_flow(struct flow_follow *f)
                     &k.syncs);
     (void)pthread_mutex_lock(&f->lock);
     k.syncs_read = f->status.syncs.position;
+    k.may_judge = f->verdicts == NULL;
     (void)pthread_mutex_unlock(&f->lock);
     if (see_all(f, &err))
         log_error("flow %s: %s", f->flow->name, err.text);

@@ -154,6 +154,19 @@ START_TEST(a_gap_while_it_was_down)
 }
 END_TEST
 
+START_TEST(a_gap_is_over_with_the_next_sync)
+{
+    struct runs_state s = {0};
+    struct runs_step step;
+    ck_assert_int_eq(runs_apply(&s, NULL, 0, 0, &step), 0);
+    s = step.next;
+    s.gap = true;
+    ck_assert_int_eq(runs_apply(&s, &s.newest, 50, 50, &step), 0);
+    ck_assert_int_eq(step.change, RUNS_NEW);
+    ck_assert(!step.next.gap);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -169,6 +182,7 @@ main(void)
     tcase_add_checked_fixture(g, setup, teardown);
     tcase_add_test(g, no_run_goes_over_a_gap);
     tcase_add_test(g, a_gap_while_it_was_down);
+    tcase_add_test(g, a_gap_is_over_with_the_next_sync);
     suite_add_tcase(s, g);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
