@@ -210,18 +210,26 @@ groups_submit(struct groups *g, const struct pt_cluster *cluster,
     return offload_submit(g->threads[i], g->parts.loop, to_do, done, arg, err);
 }
 
+/* Once it is handed over, its results are its thread's. */
 static int
 submit(struct inquiry *q, int which, const struct pt_cluster *cluster,
        struct err *err)
 {
     struct part *p = &q->parts[which];
+    struct err why;
     p->inquiry = q;
     p->cluster = cluster;
     p->asked = true;
-    const int rc = groups_submit(q->groups, cluster, work, on_part, p, err);
-    if (rc == 0)
+    const int rc = groups_submit(q->groups, cluster, work, on_part, p, &why);
+    if (rc == 0) {
         q->n_waiting++;
-    p->asked = rc == 0;
+        return 0;
+    }
+    p->asked = false;
+    p->rc = rc;
+    p->err = why;
+    if (err)
+        *err = why;
     return rc;
 }
 
@@ -232,19 +240,14 @@ submit_all(struct inquiry *q, struct err *err)
 {
     int rc = 0;
     for (int i = 0; i < PARTS; i++) {
-        struct part *p = &q->parts[i];
         const struct pt_cluster *cluster = i == PART_SOURCE   ? q->from
                                            : i == PART_TARGET ? q->to
                                                               : NULL;
         if ((i == PART_TARGET && !q->target) ||
             (i == PART_LIVE && q->groups->parts.services->n == 0))
             continue;
-        p->rc = submit(q, i, cluster, &p->err);
-        if (p->rc) {
-            rc = p->rc;
-            if (err)
-                *err = p->err;
-        }
+        const int one = submit(q, i, cluster, err);
+        rc = one ? one : rc;
     }
     return q->n_waiting ? 0 : rc;
 }

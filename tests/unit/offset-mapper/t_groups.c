@@ -33,8 +33,8 @@ static struct site a, b;
 static struct config config;
 static struct store *store;
 static struct loop *loop;
-static struct http_server *route; /* the service */
-static const char *clients;       /* what it answers */
+static struct http_server *route;   /* the service */
+static const char *_Atomic clients; /* what it answers */
 static char clients_asked[512];
 static struct strlist services;
 static struct groups *groups;
