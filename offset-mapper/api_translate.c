@@ -79,6 +79,13 @@ flow_dead(void *ctx, const struct flow *flow)
     return st.alive == BEATS_NO;
 }
 
+static bool
+flow_unread(void *ctx, const struct flow *flow)
+{
+    const struct api *api = ctx;
+    return follow_unread(api->parts.follow, flow);
+}
+
 struct translate_asks
 api_translate_asks(struct api *api)
 {
@@ -89,8 +96,10 @@ api_translate_asks(struct api *api)
         asks.log = ask_log;
         asks.log_at_time = ask_log_at_time;
     }
-    if (api->parts.follow)
+    if (api->parts.follow) {
         asks.flow_dead = flow_dead;
+        asks.flow_unread = flow_unread;
+    }
     if (api->parts.content) {
         asks.prints = ask_prints;
         asks.find = ask_find;

@@ -116,6 +116,16 @@ follow_status(struct follow *f, const struct flow *flow,
     out->alive = beats_judge(&signs, clock_mono_ms(), f->options.dead_after_ms);
 }
 
+bool
+follow_unread(struct follow *f, const struct flow *flow)
+{
+    struct flow_follow *ff = &f->flows[flow - f->config->flows];
+    (void)pthread_mutex_lock(&ff->lock);
+    const bool read = ff->status.ready || ff->status.progress.complete;
+    (void)pthread_mutex_unlock(&ff->lock);
+    return !read;
+}
+
 /* ---- making ------------------------------------------------------------ */
 
 static struct cluster_follow *

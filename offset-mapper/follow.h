@@ -67,5 +67,8 @@ void follow_free(struct follow *f);
 /* Any thread. `flow` is one of the configuration's. */
 void follow_status(struct follow *f, const struct flow *flow,
                    struct follow_status *out);
+/* Nobody has ever read its syncs to their end with this store: what it has is
+ * perhaps of a life that is over. */
+bool follow_unread(struct follow *f, const struct flow *flow);
 
 #endif

@@ -119,6 +119,8 @@ take(void *arg, rd_kafka_message_t *const *m, size_t n, int64_t end,
 {
     struct flow_follow *f = arg;
     const struct store_progress before = f->progress;
+    if (end >= 0 && m[n - 1]->offset + 1 >= end)
+        f->progress.complete = 1;
     const int rc = keep_all(f, m, n, err);
     if (rc) {
         f->progress = before;

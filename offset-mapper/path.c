@@ -142,6 +142,22 @@ translate(struct search *s, struct hop *h, int64_t q, struct runs_answer *out)
     return h->old_end ? look_at(s, h, q, RUNS_END_UNKNOWN, out) : rc;
 }
 
+static bool
+unread(const struct search *s, const struct hop *h)
+{
+    const struct path_flows *flows = &s->env->flows;
+    return flows->unread && flows->unread(flows->arg, h->flow);
+}
+
+static int
+refuse_unread(struct search *s, const struct hop *h)
+{
+    return err_set(s->err, ERR_UNAVAILABLE,
+                   "flow %s: its syncs are being read for the first time (GET "
+                   "/readyz says how far); ask again, or another mapper",
+                   h->flow->name);
+}
+
 /* Fills the rest of `h`; h->info.known tells whether there is anything. */
 static int
 look(struct search *s, const struct spot *from, struct hop *h)
@@ -150,8 +166,12 @@ look(struct search *s, const struct spot *from, struct hop *h)
     know_log(s, h->flow->def.target, h->reverse ? from->topic : h->topic,
              &h->down_log);
     int rc = translate(s, h, from->low, &h->at);
-    if (rc || !h->info.known || broken(s, h))
+    if (rc || !h->info.known)
         return rc;
+    if (unread(s, h))
+        return refuse_unread(s, h);
+    if (broken(s, h))
+        return 0;
     struct runs_answer highest = h->at;
     if (from->high > from->low)
         rc = translate(s, h, from->high, &highest);
@@ -250,6 +270,14 @@ take(struct search *s, const struct hop *h, size_t depth)
     return rc;
 }
 
+/* Where both flows have records in one partition, one is not enough. */
+static bool
+half_read(const struct search *s, const struct hop *read, const struct hop *h)
+{
+    return read->info.known && h->flow && !h->info.known && unread(s, h) &&
+           strcmp(read->topic, h->topic) == 0;
+}
+
 /* One neighbour, over the flow to it, the flow from it, or whichever of both
  * the record came by. */
 static int
@@ -267,6 +295,8 @@ visit(struct search *s, const struct spot *at, const char *cluster,
         rc = look(s, at, &on);
     if (rc)
         return rc;
+    if (half_read(s, &back, &on) || half_read(s, &on, &back))
+        return refuse_unread(s, back.info.known ? &on : &back);
     if (back.info.known && on.info.known && strcmp(back.topic, on.topic) == 0) {
         struct hop mixed;
         rc = mixed_answer(s->env->view, s->partition, &back, &on, at->low,

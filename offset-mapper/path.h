@@ -32,10 +32,18 @@ struct path_logs {
     void *arg;
 };
 
+/* Which flows' syncs have never been read to their end: what is known of those
+ * may be of a life that is over.  `unread` NULL: none. */
+struct path_flows {
+    bool (*unread)(void *arg, const struct flow *f);
+    void *arg;
+};
+
 struct path_env {
     const struct config *config;
     struct store_view *view;
     struct path_logs logs;
+    struct path_flows flows;
     int64_t now_ms; /* since 1970 */
 };
 
@@ -62,7 +70,7 @@ MUST_CHECK int path_check(const struct config *c, const char *from,
                           const char *to, struct err *err);
 
 /* Where a reader of `topic` on `from` goes on on `to` that would read `offset`
- * next. */
+ * next.  ERR_UNAVAILABLE: a flow on the way is still unread. */
 MUST_CHECK int path_find(const struct path_env *env, const char *from,
                          const char *to, const char *topic, int32_t partition,
                          int64_t offset, struct path *out, struct err *err);

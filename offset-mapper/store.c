@@ -415,6 +415,7 @@ store_view_open(struct store *s, struct store_view **out, struct err *err)
 {
     MDB_txn *txn = NULL;
     int dead;
+    *out = NULL;
     int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
     if (rc == MDB_READERS_FULL && mdb_reader_check(s->env, &dead) == 0)
         rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);

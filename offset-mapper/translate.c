@@ -199,6 +199,7 @@ look_all(struct translating *x, struct err *err)
         .env.config = t->config,
         .env.logs = {x->deadline_ms ? t->asks.log_known : t->asks.log_look,
                      t->asks.ctx},
+        .env.flows = {t->asks.flow_unread, t->asks.ctx},
         .env.now_ms = clock_wall_ms(),
         .from = x->q.from,
         .to = x->q.to,

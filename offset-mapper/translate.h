@@ -64,6 +64,8 @@ struct translate_asks {
                   translate_group_fn *fn, void *arg);
     /* Certain that nothing is copied any more. */
     bool (*flow_dead)(void *ctx, const struct flow *f);
+    /* As in path.h. */
+    bool (*flow_unread)(void *ctx, const struct flow *f);
 };
 
 struct translator;

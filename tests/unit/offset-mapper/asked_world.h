@@ -40,7 +40,8 @@ static struct {
         void *arg;
     } held_v[64]; /* those that have not been answered */
     size_t n_held;
-    bool dead; /* flow a->b */
+    bool dead;   /* flow a->b */
+    bool unread; /* the same */
     struct content_found found;
     atomic_int finds;
     int64_t find_low, find_high;
@@ -204,6 +205,14 @@ flow_dead(void *ctx, const struct flow *f)
     return world.dead;
 }
 
+static inline bool
+flow_unread(void *ctx, const struct flow *f)
+{
+    (void)ctx;
+    ck_assert_str_eq(f->name, "a->b");
+    return world.unread;
+}
+
 static const struct translate_asks asks = {.log_known = known,
                                            .log_look = known,
                                            .log = ask_log,
@@ -211,7 +220,8 @@ static const struct translate_asks asks = {.log_known = known,
                                            .prints = ask_prints,
                                            .find = ask_find,
                                            .group = ask_group,
-                                           .flow_dead = flow_dead};
+                                           .flow_dead = flow_dead,
+                                           .flow_unread = flow_unread};
 
 /* ---- the store and the loop ---------------------------------------------- */
 

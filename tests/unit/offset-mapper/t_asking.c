@@ -124,6 +124,20 @@ START_TEST(proven_to_be_ahead)
 END_TEST
 
 /* Nothing bounds it: from the time of the record on. */
+/* What it has may be of a life that is over. */
+START_TEST(nothing_from_half_of_the_syncs)
+{
+    struct asked a;
+    world.unread = true;
+    ask(&a, question(150, 0));
+    ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(a.error, "flow a->b"));
+    world.unread = false;
+    ask(&a, question(150, 0));
+    assert_place(&a, PO_EXACT, 100, 100);
+}
+END_TEST
+
 /* No answer that a consumer could not start at. */
 START_TEST(nothing_below_the_log_start)
 {
@@ -239,6 +253,7 @@ add_asking(Suite *s)
     tcase_add_test(t, what_cannot_be_verified_says_so);
     tcase_add_loop_test(t, what_was_found, 0, sizeof(finds) / sizeof(finds[0]));
     tcase_add_test(t, proven_to_be_ahead);
+    tcase_add_test(t, nothing_from_half_of_the_syncs);
     tcase_add_test(t, nothing_below_the_log_start);
     tcase_add_test(t, a_large_window_is_narrowed_by_time);
     tcase_add_test(t, by_time);

@@ -318,12 +318,13 @@ START_TEST(too_many_views)
 {
     const struct store_limits few = {.readers_max = 3};
     struct store *s = opened("s", &few);
-    struct store_view *v[3], *more;
+    struct store_view *v[3], *more = (void *)(uintptr_t)1;
     struct err err = {0};
     for (size_t i = 0; i < 3; i++)
         ck_assert_int_eq(store_view_open(s, &v[i], NULL), 0);
     ck_assert_int_eq(store_view_open(s, &more, &err), ERR_BUSY);
     ck_assert_ptr_nonnull(strstr(err.text, "too many questions at once"));
+    ck_assert_ptr_null(more); /* may be closed */
     store_view_close(v[1]);
     ck_assert_int_eq(store_view_open(s, &v[1], NULL), 0);
     for (size_t i = 0; i < 3; i++)
