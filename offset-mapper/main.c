@@ -1,13 +1,16 @@
 /*
- * shunt-offset: options, start, stop.  The loop thread answers requests; one
- * thread for each flow reads its topic (follow.c).  What was opened is closed
- * in the opposite order.
+ * shunt-offset: options, start, stop.  The loop thread answers requests; each
+ * cluster has threads that read its topics (feed.c), ask where its logs end
+ * (logs.c), read records (reader.c) and talk to its groups (groups.c); one looks
+ * after all partitions (oversee.c).
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/base/log.h"
 #include "common/base/opt.h"
@@ -295,12 +298,27 @@ stop(struct program *p)
     config_fini(&p->config);
 }
 
+/* Each question that waits has a connection; where the system gives 1,024 files
+ * to begin with, it mostly allows more. */
+static void
+allow_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files))
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files))
+        log_warn("cannot have more than the usual number of open files: %s",
+                 strerror(errno));
+}
+
 static int
 serve(const struct options *o)
 {
     struct program p = {0};
     struct err err = {0};
     log_set_level((enum log_level)log_level_of(o->log_level));
+    allow_files();
     const int rc = start(&p, o, &err);
     if (rc) {
         log_error("shunt-offset: %s", err.text);
