@@ -268,12 +268,16 @@ static void
 one_round(struct feed *f)
 {
     const size_t n = receive(f);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        feed_soon(f->batch, i, n);
         sort_out(f, f->batch[i]);
+    }
     for (size_t i = 0; i < f->n_topics; i++)
         hand_over(f, f->topics[i]);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        feed_soon(f->batch, i, n);
         rd_kafka_message_destroy(f->batch[i]);
+    }
     for (size_t i = 0; i < f->n_topics; i++)
         if (f->topics[i]->calls->turn)
             f->topics[i]->calls->turn(f->topics[i]->arg);

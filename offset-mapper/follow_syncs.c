@@ -11,6 +11,8 @@
 #include "common/base/log.h"
 #include "common/mm2/codec.h"
 #include "offset-mapper/follow_impl.h"
+
+#define TOPIC_MAX 512 /* bytes; Kafka's own limit is 249 */
 #include "offset-mapper/reading.h"
 
 static void
@@ -64,15 +66,22 @@ static int
 keep_sync(struct flow_follow *f, struct store_batch *batch,
           const rd_kafka_message_t *m, int64_t time_ms, struct err *err)
 {
-    struct mm2_offset_sync s;
+    struct mm2_sync_view v;
+    char topic[TOPIC_MAX + 1];
     struct err why = {0};
-    int rc = mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &s,
-                                    &why);
+    int rc =
+        mm2_offset_sync_view(m->key, m->key_len, m->payload, m->len, &v, &why);
+    if (rc == 0 && v.topic_len > TOPIC_MAX)
+        rc = err_set(&why, ERR_LIMIT, "the topic name is too long");
     if (rc) {
         skip_record(f, m, why.text);
         return 0;
     }
-    const struct store_part part = {f->flow->name, s.topic, s.partition};
+    memcpy(topic, v.topic, v.topic_len);
+    topic[v.topic_len] = '\0';
+    const struct mm2_offset_sync s = {topic, v.partition, v.upstream,
+                                      v.downstream};
+    const struct store_part part = {f->flow->name, topic, s.partition};
     enum runs_change change = RUNS_SAME;
     rc = store_batch_sync(batch, &part, s.upstream, s.downstream, time_ms,
                           &f->progress, &change, err);
@@ -80,7 +89,6 @@ keep_sync(struct flow_follow *f, struct store_batch *batch,
         tell_change(f, &s, change);
     else if (rc == ERR_INVALID)
         skip_record(f, m, err->text);
-    mm2_offset_sync_fini(&s);
     return rc == ERR_INVALID ? 0 : rc;
 }
 
@@ -103,8 +111,10 @@ keep_all(struct flow_follow *f, rd_kafka_message_t *const *m, size_t n,
     int rc = store_batch_begin(f->home->store, &batch, err);
     if (rc)
         return rc;
-    for (size_t i = 0; i < n && rc == 0; i++)
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        feed_soon(m, i, n);
         rc = keep_record(f, batch, m[i], err);
+    }
     if (rc) {
         store_batch_abort(batch);
         return rc;

@@ -164,26 +164,44 @@ version_known(const struct reader *value, int16_t version, struct err *err)
 }
 
 int
-mm2_offset_sync_decode(const void *key, size_t key_len, const void *value,
-                       size_t value_len, struct mm2_offset_sync *out,
-                       struct err *err)
+mm2_offset_sync_view(const void *key, size_t key_len, const void *value,
+                     size_t value_len, struct mm2_sync_view *out,
+                     struct err *err)
 {
-    memset(out, 0, sizeof(*out));
+    *out = (struct mm2_sync_view){0};
     int rc = both_there(key, value, err);
     if (rc)
         return rc;
     struct reader k = reader_of(key, key_len);
     struct reader v = reader_of(value, value_len);
-    out->topic = read_str_dup(&k);
+    out->topic = read_str(&k, &out->topic_len);
+    if (out->topic && memchr(out->topic, '\0', out->topic_len))
+        k.failed = true;
     out->partition = read_i32(&k);
     out->upstream = read_i64(&v);
     out->downstream = read_i64(&v);
     rc = whole(&k, &v, err);
-    if (rc == 0)
-        rc = place_valid(out->partition, out->upstream, out->downstream, err);
+    return rc ? rc
+              : place_valid(out->partition, out->upstream, out->downstream,
+                            err);
+}
+
+int
+mm2_offset_sync_decode(const void *key, size_t key_len, const void *value,
+                       size_t value_len, struct mm2_offset_sync *out,
+                       struct err *err)
+{
+    struct mm2_sync_view v;
+    *out = (struct mm2_offset_sync){0};
+    const int rc =
+        mm2_offset_sync_view(key, key_len, value, value_len, &v, err);
     if (rc)
-        mm2_offset_sync_fini(out);
-    return rc;
+        return rc;
+    *out = (struct mm2_offset_sync){.topic = strndup(v.topic, v.topic_len),
+                                    .partition = v.partition,
+                                    .upstream = v.upstream,
+                                    .downstream = v.downstream};
+    return out->topic ? 0 : err_nomem(err);
 }
 
 int

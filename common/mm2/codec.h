@@ -17,6 +17,14 @@ struct mm2_offset_sync {
     int64_t upstream, downstream;
 };
 
+/* The same, borrowed from the key. */
+struct mm2_sync_view {
+    const char *topic; /* not terminated */
+    size_t topic_len;
+    int32_t partition;
+    int64_t upstream, downstream;
+};
+
 struct mm2_checkpoint {
     char *group;
     char *topic; /* its name on the target */
@@ -50,6 +58,10 @@ MUST_CHECK int mm2_offset_sync_decode(const void *key, size_t key_len,
                                       const void *value, size_t value_len,
                                       struct mm2_offset_sync *out,
                                       struct err *err);
+/* For who reads millions of them: allocates nothing. */
+MUST_CHECK int mm2_offset_sync_view(const void *key, size_t key_len,
+                                    const void *value, size_t value_len,
+                                    struct mm2_sync_view *out, struct err *err);
 MUST_CHECK int mm2_checkpoint_decode(const void *key, size_t key_len,
                                      const void *value, size_t value_len,
                                      struct mm2_checkpoint *out,
