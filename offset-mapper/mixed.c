@@ -27,7 +27,8 @@ part_of(const struct hop *h, int32_t partition)
 /* Failback as it usually is: a->b has ended, and b->a began after it.  The
  * newest sync of a->b is older than the last records that were copied.  If just
  * as many offsets follow on b as on a before the first sync of b->a, they are
- * the same records. */
+ * the same records; unless b has others between those of a (markers of
+ * transactions): then one of them may stand for a record that was not copied. */
 static int
 over_unsynced(struct store_view *view, int32_t partition,
               const struct hop *back, const struct hop *on, int64_t *low,
@@ -37,7 +38,8 @@ over_unsynced(struct store_view *view, int32_t partition,
     const struct run *r = &back->at.at;
     struct store_info info;
     struct runs_answer a;
-    if (!back->at.has_at || back->at.has_after || *low != r->up + r->length)
+    if (back->info.extras || !back->at.has_at || back->at.has_after ||
+        *low != r->up + r->length)
         return 0;
     const int64_t x = r->down + r->length;
     const int rc = store_view_forward(view, &part, x - 1, RUNS_END_UNKNOWN,

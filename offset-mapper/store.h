@@ -63,6 +63,7 @@ enum store_begun {
 
 struct store_info {
     bool known;           /* this incarnation has had a sync: `newest` is set */
+    bool extras;          /* the target has other records between (runs.h) */
     uint32_t incarnation; /* from 1 on; 0: never heard of */
     enum store_begun why;
     int64_t begun_ms;  /* when this incarnation began; 0: never heard of */

@@ -27,9 +27,15 @@ find_part(struct store_view *v, const struct store_part *name, uint32_t *pid,
 static struct store_info
 info_of(const struct part_state *s)
 {
-    return (struct store_info){
-        s->runs.any,  s->incarnation, s->why,        s->begun_ms,
-        s->newest_ms, s->runs.newest, s->runs.doubt, s->runs.doubt_until};
+    return (struct store_info){.known = s->runs.any,
+                               .extras = s->runs.extras,
+                               .incarnation = s->incarnation,
+                               .why = s->why,
+                               .begun_ms = s->begun_ms,
+                               .newest_ms = s->newest_ms,
+                               .newest = s->runs.newest,
+                               .doubt = s->runs.doubt,
+                               .doubt_until = s->runs.doubt_until};
 }
 
 int
