@@ -5,6 +5,10 @@
  * the answer if no earlier one is possible: others may have written between a
  * copy and its neighbours, so a later backed one does not rule out an earlier
  * possible one.
+ *
+ * Without timestamps to compare, a record is easily taken for an older one with
+ * the same key and value that has been compacted away: then only a candidate
+ * whose predecessor was seen right before it is *firm*.
  */
 #include "offset-mapper/match.h"
 
@@ -46,6 +50,7 @@ add(struct sort *s, int64_t offset)
 
 struct sorts {
     struct sort all, possible, backed;
+    bool firm; /* the first possible one is */
 };
 
 static struct sorts
@@ -53,7 +58,7 @@ sort_candidates(const struct match_window *w, const struct po_print *prints,
                 size_t n)
 {
     const struct sort none = {-1, -1, 0};
-    struct sorts s = {none, none, none};
+    struct sorts s = {none, none, none, false};
     for (size_t i = 0; i < w->n; i++) {
         const int64_t offset = w->v[i].offset;
         if (offset < w->low || offset >= w->high ||
@@ -63,8 +68,12 @@ sort_candidates(const struct match_window *w, const struct po_print *prints,
         add(&s.all, offset);
         if (is_backed)
             add(&s.backed, offset);
-        if (is_backed || possible(w, i, prints, n))
-            add(&s.possible, offset);
+        if (!is_backed && !possible(w, i, prints, n))
+            continue;
+        if (s.possible.n == 0)
+            s.firm = po_print_timed(&w->v[i], &prints[n - 1]) ||
+                     (is_backed && n > 1 && i > 0);
+        add(&s.possible, offset);
     }
     return s;
 }
@@ -110,6 +119,8 @@ match_find(const struct match_window *w, const struct po_print *prints,
         out->kind = ends_before(w, prints, n) ? CONTENT_AHEAD : CONTENT_NONE;
     else if (s.possible.n == 0)
         set_many(out, -1, s.all.last);
+    else if (!s.firm)
+        set_many(out, -1, s.possible.last);
     else if (s.backed.n == 1 && s.backed.first == s.possible.first)
         set_unique(out, s.backed.first);
     else if (s.backed.n == 0 && s.possible.n == 1)

@@ -23,8 +23,9 @@ enum content_kind {
     CONTENT_MANY,   /* it stands in first..last: the position lies in
                        [first + 1, last + 1]; first is -1 where only that it is
                        not behind `last` is certain */
-    CONTENT_AHEAD,  /* the log ends, at `end`, with a record before it: it has
-                       not arrived; position `end`, proven */
+    CONTENT_AHEAD,  /* what was read ends, at `end`, with a record before it: it
+                       stands nowhere before `end`; where the log ends there,
+                       it has not arrived, and position `end` is proven */
     CONTENT_NONE,   /* the whole window was read and it is not there.  That is
                        no proof that it has not arrived: it may have been
                        compacted away, or changed on its way */

@@ -11,6 +11,8 @@
 
 /* A record before the position is looked for together with some before it. */
 #define PRINTS_MIN 8
+/* How far the clocks of two clusters may be apart. */
+#define CLOCKS_DIFFER_MS 5000
 
 struct call {
     struct translating *x;
@@ -234,6 +236,39 @@ set_bounds(struct po_translated *t, int64_t low, int64_t high)
     t->position = t->low;
 }
 
+static bool
+log_ends_at(const struct translating *x, size_t i, int64_t offset)
+{
+    const struct translate_asks *asks = &x->t->asks;
+    const struct content_place at = target_place(x, i);
+    struct log_range r;
+    return asks->log_known &&
+           asks->log_known(asks->ctx, at.cluster, at.topic, at.partition, &r) &&
+           r.end <= offset;
+}
+
+/* What was read ends with a record before the one looked for.  Unless the log
+ * ends there too, it may stand behind. */
+static void
+set_ahead(struct translating *x, size_t i, const struct content_found *r)
+{
+    struct po_translated *t = &x->out.v[i];
+    if (r->at_end || log_ends_at(x, i, r->end)) {
+        item_say(x, i, "the record before it is not in %s, which ends at %lld",
+                 t->topic, (long long)r->end);
+        set_exact(t, r->end);
+        t->quality = PO_AHEAD;
+        x->items[i].proven_end = r->end;
+        return;
+    }
+    item_say(x, i, "the record before it is not in %s before %lld", t->topic,
+             (long long)r->end);
+    if (t->quality == PO_EXACT || r->end < t->low)
+        return;
+    t->quality = PO_BOUNDED;
+    t->position = t->low = r->end;
+}
+
 static void
 found(struct translating *x, size_t i, const struct content_found *r)
 {
@@ -254,11 +289,7 @@ found(struct translating *x, size_t i, const struct content_found *r)
                    r->last + 1);
         break;
     case CONTENT_AHEAD:
-        item_say(x, i, "the record before it is not in %s, which ends at %lld",
-                 where, (long long)r->end);
-        set_exact(t, r->end);
-        t->quality = PO_AHEAD;
-        item->proven_end = r->end;
+        set_ahead(x, i, r);
         break;
     case CONTENT_NONE:
         item_say(x, i, "the record before it was not found in %s", where);
@@ -325,13 +356,17 @@ ask_find(struct translating *x, size_t i)
                content_deadline(), x->t->loop, on_found, call_new(x, i));
 }
 
+/* The target may have times of its own (LogAppendTime), by another clock. */
 static void
 ask_narrow(struct translating *x, size_t i)
 {
     const struct po_position *p = &x->out.v[i].asked;
     const struct translate_asks *asks = &x->t->asks;
     const struct content_place at = target_place(x, i);
-    asks->log_at_time(asks->ctx, &at, p->prints[p->n_prints - 1].timestamp_ms,
+    const int64_t time_ms = p->prints[p->n_prints - 1].timestamp_ms;
+    asks->log_at_time(asks->ctx, &at,
+                      time_ms > CLOCKS_DIFFER_MS ? time_ms - CLOCKS_DIFFER_MS
+                                                 : 0,
                       x->t->loop, on_narrowed, call_new(x, i));
 }
 

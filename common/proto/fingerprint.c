@@ -33,11 +33,17 @@ po_print_make(struct po_print *out, int64_t offset, int64_t timestamp_ms,
 }
 
 bool
+po_print_timed(const struct po_print *seen, const struct po_print *wanted)
+{
+    return seen->timestamp_ms >= 0 && !seen->append_time &&
+           wanted->timestamp_ms >= 0;
+}
+
+bool
 po_print_same(const struct po_print *seen, const struct po_print *wanted)
 {
-    const bool timed = seen->timestamp_ms >= 0 && !seen->append_time &&
-                       wanted->timestamp_ms >= 0;
-    return (!timed || seen->timestamp_ms == wanted->timestamp_ms) &&
+    return (!po_print_timed(seen, wanted) ||
+            seen->timestamp_ms == wanted->timestamp_ms) &&
            seen->length == wanted->length && seen->has_key == wanted->has_key &&
            seen->has_value == wanted->has_value && seen->key == wanted->key &&
            seen->value == wanted->value;

@@ -35,6 +35,10 @@ void po_print_make(struct po_print *out, int64_t offset, int64_t timestamp_ms,
  * where both have one, unless the broker of `seen` gave it its own. */
 bool po_print_same(const struct po_print *seen, const struct po_print *wanted);
 
+/* Did their timestamps count?  Without, a later record with the same key and
+ * value looks the same. */
+bool po_print_timed(const struct po_print *seen, const struct po_print *wanted);
+
 /* {"offset":1233,"timestamp":1700000000000,"key":"16 hex digits" | null,
  * "value":"16 hex digits" | null,"length":123}; every member must be there,
  * "timestamp" may be -1. */

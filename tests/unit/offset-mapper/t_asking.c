@@ -85,7 +85,9 @@ static const struct {
     {{.kind = CONTENT_MANY, .first = -1, .last = 152}, PO_BOUNDED, 151, 153},
     {{.kind = CONTENT_MANY, .first = 152, .last = 180}, PO_BOUNDED, 153, 155},
     {{.kind = CONTENT_MANY, .first = 170, .last = 180}, PO_BOUNDED, 151, 155},
-    {{.kind = CONTENT_AHEAD, .end = 154}, PO_AHEAD, 154, 154},
+    /* The log goes on behind what was read: or not. */
+    {{.kind = CONTENT_AHEAD, .end = 154}, PO_BOUNDED, 154, 155},
+    {{.kind = CONTENT_AHEAD, .end = 154, .at_end = true}, PO_AHEAD, 154, 154},
 };
 
 START_TEST(what_was_found)
@@ -95,7 +97,7 @@ START_TEST(what_was_found)
     world.found = finds[_i].found;
     ask_with_prints(&a, 205, 0);
     assert_place(&a, finds[_i].quality, finds[_i].low, finds[_i].high);
-    ck_assert_int_eq(a.verified, finds[_i].found.kind == CONTENT_AHEAD);
+    ck_assert_int_eq(a.verified, finds[_i].quality == PO_AHEAD);
 }
 END_TEST
 
@@ -170,6 +172,7 @@ START_TEST(a_large_window_is_narrowed_by_time)
     ask_with_prints(&a, 4000000, 0);
     assert_place(&a, PO_EXACT, 250005, 250005);
     ck_assert_str_eq(world.time_at, "b a.orders 0");
+    ck_assert_int_eq(world.time_asked, 2777); /* b's clock may be behind */
     ck_assert_int_eq(world.find_low, 250000);
     ck_assert_int_eq(world.find_high, 350000);
 }
@@ -194,6 +197,7 @@ START_TEST(by_time)
     assert_place(&a, PO_EXACT, 100, 100);
     ck_assert_int_eq(a.offset, 150);
     ck_assert_str_eq(world.time_at, "a orders 0");
+    ck_assert_int_eq(world.time_asked, 7777);
     ask_at_time(&a, -1);
     ck_assert_int_eq(a.quality, PO_NONE);
     ck_assert_int_eq(a.offset, -1);

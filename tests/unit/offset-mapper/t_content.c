@@ -102,6 +102,42 @@ START_TEST(finds_the_copy)
 }
 END_TEST
 
+/* The target's broker gives times of its own: a record may be taken for an
+ * older one that has been compacted away.  Only its neighbour makes it sure. */
+static const struct {
+    const char *log, *processed;
+    enum content_kind kind;
+    int64_t first, last;
+} untimed[] = {
+    {"a", "a", CONTENT_MANY, -1, 0},      {"xa", "a", CONTENT_MANY, -1, 1},
+    {"xa", "xa", CONTENT_UNIQUE, 1, 1},   {"x?a", "xa", CONTENT_MANY, -1, 2},
+    {"a", "xa", CONTENT_MANY, -1, 0},     {"xa?a", "xa", CONTENT_UNIQUE, 1, 1},
+    {"aba", "a", CONTENT_MANY, -1, 2},    {"xaxa", "xa", CONTENT_MANY, 1, 3},
+    {"x?axa", "xa", CONTENT_MANY, -1, 4}, {"xb", "xa", CONTENT_NONE, -1, -1},
+};
+
+START_TEST(finds_without_times)
+{
+    struct po_print log[64], processed[64];
+    const size_t n_log = prints_of(untimed[_i].log, log);
+    const size_t n = prints_of(untimed[_i].processed, processed);
+    const int64_t end = (int64_t)strlen(untimed[_i].log);
+    for (size_t i = 0; i < n_log; i++) {
+        log[i].append_time = true;
+        log[i].timestamp_ms = 5;
+    }
+    const struct match_window w = {log, n_log, 0, end, end, false};
+    struct content_found found;
+    match_find(&w, processed, n, &found);
+    ck_assert_msg(found.kind == untimed[_i].kind &&
+                      found.first == untimed[_i].first &&
+                      found.last == untimed[_i].last,
+                  "%s in %s: kind %d, %lld to %lld", untimed[_i].processed,
+                  untimed[_i].log, (int)found.kind, (long long)found.first,
+                  (long long)found.last);
+}
+END_TEST
+
 /* ---- the mock cluster ------------------------------------------------------ */
 
 #define DEADLINE_MS 10000
@@ -550,6 +586,8 @@ main(void)
     TCase *match = tcase_create("match");
     tcase_add_loop_test(match, finds_the_copy, 0,
                         sizeof(finds) / sizeof(finds[0]));
+    tcase_add_loop_test(match, finds_without_times, 0,
+                        sizeof(untimed) / sizeof(untimed[0]));
     suite_add_tcase(s, match);
     TCase *tc = tcase_create("mock cluster");
     tcase_add_checked_fixture(tc, setup, teardown);
