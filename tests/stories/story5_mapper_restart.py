@@ -69,6 +69,10 @@ def wait_level(*urls: str) -> None:
     wait_until(level, 60, "both mappers are level")
 
 
+# What both answer at any moment; the rest depends on the time and on which log ends are known.
+LASTING = ("topic", "partition", "offset", "to_topic", "position", "low", "incarnation")
+
+
 def answers(url: str, source: str, target: str, topic: str, last: int) -> list[dict[str, Any]]:
     asked = [{"topic": topic, "partition": p, "offset": o}
              for p in range(PARTITIONS) for o in range(0, last + 2 * STEP, STEP)]
@@ -83,8 +87,8 @@ def compare(first: str, second: str, last: int) -> int:
         one, two = (answers(url, source, target, topic, last // PARTITIONS * 2)
                     for url in (first, second))
         for x, y in zip(one, two):
-            check(x == y, f"{source} -> {target}: {x} is not {y}")
-        known = sum(x["quality"] in ("exact", "bounded") for x in one)
+            check(all(x[key] == y[key] for key in LASTING), f"{source} -> {target}: {x} is not {y}")
+        known = sum(x["quality"] in ("exact", "bounded", "ahead") for x in one)
         check(known > len(one) // 4, f"{source} -> {target}: only {known} of {len(one)} are known")
         count += len(one)
     for p in range(PARTITIONS):
