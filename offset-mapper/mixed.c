@@ -28,7 +28,8 @@ part_of(const struct hop *h, int32_t partition)
  * newest sync of a->b is older than the last records that were copied.  If just
  * as many offsets follow on b as on a before the first sync of b->a, they are
  * the same records; unless b has others between those of a (markers of
- * transactions): then one of them may stand for a record that was not copied. */
+ * transactions): then one of them may stand for a record that was not copied.
+ * That it has none is believed for as many records as its last run is long. */
 static int
 over_unsynced(struct store_view *view, int32_t partition,
               const struct hop *back, const struct hop *on, int64_t *low,
@@ -45,7 +46,7 @@ over_unsynced(struct store_view *view, int32_t partition,
     const int rc = store_view_forward(view, &part, x - 1, RUNS_END_UNKNOWN,
                                       &info, &a, err);
     if (rc == 0 && !a.has_at && a.has_after &&
-        a.after.down - *low == a.after.up - x)
+        a.after.down - *low == a.after.up - x && a.after.up - x <= r->length)
         *low = a.after.down;
     return rc;
 }
