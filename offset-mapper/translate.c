@@ -337,9 +337,12 @@ begin_take(struct translator *t, struct po_question *q, translate_fn *fn,
     x->arg = arg;
     x->q = *q;
     *q = (struct po_question){0};
+    const int64_t now_ms = clock_mono_ms();
     TAILQ_INSERT_TAIL(&t->all, x, link);
+    x->ask_until_ms =
+        now_ms + (x->q.wait_ms > t->asking_ms ? x->q.wait_ms : t->asking_ms);
     if (x->q.wait_ms) {
-        x->deadline_ms = clock_mono_ms() + x->q.wait_ms;
+        x->deadline_ms = now_ms + x->q.wait_ms;
         translate_wait_add(x);
     }
     return x;
@@ -378,6 +381,7 @@ translator_new(struct loop *loop, const struct config *config,
     t->config = config;
     t->store = store;
     t->asks = *asks;
+    t->asking_ms = TRANSLATE_ASKING_MS;
     TAILQ_INIT(&t->all);
     TAILQ_INIT(&t->waiting);
     *out = t;

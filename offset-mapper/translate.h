@@ -27,6 +27,9 @@
 #define TRANSLATE_POSITIONS_MAX 100000
 /* How long reading records for a position, or asking for a group, may take. */
 #define TRANSLATE_CONTENT_MS 5000
+/* And asking others for all positions of a question, unless wait_ms is more:
+ * what is left then is answered as it is. */
+#define TRANSLATE_ASKING_MS 30000
 
 /* One whole question to everybody who may know; every `fn` is called once, on
  * `home`, perhaps at once.  A member that is NULL has no answer.  As in logs.h

@@ -44,9 +44,10 @@ back_take(void *arg, size_t *i)
 }
 
 static int64_t
-content_deadline(void)
+content_deadline(const struct translating *x)
 {
-    return clock_mono_ms() + TRANSLATE_CONTENT_MS;
+    const int64_t mine_ms = clock_mono_ms() + TRANSLATE_CONTENT_MS;
+    return mine_ms < x->ask_until_ms ? mine_ms : x->ask_until_ms;
 }
 
 /* Where the record looked for stands, if it has arrived. */
@@ -190,7 +191,7 @@ ask_prints(struct translating *x, size_t i)
     const struct translate_asks *asks = &x->t->asks;
     const struct content_place at = source_place(x, i);
     asks->prints(asks->ctx, &at, x->out.v[i].asked.offset,
-                 prints_wanted(&x->out.v[i]), content_deadline(), x->t->loop,
+                 prints_wanted(&x->out.v[i]), content_deadline(x), x->t->loop,
                  on_prints, call_new(x, i));
 }
 
@@ -353,7 +354,7 @@ ask_find(struct translating *x, size_t i)
     if (high - low > CONTENT_WINDOW_MAX)
         high = low + CONTENT_WINDOW_MAX;
     asks->find(asks->ctx, &at, low, high, t->asked.prints, t->asked.n_prints,
-               content_deadline(), x->t->loop, on_found, call_new(x, i));
+               content_deadline(x), x->t->loop, on_found, call_new(x, i));
 }
 
 /* The target may have times of its own (LogAppendTime), by another clock. */
@@ -405,15 +406,36 @@ void
 translate_ask_group(struct translating *x)
 {
     const struct translate_asks *asks = &x->t->asks;
-    asks->group(asks->ctx, x->q.from, x->q.group, content_deadline(),
+    asks->group(asks->ctx, x->q.from, x->q.group, content_deadline(x),
                 x->t->loop, on_group, call_new(x, 0));
 }
 
 /* ----------------------------------------------------------------------- */
 
+/* The question has taken so long that this item's turn comes too late. */
+static void
+too_late(struct translating *x, size_t i)
+{
+    static const char why[] = "no time was left for it among all positions of "
+                              "the question: ask for fewer at a time";
+    if (x->items[i].state == ITEM_TIME) {
+        answer_none_take(
+            &x->out.v[i],
+            xasprintf("the offset at this time is not known: %s", why));
+        item_to(x, i, ITEM_DONE);
+    } else {
+        item_say(x, i, "not verified: %s", why);
+        item_settle(x, i);
+    }
+}
+
 void
 translate_ask_item(struct translating *x, size_t i)
 {
+    if (x->items[i].state != ITEM_DONE && clock_mono_ms() >= x->ask_until_ms) {
+        too_late(x, i);
+        return;
+    }
     switch (x->items[i].state) {
     case ITEM_TIME:
         ask_time(x, i);

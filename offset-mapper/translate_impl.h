@@ -60,8 +60,9 @@ struct translating {
     size_t busy; /* calls that will come back */
     size_t done; /* items in ITEM_DONE */
     int64_t deadline_ms;
-    bool is_waiting; /* in that list */
-    size_t counted;  /* its positions there */
+    int64_t ask_until_ms; /* then nobody is asked for anything any more */
+    bool is_waiting;      /* in that list */
+    size_t counted;       /* its positions there */
     bool stepping;
     bool over; /* answered or cancelled; freed when nothing is busy */
 };
@@ -74,6 +75,7 @@ struct translator {
     struct store *store;
     struct translate_asks asks;
     struct translatings all, waiting;
+    int64_t asking_ms; /* TRANSLATE_ASKING_MS; tests have less */
     size_t n_waiting, n_positions;
     struct loop_timer *tick;   /* while somebody waits */
     bool changed;              /* look at all that wait, soon */

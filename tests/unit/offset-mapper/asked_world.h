@@ -53,6 +53,7 @@ static struct {
     size_t prints_n; /* how many there are; wanted is noted */
     size_t prints_wanted;
     int64_t prints_q;
+    int64_t until_ms; /* when records were last to be read */
 } world;
 
 static inline bool
@@ -155,6 +156,7 @@ ask_prints(void *ctx, const struct content_place *at, int64_t q, size_t n,
     (void)err_set(&err, ERR_TIMEOUT, "cluster a took too long");
     ck_assert_str_eq(at->cluster, "a");
     is_soon(deadline_ms);
+    world.until_ms = deadline_ms;
     world.prints_wanted = n;
     world.prints_q = q;
     fn(arg, &w);

@@ -3,6 +3,8 @@
  */
 #include "tests/unit/offset-mapper/asked_world.h"
 
+#include "offset-mapper/translate_impl.h"
+
 /* ---- waiting -------------------------------------------------------------- */
 
 START_TEST(plain_questions_ask_nobody)
@@ -108,6 +110,59 @@ START_TEST(a_deadline_is_kept_before_the_turn_to_ask)
         on_loop(release_now, &a);
     await(&a);
     ck_assert_uint_eq(a.n, 34);
+}
+END_TEST
+
+static bool
+is_over(void *arg)
+{
+    return clock_mono_ms() >= *(int64_t *)arg;
+}
+
+/* Those that are asked come back when the time of the whole question is over:
+ * nobody is asked for the others, nor read any more. */
+START_TEST(a_whole_question_has_a_time)
+{
+    struct asked a;
+    struct po_question q = question(205, 0);
+    q.verify = true;
+    repeat(&q, 34);
+    translator->asking_ms = 50;
+    world.held = true;
+    world.prints_n = 2;
+    ask(&a, q);
+    ck_assert_uint_eq(world.n_held, 32);
+    int64_t until_ms = clock_mono_ms() + 50;
+    ck_assert(wait_until(is_over, &until_ms, DEADLINE_MS));
+    while (world.n_held > 0)
+        on_loop(release_now, &a);
+    ck_assert_int_eq(a.answers, 1);
+    ck_assert_uint_eq(a.n, 34);
+    ck_assert(!a.verified);
+    ck_assert_ptr_nonnull(strstr(a.reason, "not verified: no time was left"));
+    ck_assert_int_eq(world.log_asks, 32);
+    ck_assert_int_eq(world.prints_q, 0);
+    ck_assert_int_eq(world.finds, 0);
+}
+END_TEST
+
+/* No call outlasts it; a longer wait_ms counts. */
+START_TEST(no_call_outlasts_the_question)
+{
+    struct asked a;
+    struct po_question q = question(150, 0);
+    q.verify = true;
+    translator->asking_ms = 2000;
+    world.prints_n = 2;
+    ask(&a, q);
+    ck_assert_int_eq(world.finds, 1);
+    ck_assert_int_le(world.until_ms, clock_mono_ms() + 2000);
+    q = question(150, 4000);
+    q.verify = true;
+    const int64_t start_ms = clock_mono_ms();
+    ask(&a, q);
+    ck_assert_int_eq(world.finds, 2);
+    ck_assert_int_ge(world.until_ms, start_ms + 4000);
 }
 END_TEST
 
@@ -247,6 +302,8 @@ add_waiting(Suite *s)
     tcase_add_test(t, a_deadline_is_kept);
     tcase_add_test(t, a_deadline_is_kept_while_asking);
     tcase_add_test(t, a_deadline_is_kept_before_the_turn_to_ask);
+    tcase_add_test(t, a_whole_question_has_a_time);
+    tcase_add_test(t, no_call_outlasts_the_question);
     tcase_add_test(t, a_dead_cluster_is_not_waited_for);
     tcase_add_test(t, a_dead_flow_is_not_waited_for);
     tcase_add_test(t, a_client_that_leaves);
