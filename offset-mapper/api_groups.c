@@ -3,8 +3,8 @@
  *
  * A request is a task: ask what is known of the group (groups.h), translate the
  * positions that count, then answer; or land them on the target's thread, and
- * answer.  Its request may go away at any time: then it goes on to its end and
- * tells nobody.  A landing under way is never given up.
+ * answer.  When its client goes, it ends before it writes anything; a landing
+ * under way is never given up.
  */
 #include "offset-mapper/api_groups.h"
 
@@ -27,6 +27,7 @@ struct task {
     struct land_request request; /* of a landing */
     struct group_answer answer;
     struct po_question question;
+    struct translating *asking; /* while positions are translated */
     struct group_mapped mapped;
     struct land land;
     int rc; /* of the landing */
@@ -34,24 +35,6 @@ struct task {
 };
 
 /* ---- life ---------------------------------------------------------------- */
-
-static void
-on_gone(void *arg)
-{
-    struct task *t = arg;
-    t->req = NULL;
-}
-
-static struct task *
-task_new(struct api *api, struct http_req *req, const char *group)
-{
-    struct task *t = xcalloc(1, sizeof(*t));
-    t->api = api;
-    t->req = req;
-    t->group = xstrdup(group);
-    http_req_on_close(req, on_gone, t);
-    return t;
-}
 
 static void
 task_free(struct task *t)
@@ -67,6 +50,29 @@ task_free(struct task *t)
     land_fini(&t->land);
     free(t->group);
     free(t);
+}
+
+/* What waits for a record is given up; what waits for a thread finds out. */
+static void
+on_gone(void *arg)
+{
+    struct task *t = arg;
+    t->req = NULL;
+    if (!t->asking)
+        return;
+    translating_cancel(t->asking);
+    task_free(t);
+}
+
+static struct task *
+task_new(struct api *api, struct http_req *req, const char *group)
+{
+    struct task *t = xcalloc(1, sizeof(*t));
+    t->api = api;
+    t->req = req;
+    t->group = xstrdup(group);
+    http_req_on_close(req, on_gone, t);
+    return t;
 }
 
 static void
@@ -191,6 +197,7 @@ static void
 on_mapped(void *arg, const struct po_translation *answer, const struct err *err)
 {
     struct task *t = arg;
+    t->asking = NULL;
     if (!answer) {
         refuse(t, err);
         return;
@@ -264,10 +271,14 @@ map(struct task *t)
     q->to = xstrdup(t->to->name);
     q->wait_ms = t->request.wait_ms;
     q->verify = t->request.verify;
-    if (check_some(t, &err))
+    if (check_some(t, &err)) {
         refuse(t, &err);
-    else
-        (void)translator_ask_take(t->api->translator, q, on_mapped, t);
+        return;
+    }
+    struct translating *asking =
+        translator_ask_take(t->api->translator, q, on_mapped, t);
+    if (asking) /* NULL: answered, and `t` may be gone */
+        t->asking = asking;
 }
 
 /* ---- the group of a question ------------------------------------------------ */
@@ -328,7 +339,10 @@ on_known(struct group_answer *a, void *arg)
     struct task *t = arg;
     t->answer = *a;
     *a = (struct group_answer){0};
-    map(t);
+    if (t->req)
+        map(t);
+    else
+        task_free(t);
 }
 
 static void

@@ -439,6 +439,28 @@ START_TEST(lands_once)
 }
 END_TEST
 
+/* Who gave up is not surprised later: nothing is written then.  A landing that
+ * went on would be behind the first question and before the second. */
+START_TEST(a_client_that_leaves_lands_nothing)
+{
+    char url[512], metadata[64];
+    int status;
+    char *text = json_text("{'from':'a','to':'b','verify':false,'dry_run':"
+                           "false}");
+    put_checkpoint("a->b", 0, 120, 60);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_down(a.mock, 1), 0);
+    (void)snprintf(url, sizeof(url), "%s/v1/groups/g/land", api_url(api));
+    free(answer);
+    answer = NULL;
+    ck_assert_int_ne(http_fetch("POST", url, text, 300, &status, &answer, NULL),
+                     0);
+    free(text);
+    show();
+    show();
+    ck_assert_int_lt(committed(&b, "a.orders", metadata, sizeof(metadata)), 0);
+}
+END_TEST
+
 START_TEST(goes_back_when_told_to)
 {
     char metadata[64];
@@ -615,6 +637,7 @@ main(void)
     tcase_add_checked_fixture(lands, setup, teardown);
     tcase_set_timeout(lands, 60);
     tcase_add_test(lands, lands_once);
+    tcase_add_test(lands, a_client_that_leaves_lands_nothing);
     tcase_add_test(lands, goes_back_when_told_to);
     tcase_add_test(lands, never_lands_below_the_log_start);
     tcase_add_test(lands, lands_what_it_is_given);
