@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/base/clock.h"
 #include "common/base/utc.h"
 #include "common/base/xmem.h"
 
@@ -248,43 +247,4 @@ answer_one(const struct answering *a, struct po_translated *t,
     if (a->explain)
         explain(a, p, t);
     return 0;
-}
-
-static int
-answer_all(const struct answering *a, const struct po_question *q,
-           struct po_translation *out, struct err *err)
-{
-    out->v = xcalloc(q->n + 1, sizeof(*out->v));
-    int rc = 0;
-    for (; out->n < q->n && rc == 0; out->n++) {
-        struct po_translated *t = &out->v[out->n];
-        t->asked.topic = xstrdup(q->positions[out->n].topic);
-        t->asked.partition = q->positions[out->n].partition;
-        t->asked.offset = q->positions[out->n].offset;
-        rc = answer_one(a, t, NULL, err);
-    }
-    return rc;
-}
-
-int
-answer_question(const struct config *config, struct store *store,
-                const struct po_question *q, struct po_translation *out,
-                struct err *err)
-{
-    *out = (struct po_translation){0};
-    struct answering a = {.env.config = config,
-                          .env.now_ms = clock_wall_ms(),
-                          .from = q->from,
-                          .to = q->to,
-                          .explain = q->explain};
-    int rc = path_check(config, q->from, q->to, err);
-    if (rc == 0)
-        rc = store_view_open(store, &a.env.view, err);
-    if (rc)
-        return rc;
-    rc = answer_all(&a, q, out, err);
-    store_view_close(a.env.view);
-    if (rc)
-        po_translation_fini(out);
-    return rc;
 }

@@ -27,11 +27,4 @@ MUST_CHECK int answer_one(const struct answering *a, struct po_translated *t,
 /* No answer, and the words why (taken). */
 void answer_none_take(struct po_translated *t, char *reason);
 
-/* All positions of `q` at once, with nothing known of logs.  ERR_INVALID:
- * unknown cluster, no flows join them.  `out` is to be freed with
- * po_translation_fini(); nothing when it failed. */
-MUST_CHECK int answer_question(const struct config *config, struct store *store,
-                               const struct po_question *q,
-                               struct po_translation *out, struct err *err);
-
 #endif

@@ -13,26 +13,25 @@ all_answers(void)
 {
     static char out[65536];
     static const char *const topics[] = {"orders", "payments", "unknown"};
+    struct answering a = {.env.config = &config, .from = "a", .to = "b"};
     size_t len = 0;
+    ck_assert_int_eq(store_view_open(store, &a.env.view, NULL), 0);
     for (size_t t = 0; t < 3; t++)
         for (int64_t q = 0; q < 320; q += 8) {
-            char topic[32], from[] = "a", to[] = "b";
+            char topic[32];
             (void)snprintf(topic, sizeof(topic), "%s", topics[t]);
-            struct po_position p = {
-                .topic = topic, .partition = 1, .offset = q};
-            const struct po_question question = {
-                .from = from, .to = to, .positions = &p, .n = 1};
-            struct po_translation answer;
-            ck_assert_int_eq(
-                answer_question(&config, store, &question, &answer, NULL), 0);
-            const struct po_translated *v = &answer.v[0];
+            struct po_translated v = {
+                .asked = {.topic = topic, .partition = 1, .offset = q}};
+            ck_assert_int_eq(answer_one(&a, &v, NULL, NULL), 0);
             len += (size_t)snprintf(
                 out + len, sizeof(out) - len, "%s %s %lld %lld %lld %s\n",
-                po_quality_text(v->quality), v->topic ? v->topic : "-",
-                (long long)v->position, (long long)v->low, (long long)v->high,
-                v->reason);
-            po_translation_fini(&answer);
+                po_quality_text(v.quality), v.topic ? v.topic : "-",
+                (long long)v.position, (long long)v.low, (long long)v.high,
+                v.reason);
+            v.asked.topic = NULL; /* borrowed */
+            po_translated_fini(&v);
         }
+    store_view_close(a.env.view);
     return strdup(out);
 }
 
