@@ -158,20 +158,24 @@ refuse_unread(struct search *s, const struct hop *h)
                    h->flow->name);
 }
 
-/* Fills the rest of `h`; h->info.known tells whether there is anything. */
+/* Fills the rest of `h`; h->info.known tells whether there is anything.  Only
+ * then are logs asked for: clients may name any topic.  What is exact does not
+ * need them. */
 static int
 look(struct search *s, const struct spot *from, struct hop *h)
 {
-    know_log(s, h->flow->def.source, h->up_topic, &h->up_log);
-    know_log(s, h->flow->def.target, h->reverse ? from->topic : h->topic,
-             &h->down_log);
-    int rc = translate(s, h, from->low, &h->at);
+    int rc = look_at(s, h, from->low, RUNS_END_UNKNOWN, &h->at);
     if (rc || !h->info.known)
         return rc;
     if (unread(s, h))
         return refuse_unread(s, h);
-    if (broken(s, h))
-        return 0;
+    know_log(s, h->flow->def.source, h->up_topic, &h->up_log);
+    know_log(s, h->flow->def.target, h->reverse ? from->topic : h->topic,
+             &h->down_log);
+    if (h->at.quality != RUNS_EXACT)
+        rc = translate(s, h, from->low, &h->at);
+    if (rc || broken(s, h))
+        return rc;
     struct runs_answer highest = h->at;
     if (from->high > from->low)
         rc = translate(s, h, from->high, &highest);

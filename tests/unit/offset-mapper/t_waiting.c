@@ -20,6 +20,25 @@ START_TEST(plain_questions_ask_nobody)
 }
 END_TEST
 
+/* A client may name any topic: brokers are not asked for those. */
+START_TEST(no_logs_of_topics_without_syncs)
+{
+    struct asked a;
+    struct po_question q = question(150, 60000);
+    free(q.positions[0].topic);
+    q.positions[0].topic = xstrdup("made-up");
+    ask(&a, q);
+    ck_assert_int_eq(a.quality, PO_NONE);
+    q = question(150, 60000);
+    q.positions[0].partition = 7;
+    ask(&a, q);
+    ck_assert_int_eq(a.quality, PO_NONE);
+    ck_assert_int_eq(world.looks, 0);
+    ask(&a, question(150, 60000));
+    ck_assert_int_gt(world.looks, 0);
+}
+END_TEST
+
 START_TEST(answered_when_the_sync_has_come)
 {
     struct asked a;
@@ -297,6 +316,7 @@ add_waiting(Suite *s)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, plain_questions_ask_nobody);
+    tcase_add_test(t, no_logs_of_topics_without_syncs);
     tcase_add_test(t, answered_when_the_sync_has_come);
     tcase_add_test(t, answered_when_the_log_has_grown);
     tcase_add_test(t, a_deadline_is_kept);
