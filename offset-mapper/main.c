@@ -234,6 +234,7 @@ start_api(struct program *p, const struct options *o, struct err *err)
                                          .store = p->store,
                                          .content = p->content,
                                          .logs = p->logs,
+                                         .follow = p->follow,
                                          .loop = p->loop};
     p->verify = verify_new(&sampled, o->verify_interval_ms);
     const struct api_parts parts = {.config = &p->config,

@@ -367,6 +367,12 @@ log_known(void *arg, const char *cluster, const char *topic, int32_t partition,
     return logs_known(arg, cluster, topic, partition, out);
 }
 
+static bool
+flow_unread(void *arg, const struct flow *flow)
+{
+    return arg && follow_unread(arg, flow);
+}
+
 /* What anybody else would be answered. */
 static int
 ask_mapper(struct sample *s, struct err *err)
@@ -376,6 +382,7 @@ ask_mapper(struct sample *s, struct err *err)
     struct answering a = {
         .env = {.config = p->config,
                 .logs = {.known = log_known, .arg = p->logs},
+                .flows = {.unread = flow_unread, .arg = p->follow},
                 .now_ms = clock_wall_ms()},
         .from = f->def.source,
         .to = f->def.target,

@@ -16,6 +16,7 @@
 #include "common/net/loop.h"
 #include "offset-mapper/config.h"
 #include "offset-mapper/content.h"
+#include "offset-mapper/follow.h"
 #include "offset-mapper/logs.h"
 #include "offset-mapper/store.h"
 #include "offset-mapper/tally.h"
@@ -31,6 +32,7 @@ struct verify_parts { /* borrowed until verify_free() */
     struct content *content;
     struct logs *logs;
     struct loop *loop;
+    struct follow *follow; /* NULL: what the store has is complete */
 };
 
 /* `interval_ms`: how often a position of each flow is looked at; 0: never by

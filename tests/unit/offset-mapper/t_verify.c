@@ -149,7 +149,8 @@ world_up(const char *b_bootstrap, int64_t interval_ms)
                   "%s", err.text);
     ck_assert_int_eq(logs_start(&config, &logs, &err), 0);
     content = content_new(&config);
-    const struct verify_parts parts = {&config, store, content, logs, loop};
+    const struct verify_parts parts = {&config, store, content,
+                                       logs,    loop,  NULL};
     verify = verify_new(&parts, interval_ms);
 }
 
