@@ -86,8 +86,14 @@ get_list(const struct json_t *j, const char *key, struct json_t **list,
 {
     *list = NULL;
     const int rc = js_get_array(j, "", key, JS_OPTIONAL, list, err);
-    if (rc || js_len(*list) <= PO_POSITIONS_MAX)
+    if (rc || !*list)
         return rc;
+    if (js_len(*list) == 0) /* "all", which is meant by leaving it out */
+        return err_field(err, ERR_INVALID, key, "[]",
+                         "%s is empty; leave it out to land all of the group",
+                         key);
+    if (js_len(*list) <= PO_POSITIONS_MAX)
+        return 0;
     return err_field(err, ERR_LIMIT, key, NULL,
                      "%s has %zu entries, at most %d are taken", key,
                      js_len(*list), PO_POSITIONS_MAX);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/opt.h"
@@ -345,6 +346,22 @@ run_command(const struct options *o, int n_words, char **words)
     return o->help ? c->run(&conf, 2, helped) : c->run(&conf, n_words, words);
 }
 
+/* The store is mapped into memory: where its file ends too early, or its disk
+ * fails, reading it is a signal.  Any thread. */
+static void
+on_bus_error(int signo)
+{
+    static const char text[] =
+        "shunt-offset: the store cannot be read: its file is cut short, or its "
+        "disk fails. `shunt-offset verify-store DATA.DIR` says what is wrong; "
+        "put a backup in its place, or move the folder away: the topics will "
+        "be read again\n";
+    const ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)n; /* there is nobody else to tell */
+    (void)signal(signo, SIG_DFL);
+    (void)raise(signo);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -354,6 +371,7 @@ main(int argc, char **argv)
     int n_words = 0, status = EXIT_FAILURE;
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that left is no reason to die */
     (void)signal(SIGXFSZ, SIG_IGN); /* nor is a file that may not grow */
+    (void)signal(SIGBUS, on_bus_error);
     if (read_options(&o, argc, argv, &n_words, words, &err))
         (void)fprintf(stderr, "shunt-offset: %s\n", err.text);
     else if (n_words > 0)

@@ -27,6 +27,7 @@ struct search {
     struct path way;   /* under way */
     struct path *best; /* n 0: none yet */
     int looks;
+    const struct flow *unread; /* one that was looked at */
     struct err *err;
 };
 
@@ -150,12 +151,12 @@ unread(const struct search *s, const struct hop *h)
 }
 
 static int
-refuse_unread(struct search *s, const struct hop *h)
+refuse_unread(struct search *s, const struct flow *f)
 {
     return err_set(s->err, ERR_UNAVAILABLE,
                    "flow %s: its syncs are being read for the first time (GET "
                    "/readyz says how far); ask again, or another mapper",
-                   h->flow->name);
+                   f->name);
 }
 
 /* Fills the rest of `h`; h->info.known tells whether there is anything.  Only
@@ -165,10 +166,12 @@ static int
 look(struct search *s, const struct spot *from, struct hop *h)
 {
     int rc = look_at(s, h, from->low, RUNS_END_UNKNOWN, &h->at);
+    if (rc == 0 && unread(s, h))
+        s->unread = h->flow;
     if (rc || !h->info.known)
         return rc;
-    if (unread(s, h))
-        return refuse_unread(s, h);
+    if (s->unread == h->flow)
+        return refuse_unread(s, h->flow);
     know_log(s, h->flow->def.source, h->up_topic, &h->up_log);
     know_log(s, h->flow->def.target, h->reverse ? from->topic : h->topic,
              &h->down_log);
@@ -300,7 +303,7 @@ visit(struct search *s, const struct spot *at, const char *cluster,
     if (rc)
         return rc;
     if (half_read(s, &back, &on) || half_read(s, &on, &back))
-        return refuse_unread(s, back.info.known ? &on : &back);
+        return refuse_unread(s, back.info.known ? on.flow : back.flow);
     if (back.info.known && on.info.known && strcmp(back.topic, on.topic) == 0) {
         struct hop mixed;
         rc = mixed_answer(s->env->view, s->partition, &back, &on, at->low,
@@ -400,6 +403,7 @@ path_find(const struct path_env *env, const char *from, const char *to,
     s.way.n = 0;
     s.best = out;
     s.looks = 0;
+    s.unread = NULL;
     s.err = err;
     const struct spot start = {from, topic, offset, offset, false};
     size_t most = env->config->n_clusters;
@@ -409,5 +413,7 @@ path_find(const struct path_env *env, const char *from, const char *to,
     out->n = 0;
     for (size_t depth = 1; depth < most && out->n == 0 && rc == 0; depth++)
         rc = go_on(&s, &start, depth);
+    if (rc == 0 && out->n == 0 && s.unread)
+        return refuse_unread(&s, s.unread);
     return rc;
 }

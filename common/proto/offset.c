@@ -68,6 +68,22 @@ position_place(const struct json_t *j, const char *path,
                      field);
 }
 
+/* They are of records that have been processed; decoding saw to their order. */
+static int
+prints_before(const struct po_position *p, const char *path, struct err *err)
+{
+    if (p->n_prints == 0 || p->prints[p->n_prints - 1].offset < p->offset)
+        return 0;
+    char field[96], value[24];
+    (void)snprintf(field, sizeof(field), "%s.fingerprints[%zu].offset", path,
+                   p->n_prints - 1);
+    (void)snprintf(value, sizeof(value), "%lld",
+                   (long long)p->prints[p->n_prints - 1].offset);
+    return err_field(err, ERR_INVALID, field, value,
+                     "%s is %s, but must be below %s.offset, %lld", field,
+                     value, path, (long long)p->offset);
+}
+
 static int
 position_decode(const struct json_t *j, size_t i, struct po_position *out,
                 struct err *err)
@@ -83,7 +99,7 @@ position_decode(const struct json_t *j, size_t i, struct po_position *out,
     if (rc == 0)
         rc = po_prints_decode(j, at.path, "fingerprints", &out->prints,
                               &out->n_prints, err);
-    return rc;
+    return rc ? rc : prints_before(out, at.path, err);
 }
 
 int

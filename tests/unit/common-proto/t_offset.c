@@ -108,6 +108,9 @@ static const struct {
      "positions[0].fingerprints"},
     {AT0 ",\"offset\":1,\"fingerprints\":{}}]}", ERR_INVALID,
      "positions[0].fingerprints"},
+    {AT0 ",\"offset\":8,\"fingerprints\":[{\"offset\":8,\"timestamp\":1,"
+         "\"key\":null,\"value\":null,\"length\":0}]}]}",
+     ERR_INVALID, "positions[0].fingerprints[0].offset"},
     {AT0 ",\"offset\":1,\"fingerprint\":[]}]}", ERR_INVALID,
      "positions[0].fingerprint"},
 };

@@ -125,7 +125,6 @@ START_TEST(proven_to_be_ahead)
 }
 END_TEST
 
-/* Nothing bounds it: from the time of the record on. */
 /* What it has may be of a life that is over. */
 START_TEST(nothing_from_half_of_the_syncs)
 {
@@ -134,6 +133,11 @@ START_TEST(nothing_from_half_of_the_syncs)
     ask(&a, question(150, 0));
     ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(a.error, "flow a->b"));
+    struct po_question q = question(150, 0);
+    free(q.positions[0].topic);
+    q.positions[0].topic = strdup("unheard.of");
+    ask(&a, q);
+    ck_assert_int_eq(a.code, ERR_UNAVAILABLE);
     world.unread = false;
     ask(&a, question(150, 0));
     assert_place(&a, PO_EXACT, 100, 100);
@@ -161,6 +165,7 @@ START_TEST(nothing_below_the_log_start)
 }
 END_TEST
 
+/* Nothing bounds it: from the time of the record on. */
 START_TEST(a_large_window_is_narrowed_by_time)
 {
     struct asked a;

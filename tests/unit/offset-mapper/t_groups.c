@@ -561,6 +561,8 @@ static const struct {
      "positions[1]"},
     {",'partitions':['t']", "partitions[0]"},
     {",'partitions':[{'topic':'t','partition':-1}]", "partitions[0].partition"},
+    {",'partitions':[]", "partitions"},
+    {",'positions':[]", "positions"},
     {",'wait_ms':-1", "wait_ms"},
 };
 
