@@ -151,12 +151,15 @@ set_path_facts(const struct answering *a, const struct path *p,
                struct po_translated *t)
 {
     t->incarnation = p->hops[p->n - 1].info.incarnation;
-    t->lag = 0;
+    t->lag = t->coming = 0;
     for (size_t i = 0; i < p->n; i++) {
         const int64_t age = sync_age(a, &p->hops[i]);
         const int64_t lag = hop_lag(&p->hops[i]);
         t->sync_age_ms = age > t->sync_age_ms ? age : t->sync_age_ms;
         t->lag = lag < 0 || t->lag < 0 ? -1 : t->lag + lag;
+        const int64_t coming = p->hops[i].at.coming;
+        t->coming =
+            coming > INT64_MAX - t->coming ? INT64_MAX : t->coming + coming;
     }
 }
 

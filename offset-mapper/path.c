@@ -183,6 +183,7 @@ look(struct search *s, const struct spot *from, struct hop *h)
     if (from->high > from->low)
         rc = translate(s, h, from->high, &highest);
     h->high = from->high < 0 ? -1 : highest.high;
+    h->at.coming = highest.coming;
     return rc;
 }
 

@@ -220,6 +220,7 @@ set_exact(struct po_translated *t, int64_t position)
 {
     t->quality = PO_EXACT;
     t->position = t->low = t->high = position;
+    t->coming = 0;
     t->verified = true;
 }
 
@@ -235,6 +236,7 @@ set_bounds(struct po_translated *t, int64_t low, int64_t high)
     t->low = low > t->low ? low : t->low;
     t->high = t->high < 0 || high < t->high ? high : t->high;
     t->position = t->low;
+    t->coming = 0;
 }
 
 static bool
@@ -254,11 +256,13 @@ static void
 set_ahead(struct translating *x, size_t i, const struct content_found *r)
 {
     struct po_translated *t = &x->out.v[i];
+    const int64_t coming = t->coming;
     if (r->at_end || log_ends_at(x, i, r->end)) {
         item_say(x, i, "the record before it is not in %s, which ends at %lld",
                  t->topic, (long long)r->end);
         set_exact(t, r->end);
         t->quality = PO_AHEAD;
+        t->coming = coming;
         x->items[i].proven_end = r->end;
         return;
     }

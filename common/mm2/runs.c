@@ -149,6 +149,7 @@ answer_after(const struct runs_state *s, const struct run *at, int64_t q,
     if (come < needed) {
         a->quality = RUNS_AHEAD;
         a->high = end;
+        a->coming = needed - come;
         say(a,
             "%lld records after the sync %lld -> %lld, of which %lld at "
             "most have arrived",

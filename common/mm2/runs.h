@@ -134,6 +134,7 @@ enum runs_quality {
 struct runs_answer {
     enum runs_quality quality;
     int64_t position, low, high; /* -1 each with RUNS_NONE */
+    int64_t coming; /* of the records before q, those that have not arrived */
     /* The log end given does not reach beyond the newest sync. Either it is
      * older than the sync: ask for it anew. Or it is not, and the log was cut
      * or made anew: nothing known holds, answer none. */

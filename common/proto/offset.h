@@ -81,6 +81,8 @@ struct po_translated {
     int64_t low, high;   /* the right position lies in [low, high]; high is -1
                           when nothing bounds it */
     char *reason;        /* words: which runs, or why there is none */
+    int64_t coming;      /* records before it that have not arrived: read again
+                            beside those of low..high */
     bool verified;       /* the record before the position was read there */
     int64_t incarnation; /* of the partition on the last flow of the path;
                             -1: none */

@@ -70,6 +70,9 @@ known_about(const struct json_t *j, const char *path, struct po_translated *out,
     if (rc == 0)
         rc = js_get_int(j, path, "lag", JS_OPTIONAL, 0, INT64_MAX, &out->lag,
                         err);
+    if (rc == 0)
+        rc = js_get_int(j, path, "coming", JS_OPTIONAL, 0, INT64_MAX,
+                        &out->coming, err);
     return rc;
 }
 
@@ -261,6 +264,8 @@ write_translated(struct buf *b, const struct po_translated *t)
     write_known(b, ",\"incarnation\":", t->incarnation);
     write_known(b, ",\"sync_age_ms\":", t->sync_age_ms);
     write_known(b, ",\"lag\":", t->lag);
+    if (t->coming)
+        write_int(b, ",\"coming\":", t->coming);
     if (t->path)
         write_path(b, t);
     buf_puts(b, "}");

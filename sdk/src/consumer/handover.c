@@ -39,7 +39,7 @@ range_makes_sense(const struct po_translated *t)
 {
     if (t->position < 0 || t->position > OFFSET_MAX)
         return false;
-    if (t->low < 0 || t->low > t->position)
+    if (t->low < 0 || t->low > t->position || t->coming > OFFSET_MAX)
         return false;
     return t->high == -1 || (t->high >= t->position && t->high <= OFFSET_MAX);
 }
@@ -59,8 +59,11 @@ handover_mapped(const struct po_translated *t, const struct po_position *asked,
         return nothing;
     if (!range_makes_sense(t))
         return nothing;
-    return (struct mapped){
-        .known = true, .position = t->position, .low = t->low, .high = t->high};
+    return (struct mapped){.known = true,
+                           .position = t->position,
+                           .low = t->low,
+                           .high = t->high,
+                           .coming = t->coming};
 }
 
 static int64_t
@@ -76,7 +79,8 @@ start_mapped(const struct mapped *m)
 {
     return (struct start){.kind = START_AT,
                           .offset = m->low,
-                          .reread = m->high < 0 ? -1 : m->high - m->low};
+                          .reread =
+                              m->high < 0 ? -1 : m->high - m->low + m->coming};
 }
 
 static struct start

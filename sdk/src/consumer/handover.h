@@ -26,6 +26,7 @@ int64_t handover_since(const void *metadata, size_t len);
 struct mapped {
     bool known;
     int64_t position, low, high; /* high -1: nothing bounds it */
+    int64_t coming;              /* records on their way: read again, too */
 };
 
 /* Believes a mapper only as far as its answer makes sense: the partition that

@@ -228,6 +228,8 @@ START_TEST(ahead_of_the_copy)
     ck_assert_str_eq(runs_map_forward(&m, 110, 104).reason,
                      "10 records after the sync 99 -> 99, of which 4 at most "
                      "have arrived");
+    ck_assert_int_eq(runs_map_forward(&m, 110, 104).coming, 6);
+    ck_assert_int_eq(runs_map_forward(&m, 110, 110).coming, 0);
     /* Others write into the target: how far it can be is not known. */
     (void)runs_map_sync(&m, 100, 105);
     is(runs_map_forward(&m, 110, 500), RUNS_BOUNDED, 100, 100, 500);

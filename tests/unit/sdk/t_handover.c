@@ -133,7 +133,7 @@ START_TEST(the_commit_of_this_residency_comes_first)
     f.has_previous = false;
     assert_start(f, START_AT, 50, 0);
     f.map_done = true;
-    f.mapped = (struct mapped){true, 10, 10, 10};
+    f.mapped = (struct mapped){true, 10, 10, 10, 0};
     assert_start(f, START_AT, 50, 0);
 }
 END_TEST
@@ -191,12 +191,14 @@ START_TEST(an_older_commit_never_raises_a_translated_start)
     f.commit_since = R - 1;
     for (size_t i = 0; i < sizeof(commits) / sizeof(*commits); i++) {
         f.commit = commits[i];
-        f.mapped = (struct mapped){true, 85, 80, 90};
+        f.mapped = (struct mapped){true, 85, 80, 90, 0};
         assert_start(f, START_AT, 80, 10);
-        f.mapped = (struct mapped){true, 80, 80, 80};
+        f.mapped = (struct mapped){true, 80, 80, 80, 0};
         assert_start(f, START_AT, 80, 0);
-        f.mapped = (struct mapped){true, 80, 70, -1};
+        f.mapped = (struct mapped){true, 80, 70, -1, 0};
         assert_start(f, START_AT, 70, -1);
+        f.mapped = (struct mapped){true, 70, 70, 75, 8}; /* ahead */
+        assert_start(f, START_AT, 70, 13);
     }
 }
 END_TEST
