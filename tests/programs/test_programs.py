@@ -407,7 +407,9 @@ class Routing(Folder):
         self.addCleanup(mapper.stop)
         self.assertEqual(self.ctl("translate", "orders:0:7", "--from", "a", "--to", "b").returncode, 1)
         self.ok("flow", "put", "a", "b", f"mappers={mapper.url}")
-        self.assertRegex(self.ok("translate", "orders:0:7", "--from", "a", "--to", "b"), r"orders\s+0\s+7\s+none")
+        done = self.ctl("translate", "orders:0:7", "--from", "a", "--to", "b")
+        self.assertEqual(done.returncode, 1, "nothing is said of syncs that nobody has read")
+        self.assertIn("flow a->b: its syncs are being read for the first time", done.stderr)
         self.assertEqual(self.ctl("translate", "orders:0:7", "--from", "a", "--to", "zz").returncode, 1)
 
     def test_exit_code_of_a_conflict(self) -> None:
