@@ -159,6 +159,19 @@ refuse_unread(struct search *s, const struct flow *f)
                    f->name);
 }
 
+/* A record that has been copied is on the source, also where the end that is
+ * known there is older than the record. */
+static int
+raise_high(struct search *s, struct hop *h, int64_t q)
+{
+    struct runs_answer by_runs;
+    const int rc =
+        h->high < 0 ? 0 : look_at(s, h, q, RUNS_END_UNKNOWN, &by_runs);
+    if (rc == 0 && h->high >= 0 && by_runs.high > h->high)
+        h->high = by_runs.high;
+    return rc;
+}
+
 /* Fills the rest of `h`; h->info.known tells whether there is anything.  Only
  * then are logs asked for: clients may name any topic.  What is exact does not
  * need them. */
@@ -184,7 +197,7 @@ look(struct search *s, const struct spot *from, struct hop *h)
         rc = translate(s, h, from->high, &highest);
     h->high = from->high < 0 ? -1 : highest.high;
     h->at.coming = highest.coming;
-    return rc;
+    return rc || !h->reverse ? rc : raise_high(s, h, from->high);
 }
 
 /* Is it called the same on both sides?  With the identity policy all are, but
