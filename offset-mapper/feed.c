@@ -3,7 +3,8 @@
  * because it needs no group and so no rights on one; all topics share a queue.
  *
  * A round: open what is closed and due, wait for a record, take what else is
- * there, hand each topic its part.  A lost connection may be just that: a look
+ * there, in chunks that stay in the cache, hand each topic its part, and have it
+ * kept.  A lost connection may be just that: a look
  * at the metadata shows what is the matter.
  */
 #include "offset-mapper/feed.h"
@@ -21,7 +22,9 @@
 #include "common/kafka/kconf.h"
 #include "offset-mapper/handle.h"
 
-#define BATCH_MAX      100000 /* what a transaction touches is written once */
+#define CHUNK          1000
+#define BATCH_MAX      500000 /* what a transaction touches is written once */
+#define ROUND_MS       500
 #define POLL_MS        100
 #define ASK_TIMEOUT_MS 2000
 #define RETRY_MIN_MS   100
@@ -41,8 +44,9 @@ struct topic {
     char said[256]; /* the last news' text */
     enum feed_news news;
     bool any_news;
-    size_t n; /* of `m` */
-    rd_kafka_message_t **m;
+    bool taken; /* something that is not kept yet */
+    size_t n;   /* of `m` */
+    rd_kafka_message_t *m[CHUNK];
 };
 
 struct feed {
@@ -56,7 +60,7 @@ struct feed {
     atomic_bool stopping;
     bool shaken; /* a connection was lost since the last look */
     int64_t look_ms;
-    rd_kafka_message_t *batch[BATCH_MAX];
+    rd_kafka_message_t *chunk[CHUNK];
 };
 
 /* ---- news ------------------------------------------------------------- */
@@ -217,22 +221,49 @@ seen_end(const struct feed *f, const struct topic *t)
     return high;
 }
 
+static void
+went(struct topic *t, int rc, const struct err *err)
+{
+    if (rc) {
+        tell(t, FEED_TROUBLE, err->text);
+        shut(t);
+        return;
+    }
+    backoff_reset(&t->backoff);
+    tell(t, FEED_READING, "");
+}
+
+static void
+keep(struct feed *f, struct topic *t)
+{
+    if (!t->taken)
+        return;
+    t->taken = false;
+    struct err err = {0};
+    went(t, t->calls->keep(t->arg, seen_end(f, t), &err), &err);
+}
+
+static void
+keep_all(struct feed *f)
+{
+    for (size_t i = 0; i < f->n_topics; i++)
+        keep(f, f->topics[i]);
+}
+
 /* Hands over what was put aside for the topic. */
 static void
 hand_over(struct feed *f, struct topic *t)
 {
     if (t->n == 0)
         return;
+    if (!t->taken)
+        keep_all(f);
     struct err err = {0};
     const int rc = t->calls->take(t->arg, t->m, t->n, seen_end(f, t), &err);
     t->n = 0;
-    if (rc) {
-        tell(t, FEED_TROUBLE, err.text);
-        shut(t);
-        return;
-    }
-    backoff_reset(&t->backoff);
-    tell(t, FEED_READING, "");
+    t->taken = rc == 0 && t->calls->keep;
+    if (!t->taken)
+        went(t, rc, &err);
 }
 
 /* What came of a topic since it was shut in this round would leave a hole. */
@@ -247,37 +278,48 @@ sort_out(struct feed *f, rd_kafka_message_t *m)
         return;
     }
     hand_over(f, t);
+    keep(f, t);
     if (t->state == OPEN)
         event(f, t, m);
 }
 
 static size_t
-receive(struct feed *f)
+receive(struct feed *f, int wait_ms)
 {
+    /* With a timeout it would wait for a full chunk. */
     const ssize_t first =
-        rd_kafka_consume_batch_queue(f->queue, POLL_MS, f->batch, 1);
+        rd_kafka_consume_batch_queue(f->queue, wait_ms, f->chunk, 1);
     if (first <= 0)
         return 0;
-    /* With a timeout it would wait for a full batch. */
     const ssize_t more =
-        rd_kafka_consume_batch_queue(f->queue, 0, f->batch + 1, BATCH_MAX - 1);
+        rd_kafka_consume_batch_queue(f->queue, 0, f->chunk + 1, CHUNK - 1);
     return more > 0 ? 1 + (size_t)more : 1;
+}
+
+/* How many there were. */
+static size_t
+one_chunk(struct feed *f, int wait_ms)
+{
+    const size_t n = receive(f, wait_ms);
+    for (size_t i = 0; i < n; i++)
+        sort_out(f, f->chunk[i]);
+    for (size_t i = 0; i < f->n_topics; i++)
+        hand_over(f, f->topics[i]);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_message_destroy(f->chunk[i]);
+    return n;
 }
 
 static void
 one_round(struct feed *f)
 {
-    const size_t n = receive(f);
-    for (size_t i = 0; i < n; i++) {
-        feed_soon(f->batch, i, n);
-        sort_out(f, f->batch[i]);
+    size_t n = one_chunk(f, POLL_MS), all = n;
+    const int64_t until_ms = clock_mono_ms() + ROUND_MS;
+    while (n > 0 && all < BATCH_MAX && clock_mono_ms() < until_ms) {
+        n = one_chunk(f, 0);
+        all += n;
     }
-    for (size_t i = 0; i < f->n_topics; i++)
-        hand_over(f, f->topics[i]);
-    for (size_t i = 0; i < n; i++) {
-        feed_soon(f->batch, i, n);
-        rd_kafka_message_destroy(f->batch[i]);
-    }
+    keep_all(f);
     for (size_t i = 0; i < f->n_topics; i++)
         if (f->topics[i]->calls->turn)
             f->topics[i]->calls->turn(f->topics[i]->arg);
@@ -351,7 +393,6 @@ feed_add(struct feed *f, const char *name, const struct feed_calls *calls,
     t->name = name;
     t->calls = calls;
     t->arg = arg;
-    t->m = xcalloc(BATCH_MAX, sizeof(rd_kafka_message_t *));
     backoff_init(&t->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
     f->topics =
@@ -385,7 +426,6 @@ topic_free(struct topic *t)
 {
     if (t->rkt)
         rd_kafka_topic_destroy(t->rkt);
-    free(t->m);
     free(t);
 }
 

@@ -30,9 +30,13 @@ struct feed_calls {
      * librdkafka's logical ones. */
     int64_t (*from)(void *arg);
     /* Records in their order, borrowed; `end` is the log's end as last seen, -1
-     * when it was not.  Anything but 0: nothing was kept, reading restarts. */
+     * when it was not.  What was taken may be kept together, by keep(), which
+     * follows in the same turn and before any other topic's take(); NULL
+     * allowed.  Anything but 0, from either: nothing since the last keep() was
+     * kept, reading restarts. */
     int (*take)(void *arg, rd_kafka_message_t *const *m, size_t n, int64_t end,
                 struct err *err);
+    int (*keep)(void *arg, int64_t end, struct err *err);
     /* Everything below `end` has been taken: it is the log's end. */
     void (*at_end)(void *arg, int64_t end);
     /* from() lies outside of the log; it is asked again. */
@@ -42,19 +46,6 @@ struct feed_calls {
     /* Many times a second; NULL allowed. */
     void (*turn)(void *arg);
 };
-
-/* For who walks over many: a batch is larger than the cache. */
-static inline void
-feed_soon(rd_kafka_message_t *const *m, size_t i, size_t n)
-{
-    enum { AHEAD = 8, LINE = 64 };
-    if (i + AHEAD >= n)
-        return;
-    const char *const p = (const char *)m[i + AHEAD];
-    __builtin_prefetch(p);
-    __builtin_prefetch(p + LINE);
-    __builtin_prefetch(p + 2 * (size_t)LINE);
-}
 
 /* No thread yet.  ERR_INVALID: a cluster property that librdkafka refuses. */
 MUST_CHECK int feed_new(const struct pt_cluster *cluster,

@@ -48,6 +48,36 @@ follow_on_change(struct follow *f, struct loop *loop, void (*fn)(void *arg),
     f->arg = arg;
 }
 
+int
+taking_begin(struct taking *t, struct store *store,
+             const struct store_progress *p, struct err *err)
+{
+    if (t->batch)
+        return 0;
+    t->before = *p;
+    return store_batch_begin(store, &t->batch, err);
+}
+
+void
+taking_abort(struct taking *t, struct store_progress *p)
+{
+    store_batch_abort(t->batch);
+    t->batch = NULL;
+    *p = t->before;
+}
+
+int
+taking_keep(struct taking *t, const struct flow *flow, const char *source,
+            struct store_progress *p, struct err *err)
+{
+    struct store_batch *batch = t->batch;
+    t->batch = NULL;
+    const int rc = store_batch_commit_take(batch, flow->name, source, p, err);
+    if (rc)
+        *p = t->before;
+    return rc;
+}
+
 void
 follow_say(struct quota *q, bool bad, const char *fmt, ...)
 {

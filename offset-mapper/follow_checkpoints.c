@@ -43,24 +43,6 @@ keep_record(struct flow_follow *f, struct store_batch *batch,
     return rc == ERR_INVALID ? 0 : rc;
 }
 
-static int
-keep_all(struct flow_follow *f, rd_kafka_message_t *const *m, size_t n,
-         struct err *err)
-{
-    struct store_batch *batch;
-    int rc = store_batch_begin(f->home->store, &batch, err);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = keep_record(f, batch, m[i], err);
-    if (rc) {
-        store_batch_abort(batch);
-        return rc;
-    }
-    return store_batch_commit_take(batch, f->flow->name, f->checkpoints_source,
-                                   &f->checkpoints_progress, err);
-}
-
 static void
 publish(struct flow_follow *f, int64_t end)
 {
@@ -82,12 +64,25 @@ static int
 take(void *arg, rd_kafka_message_t *const *m, size_t n, int64_t end,
      struct err *err)
 {
+    (void)end;
     struct flow_follow *f = arg;
-    const struct store_progress before = f->checkpoints_progress;
-    const int rc = keep_all(f, m, n, err);
+    int rc = taking_begin(&f->checkpoints_taken, f->home->store,
+                          &f->checkpoints_progress, err);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = keep_record(f, f->checkpoints_taken.batch, m[i], err);
     if (rc)
-        f->checkpoints_progress = before;
-    else
+        taking_abort(&f->checkpoints_taken, &f->checkpoints_progress);
+    return rc;
+}
+
+static int
+keep(void *arg, int64_t end, struct err *err)
+{
+    struct flow_follow *f = arg;
+    const int rc =
+        taking_keep(&f->checkpoints_taken, f->flow, f->checkpoints_source,
+                    &f->checkpoints_progress, err);
+    if (rc == 0)
         publish(f, end);
     return rc;
 }
@@ -140,6 +135,7 @@ news(void *arg, enum feed_news what, const char *text)
 
 const struct feed_calls follow_checkpoints = {.from = from,
                                               .take = take,
+                                              .keep = keep,
                                               .at_end = at_end,
                                               .out_of_log = out_of_log,
                                               .news = news};

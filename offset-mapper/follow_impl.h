@@ -32,6 +32,12 @@ struct quota {
     int64_t said, withheld; /* in this second */
 };
 
+/* What a feed has handed over and is not kept yet. */
+struct taking {
+    struct store_batch *batch;    /* NULL: nothing */
+    struct store_progress before; /* to go back to */
+};
+
 struct flow_follow {
     struct follow *home;
     const struct flow *flow;
@@ -41,6 +47,8 @@ struct flow_follow {
     /* Of the threads of the feeds: */
     struct store_progress progress; /* of the syncs */
     struct store_progress checkpoints_progress;
+    struct taking syncs_taken, checkpoints_taken;
+    int64_t sync_ms;  /* timestamp of the last one taken */
     bool copied_live; /* heartbeats are read as they come */
     struct quota bad, changes;
     /* Of the overseer: */
@@ -81,6 +89,16 @@ struct follow {
 
 extern const struct feed_calls follow_syncs, follow_checkpoints, follow_copied,
     follow_heartbeats;
+
+/* Begins a batch, unless one is under way. */
+MUST_CHECK int taking_begin(struct taking *t, struct store *store,
+                            const struct store_progress *p, struct err *err);
+/* Nothing was taken. */
+void taking_abort(struct taking *t, struct store_progress *p);
+/* What was taken is kept, with `p`, or nothing was taken. */
+MUST_CHECK int taking_keep(struct taking *t, const struct flow *flow,
+                           const char *source, struct store_progress *p,
+                           struct err *err);
 
 /* Any thread: somebody wants to know that something has changed. */
 void follow_changed(struct follow *f);

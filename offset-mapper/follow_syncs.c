@@ -104,43 +104,33 @@ keep_record(struct flow_follow *f, struct store_batch *batch,
 }
 
 static int
-keep_all(struct flow_follow *f, rd_kafka_message_t *const *m, size_t n,
-         struct err *err)
-{
-    struct store_batch *batch;
-    int rc = store_batch_begin(f->home->store, &batch, err);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        feed_soon(m, i, n);
-        rc = keep_record(f, batch, m[i], err);
-    }
-    if (rc) {
-        store_batch_abort(batch);
-        return rc;
-    }
-    return store_batch_commit_take(batch, f->flow->name, f->syncs_source,
-                                   &f->progress, err);
-}
-
-static int
 take(void *arg, rd_kafka_message_t *const *m, size_t n, int64_t end,
      struct err *err)
 {
+    (void)end;
     struct flow_follow *f = arg;
-    const struct store_progress before = f->progress;
-    if (end >= 0 && m[n - 1]->offset + 1 >= end)
-        f->progress.complete = 1;
-    const int rc = keep_all(f, m, n, err);
-    if (rc) {
-        f->progress = before;
-        return rc;
-    }
     rd_kafka_timestamp_type_t type;
-    const int64_t now_ms = clock_mono_ms();
+    int rc = taking_begin(&f->syncs_taken, f->home->store, &f->progress, err);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = keep_record(f, f->syncs_taken.batch, m[i], err);
+    f->sync_ms = rd_kafka_message_timestamp(m[n - 1], &type);
+    if (rc)
+        taking_abort(&f->syncs_taken, &f->progress);
+    return rc;
+}
+
+static int
+keep(void *arg, int64_t end, struct err *err)
+{
+    struct flow_follow *f = arg;
+    if (end >= 0 && f->progress.position >= end)
+        f->progress.complete = 1;
+    const int rc = taking_keep(&f->syncs_taken, f->flow, f->syncs_source,
+                               &f->progress, err);
+    if (rc)
+        return rc;
     const int64_t seen_ms =
-        beats_seen_ms(false, rd_kafka_message_timestamp(m[n - 1], &type),
-                      clock_wall_ms(), now_ms);
+        beats_seen_ms(false, f->sync_ms, clock_wall_ms(), clock_mono_ms());
     (void)pthread_mutex_lock(&f->lock);
     if (seen_ms > f->signs.sync_ms)
         f->signs.sync_ms = seen_ms;
@@ -165,7 +155,9 @@ static void
 keep_complete(struct flow_follow *f)
 {
     struct err err = {0};
-    if (keep_all(f, NULL, 0, &err))
+    if (taking_begin(&f->syncs_taken, f->home->store, &f->progress, &err) ||
+        taking_keep(&f->syncs_taken, f->flow, f->syncs_source, &f->progress,
+                    &err))
         log_error("flow %s: %s", f->flow->name, err.text);
 }
 
@@ -347,6 +339,7 @@ turn(void *arg)
 
 const struct feed_calls follow_syncs = {.from = from,
                                         .take = take,
+                                        .keep = keep,
                                         .at_end = at_end,
                                         .out_of_log = out_of_log,
                                         .news = news,
