@@ -428,7 +428,8 @@ prune(struct course *c)
     const size_t under = upto(m, start, false);
     if (limit > 0 && under > 2 * 254)
         ck_assert_uint_gt(gone, 0);
-    memmove(m->v, m->v + gone, (m->n - gone) * sizeof(*m->v));
+    if (gone > 0)
+        memmove(m->v, m->v + gone, (m->n - gone) * sizeof(*m->v));
     m->n -= gone;
 }
 
