@@ -278,7 +278,7 @@ sort_out(struct feed *f, rd_kafka_message_t *m)
         return;
     }
     hand_over(f, t);
-    keep(f, t);
+    keep_all(f); /* at_end() may write, too, and there is one writer */
     if (t->state == OPEN)
         event(f, t, m);
 }

@@ -44,7 +44,8 @@ def test_group_is_known_and_lands(lab: Lab) -> None:
     expect({p: s["commit"]["offset"] for p, s in streams.items()} == at, str(known))
     expect({p: s["mapped"]["position"] for p, s in streams.items()} == right, f"{known}, right is {right}")
     expect(all(s["target"] is None and s["mapped"]["quality"] == "exact" for s in streams.values()), str(known))
-    wait_until(lambda: all(s["checkpoint"] for s in lab.mapper.get("/v1/groups/billing?from=a&to=b")["streams"]), WAIT_S,
+    # MirrorMaker 2 may have none of a partition: it forgot the syncs that were before it began to look.
+    wait_until(lambda: any(s["checkpoint"] for s in lab.mapper.get("/v1/groups/billing?from=a&to=b")["streams"]), WAIT_S,
                "MirrorMaker 2's checkpoints of the group are known")
 
     dry = land(lab, "billing")
