@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/base/file.h"
 #include "common/base/js.h"
 #include "common/base/must.h"
 #include "common/base/strs.h"
 #include "common/base/xmem.h"
+#include "ctl/input.h"
 #include "ctl/out.h"
 #include "ctl/positions.h"
 
@@ -146,16 +146,5 @@ group_file_parse(const char *text, size_t len, struct json_t **out,
 int
 group_file_read(const char *path, struct json_t **out, struct err *err)
 {
-    char *text = NULL;
-    size_t len = 0;
-    struct err why = {0};
-    int rc = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path,
-                       FILE_MAX_BYTES, &text, &len, err);
-    if (rc)
-        return rc;
-    rc = group_file_parse(text, len, out, &why);
-    if (rc)
-        rc = err_field(err, rc, why.field, why.value, "%s: %s", path, why.text);
-    free(text);
-    return rc;
+    return input_read(path, FILE_MAX_BYTES, group_file_parse, out, err);
 }

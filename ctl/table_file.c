@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/base/file.h"
 #include "common/base/js.h"
 #include "common/base/must.h"
 #include "common/base/xmem.h"
+#include "ctl/input.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 30)
 
@@ -167,16 +167,5 @@ table_file_parse(const char *text, size_t len, struct json_t **out,
 int
 table_file_read(const char *path, struct json_t **out, struct err *err)
 {
-    char *text = NULL;
-    size_t len = 0;
-    struct err why = {0};
-    int rc = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path,
-                       FILE_MAX_BYTES, &text, &len, err);
-    if (rc)
-        return rc;
-    rc = table_file_parse(text, len, out, &why);
-    if (rc)
-        rc = err_field(err, rc, why.field, why.value, "%s: %s", path, why.text);
-    free(text);
-    return rc;
+    return input_read(path, FILE_MAX_BYTES, table_file_parse, out, err);
 }
