@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "sdk/src/consumer/consumer.h"
-#include "sdk/src/consumer/consumer_int.h"
+#include "sdk/src/consumer/consumer_impl.h"
 #include "tests/support/support.h"
 #include "tests/unit/sdk/consumer_world.h"
 
@@ -380,7 +380,7 @@ START_TEST(what_is_not_committed_is_read_again)
     member_start_by_hand(&m, false);
     read_all(all, 1, 0, 0, 60);
     ck_assert_int_eq(commit_at(&m, "orders", 40), 0); /* of partition 0 */
-    consumer_report(m.c); /* tells what would be carried over */
+    track_report(m.c->track); /* tells what would be carried over */
     ck_assert_int_eq(m.control.at[0], 40);
     ck_assert_int_eq(m.control.at[1], -1); /* began at the log start */
     member_route(&m, "b", 4, "a");
@@ -536,15 +536,16 @@ START_TEST(lag_is_what_is_not_delivered_and_positions_what_is)
     const int64_t end = clock_mono_ms() + 20000;
     produce(&a, "orders", 0, 20);
     member_start(&m, "a", 3, NULL);
-    while (!m.c->cur || generation_lag(m.c->cur) < 0) {
+    while (!m.c->track->cur || generation_lag(m.c->track->cur) < 0) {
         ck_assert_int_lt(clock_mono_ms(), end);
         member_poll(&m);
     }
-    ck_assert_int_eq(generation_lag(m.c->cur), PARTS * 20 - count_seen());
+    ck_assert_int_eq(generation_lag(m.c->track->cur),
+                     PARTS * 20 - count_seen());
     read_all(all, 1, 0, 0, 20);
-    ck_assert_int_eq(generation_lag(m.c->cur), 0);
+    ck_assert_int_eq(generation_lag(m.c->track->cur), 0);
     ck_assert_ptr_null(consumer_poll(m.c, 0)); /* the last one is finished */
-    consumer_report(m.c);
+    track_report(m.c->track);
     for (int p = 0; p < PARTS; p++)
         ck_assert_int_eq(m.control.at[p], 20);
     member_stop(&m);

@@ -10,7 +10,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer/consumer_int.h"
+#include "sdk/src/consumer/track.h"
 
 #define COMMITS_MS 50
 #define FAILED_MS  200
@@ -22,9 +22,9 @@ waiting(const struct part *p)
 }
 
 bool
-consumer_start_pending(const struct consumer *c)
+track_start_pending(const struct track *tr)
 {
-    return c->cur && c->cur->n_waiting > 0;
+    return tr->cur && tr->cur->n_waiting > 0;
 }
 
 static void
@@ -38,9 +38,9 @@ drop_question(struct starter *s)
 }
 
 void
-consumer_start_reset(struct consumer *c)
+track_start_reset(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     query_free(s->commits);
     query_free(s->source);
     query_free(s->topics);
@@ -52,77 +52,77 @@ consumer_start_reset(struct consumer *c)
 /* ---- streams that the previous cluster does not have -------------------- */
 
 static char *
-stream_before(const struct consumer *c, const struct view *v)
+stream_before(const struct track *tr, const struct view *v)
 {
-    if (!c->route)
+    if (!tr->route)
         return NULL;
-    return handover_physical(&c->route->answer, c->cur->previous, v->origin,
+    return handover_physical(&tr->route->answer, tr->cur->previous, v->origin,
                              v->logical);
 }
 
 static char *
-name_before(const struct consumer *c, const struct part *p)
+name_before(const struct track *tr, const struct part *p)
 {
-    const struct view *v = generation_view(c->cur, p->key.topic);
-    return v ? stream_before(c, v) : NULL;
+    const struct view *v = generation_view(tr->cur, p->key.topic);
+    return v ? stream_before(tr, v) : NULL;
 }
 
 void
-consumer_start_ask_topics(struct consumer *c, struct generation *old)
+track_start_ask_topics(struct track *tr, struct generation *old)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(4);
-    for (size_t i = 0; i < c->cur->n_views; i++) {
-        struct view *v = &c->cur->views[i];
-        char *before = stream_before(c, v);
+    for (size_t i = 0; i < tr->cur->n_views; i++) {
+        struct view *v = &tr->cur->views[i];
+        char *before = stream_before(tr, v);
         v->fresh = !before;
         if (before)
             rd_kafka_topic_partition_list_add(l, before, 0);
         free(before);
     }
     if (l->cnt > 0 && !old->down)
-        c->starter.topics = query_topics(c->e.worker, c->wake, old, l);
+        tr->starter.topics = query_topics(tr->e.worker, tr->wake, old, l);
     else
         rd_kafka_topic_partition_list_destroy(l);
 }
 
 static void
-mark_fresh(struct consumer *c, const char *before)
+mark_fresh(struct track *tr, const char *before)
 {
-    for (size_t i = 0; i < c->cur->n_views; i++) {
-        char *name = stream_before(c, &c->cur->views[i]);
+    for (size_t i = 0; i < tr->cur->n_views; i++) {
+        char *name = stream_before(tr, &tr->cur->views[i]);
         if (str_equal(name, before))
-            c->cur->views[i].fresh = true;
+            tr->cur->views[i].fresh = true;
         free(name);
     }
 }
 
 static void
-take_topics(struct consumer *c)
+take_topics(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     const rd_kafka_topic_partition_list_t *l = NULL;
     if (!s->topics || !query_done(s->topics))
         return;
     (void)query_result(s->topics, &l); /* what is not known is no hint */
     for (int i = 0; i < l->cnt; i++)
         if (l->elems[i].err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
-            mark_fresh(c, l->elems[i].topic);
+            mark_fresh(tr, l->elems[i].topic);
     query_free(s->topics);
     s->topics = NULL;
 }
 
 static bool
-fresh(const struct consumer *c, const struct part *p)
+fresh(const struct track *tr, const struct part *p)
 {
-    const struct view *v = generation_view(c->cur, p->key.topic);
+    const struct view *v = generation_view(tr->cur, p->key.topic);
     return v && v->fresh;
 }
 
 /* ---- deciding ------------------------------------------------------------ */
 
 void
-consumer_start_part(struct consumer *c, struct generation *g, struct part *p,
-                    const struct start *s)
+track_start_part(struct track *tr, struct generation *g, struct part *p,
+                 const struct start *s)
 {
     const bool found = p->commit_since == g->since && p->commit == s->offset;
     generation_set_state(g, p, PART_RUNNING);
@@ -135,22 +135,22 @@ consumer_start_part(struct consumer *c, struct generation *g, struct part *p,
     }
     p->start = p->next = p->finished = s->offset;
     if (s->kind == START_OLD || s->kind == START_BEGINNING)
-        c->starter.unmapped++;
+        tr->starter.unmapped++;
     if (g->previous && !found)
-        consumer_land(c, p->key.topic, p->key.partition, s->offset);
+        track_land(tr, p->key.topic, p->key.partition, s->offset);
 }
 
 static struct start
-decide(const struct consumer *c, const struct part *p)
+decide(const struct track *tr, const struct part *p)
 {
-    const bool alone = fresh(c, p);
+    const bool alone = fresh(tr, p);
     const struct start_facts f = {
-        .since = c->cur->since,
-        .has_previous = c->cur->previous != NULL,
+        .since = tr->cur->since,
+        .has_previous = tr->cur->previous != NULL,
         .commit = p->commit,
         .commit_since = p->commit_since,
-        .own = consumer_carry(c, p),
-        .may_wait = clock_mono_ms() < p->assigned_ms + c->e.settle_ms,
+        .own = track_carry(tr, p),
+        .may_wait = clock_mono_ms() < p->assigned_ms + tr->e.settle_ms,
         .map_done = p->map_done || alone,
         .mapped = p->mapped,
     };
@@ -159,90 +159,90 @@ decide(const struct consumer *c, const struct part *p)
 
 /* True: it runs. */
 static bool
-try_start(struct consumer *c, struct part *p)
+try_start(struct track *tr, struct part *p)
 {
-    struct start s = decide(c, p);
-    if (fresh(c, p) && s.kind != START_RESET)
+    struct start s = decide(tr, p);
+    if (fresh(tr, p) && s.kind != START_RESET)
         s.kind = START_AT; /* as it should be, nothing to warn of */
     if (s.kind == START_WAIT)
         return false;
     p->map_wanted = s.kind == START_MAP;
-    p->end_wanted = s.kind == START_RESET && c->e.reset_latest;
+    p->end_wanted = s.kind == START_RESET && tr->e.reset_latest;
     if (p->map_wanted || p->end_wanted)
         return false;
-    consumer_start_part(c, c->cur, p, &s);
+    track_start_part(tr, tr->cur, p, &s);
     return true;
 }
 
 static void
-tell_unmapped(struct consumer *c)
+tell_unmapped(struct track *tr)
 {
-    const size_t n = c->starter.unmapped;
-    c->starter.unmapped = 0;
+    const size_t n = tr->starter.unmapped;
+    tr->starter.unmapped = 0;
     if (n > 0)
-        consumer_warn(c,
-                      "%zu partitions on cluster %s start without a mapped "
-                      "position, at an older commit or at the log start: "
-                      "records may be read again",
-                      n, c->cur->cluster);
+        track_warn(tr,
+                   "%zu partitions on cluster %s start without a mapped "
+                   "position, at an older commit or at the log start: "
+                   "records may be read again",
+                   n, tr->cur->cluster);
 }
 
 static void
-fetch_started(struct consumer *c, size_t n)
+fetch_started(struct track *tr, size_t n)
 {
     if (n == 0)
         return;
-    generation_fetch(c->cur);
-    consumer_switched(c);
+    generation_fetch(tr->cur);
+    track_switched(tr);
 }
 
 /* ---- commits on the current cluster -------------------------------------- */
 
 static void
-ask_commits(struct consumer *c)
+ask_commits(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
-    for (struct part *p = c->cur->parts; p; p = p->hh.next)
+    for (struct part *p = tr->cur->parts; p; p = p->hh.next)
         if (waiting(p) && !p->map_wanted && !p->end_wanted)
             rd_kafka_topic_partition_list_add(l, p->key.topic,
                                               p->key.partition);
     if (l->cnt > 0)
-        s->commits = query_commits(c->e.worker, c->wake, c->cur, l);
+        s->commits = query_commits(tr->e.worker, tr->wake, tr->cur, l);
     else
         rd_kafka_topic_partition_list_destroy(l);
 }
 
 static bool
-take_commit(struct consumer *c, const rd_kafka_topic_partition_t *t)
+take_commit(struct track *tr, const rd_kafka_topic_partition_t *t)
 {
-    struct part *p = generation_find(c->cur, t->topic, t->partition);
+    struct part *p = generation_find(tr->cur, t->topic, t->partition);
     if (!p || !waiting(p) || p->map_wanted || t->err)
         return false;
     p->commit = t->offset >= 0 ? t->offset : -1;
     p->commit_since = handover_since(t->metadata, t->metadata_size);
-    return try_start(c, p);
+    return try_start(tr, p);
 }
 
 static void
-take_commits(struct consumer *c)
+take_commits(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     const rd_kafka_topic_partition_list_t *l = NULL;
     size_t started = 0;
     if (!s->commits || !query_done(s->commits))
         return;
     const rd_kafka_resp_err_t code = query_result(s->commits, &l);
     for (int i = 0; !code && i < l->cnt; i++)
-        started += take_commit(c, &l->elems[i]);
+        started += take_commit(tr, &l->elems[i]);
     if (code)
-        consumer_log(c, LOG_WARNING,
-                     "cannot read the group's commits on cluster %s: %s",
-                     c->cur->cluster, rd_kafka_err2str(code));
+        track_log(tr, LOG_WARNING,
+                  "cannot read the group's commits on cluster %s: %s",
+                  tr->cur->cluster, rd_kafka_err2str(code));
     s->again_ms = clock_mono_ms() + (code ? FAILED_MS : COMMITS_MS);
     query_free(s->commits);
     s->commits = NULL;
-    fetch_started(c, started);
+    fetch_started(tr, started);
 }
 
 /* ---- log ends ------------------------------------------------------------ */
@@ -251,114 +251,115 @@ take_commits(struct consumer *c)
  * any other, so that a switch before the first record skips nothing and does
  * not read everything either. */
 static void
-ask_ends(struct consumer *c)
+ask_ends(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
-    for (struct part *p = c->cur->parts; p; p = p->hh.next)
+    for (struct part *p = tr->cur->parts; p; p = p->hh.next)
         if (waiting(p) && p->end_wanted)
             rd_kafka_topic_partition_list_add(l, p->key.topic,
                                               p->key.partition);
     if (l->cnt > 0)
-        s->ends = query_ends(c->e.worker, c->wake, c->cur, l);
+        s->ends = query_ends(tr->e.worker, tr->wake, tr->cur, l);
     else
         rd_kafka_topic_partition_list_destroy(l);
 }
 
 static bool
-take_end(struct consumer *c, const rd_kafka_topic_partition_t *t)
+take_end(struct track *tr, const rd_kafka_topic_partition_t *t)
 {
-    struct part *p = generation_find(c->cur, t->topic, t->partition);
+    struct part *p = generation_find(tr->cur, t->topic, t->partition);
     if (!p || !waiting(p) || !p->end_wanted || t->err || t->offset < 0)
         return false;
     const struct start at = {START_AT, t->offset, 0};
-    consumer_start_part(c, c->cur, p, &at);
+    track_start_part(tr, tr->cur, p, &at);
     return true;
 }
 
 static void
-take_ends(struct consumer *c)
+take_ends(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     const rd_kafka_topic_partition_list_t *l = NULL;
     size_t started = 0;
     if (!s->ends || !query_done(s->ends))
         return;
     (void)query_result(s->ends, &l); /* each says for itself */
     for (int i = 0; i < l->cnt; i++)
-        started += take_end(c, &l->elems[i]);
+        started += take_end(tr, &l->elems[i]);
     const bool failed = started < (size_t)l->cnt;
     s->ends_again_ms = failed ? clock_mono_ms() + FAILED_MS : 0;
     query_free(s->ends);
     s->ends = NULL;
-    fetch_started(c, started);
+    fetch_started(tr, started);
 }
 
 /* ---- commits on the previous cluster, and their translation -------------- */
 
 /* Those that were asked for have what they can get. */
 static void
-give_up(struct consumer *c)
+give_up(struct track *tr)
 {
     size_t started = 0;
-    for (struct part *p = c->cur->parts; p; p = p->hh.next) {
+    for (struct part *p = tr->cur->parts; p; p = p->hh.next) {
         if (!waiting(p) || !p->map_asked)
             continue;
         p->map_asked = false;
         p->map_done = true;
-        started += try_start(c, p);
+        started += try_start(tr, p);
     }
-    fetch_started(c, started);
+    fetch_started(tr, started);
 }
 
 static void
-add_before(const struct consumer *c, struct part *p,
+add_before(const struct track *tr, struct part *p,
            rd_kafka_topic_partition_list_t *l)
 {
     if (l->cnt == POSITIONS_MAX)
         return; /* the next round's */
     p->map_asked = true;
-    char *name = name_before(c, p);
+    char *name = name_before(tr, p);
     if (name)
         rd_kafka_topic_partition_list_add(l, name, p->key.partition);
     free(name);
 }
 
 static void
-ask_source(struct consumer *c)
+ask_source(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     rd_kafka_conf_t *conf = NULL;
     const struct pt_cluster *q =
-        c->route ? pt_answer_cluster(&c->route->answer, c->cur->previous)
-                 : NULL;
+        tr->route ? pt_answer_cluster(&tr->route->answer, tr->cur->previous)
+                  : NULL;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
-    for (struct part *p = c->cur->parts; p; p = p->hh.next)
+    for (struct part *p = tr->cur->parts; p; p = p->hh.next)
         if (waiting(p) && p->map_wanted && !p->map_done)
-            add_before(c, p, l);
-    if (l->cnt > 0 && q && generation_conf(&c->e, q, false, &conf, NULL) == 0) {
-        s->source = query_elsewhere(c->e.worker, c->wake, conf, l);
+            add_before(tr, p, l);
+    if (l->cnt > 0 && q &&
+        generation_conf(&tr->e, q, false, &conf, NULL) == 0) {
+        s->source = query_elsewhere(tr->e.worker, tr->wake, conf, l);
         return;
     }
     rd_kafka_topic_partition_list_destroy(l);
-    give_up(c);
+    give_up(tr);
 }
 
 static bool
-want_translations(const struct consumer *c)
+want_translations(const struct track *tr)
 {
-    for (const struct part *p = c->cur->parts; p; p = p->hh.next)
+    for (const struct part *p = tr->cur->parts; p; p = p->hh.next)
         if (waiting(p) && p->map_wanted && !p->map_done)
             return true;
     return false;
 }
 
 static int
-fill_question(const struct consumer *c, struct po_question *q,
+fill_question(const struct track *tr, struct po_question *q,
               const rd_kafka_topic_partition_list_t *l)
 {
-    q->from = strdup(c->cur->previous);
-    q->to = strdup(c->cur->cluster);
+    q->from = strdup(tr->cur->previous);
+    q->to = strdup(tr->cur->cluster);
     q->positions = calloc((size_t)l->cnt + 1, sizeof(*q->positions));
     if (!q->from || !q->to || !q->positions)
         return ERR_NOMEM;
@@ -378,81 +379,81 @@ fill_question(const struct consumer *c, struct po_question *q,
 }
 
 static void
-take_source(struct consumer *c)
+take_source(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     const rd_kafka_topic_partition_list_t *l = NULL;
     if (!query_done(s->source))
         return;
     const rd_kafka_resp_err_t code = query_result(s->source, &l);
-    int rc = code ? ERR_KAFKA : fill_question(c, &s->question, l);
+    int rc = code ? ERR_KAFKA : fill_question(tr, &s->question, l);
     if (rc == 0 && s->question.n > 0)
-        rc = control_ask(c->e.control, &s->question,
-                         clock_mono_ms() + c->e.mapping_ms, &s->asking, NULL);
+        rc = control_ask(tr->e.control, &s->question,
+                         clock_mono_ms() + tr->e.mapping_ms, &s->asking, NULL);
     query_free(s->source);
     s->source = NULL;
     if (s->asking)
         return;
     drop_question(s);
     if (rc != 0)
-        consumer_warn(
-            c, "the group's positions on cluster %s are not known: %s",
-            c->cur->previous, code ? rd_kafka_err2str(code) : err_text(rc));
-    give_up(c);
+        track_warn(tr, "the group's positions on cluster %s are not known: %s",
+                   tr->cur->previous,
+                   code ? rd_kafka_err2str(code) : err_text(rc));
+    give_up(tr);
 }
 
 static void
-take_translated(struct consumer *c, const struct po_translated *t,
+take_translated(struct track *tr, const struct po_translated *t,
                 const struct po_position *asked)
 {
     struct part *p =
-        t->topic ? generation_find(c->cur, t->topic, asked->partition) : NULL;
+        t->topic ? generation_find(tr->cur, t->topic, asked->partition) : NULL;
     if (!p || !waiting(p))
         return;
-    char *before = name_before(c, p);
+    char *before = name_before(tr, p);
     if (before && strcmp(before, asked->topic) == 0)
         p->mapped = handover_mapped(t, asked, p->key.topic);
     free(before);
 }
 
 static void
-take_translation(struct consumer *c)
+take_translation(struct track *tr)
 {
-    struct starter *s = &c->starter;
+    struct starter *s = &tr->starter;
     struct po_translation answer = {0};
     struct err err = {0};
     const int rc = asking_result(s->asking, &answer, &err);
     if (rc > 0)
         return;
     for (size_t i = 0; i < answer.n && i < s->question.n; i++)
-        take_translated(c, &answer.v[i], &s->question.positions[i]);
+        take_translated(tr, &answer.v[i], &s->question.positions[i]);
     if (rc < 0)
-        consumer_warn(c, "no translation from cluster %s to %s: %s",
-                      c->cur->previous, c->cur->cluster, err.text);
+        track_warn(tr, "no translation from cluster %s to %s: %s",
+                   tr->cur->previous, tr->cur->cluster, err.text);
     po_translation_fini(&answer);
     drop_question(s);
-    give_up(c);
+    give_up(tr);
 }
 
 void
-consumer_start_step(struct consumer *c)
+track_start_step(struct track *tr)
 {
-    struct starter *s = &c->starter;
-    tell_unmapped(c);
-    take_topics(c);
-    if (!consumer_start_pending(c) && !s->commits && !s->source && !s->asking)
+    struct starter *s = &tr->starter;
+    tell_unmapped(tr);
+    take_topics(tr);
+    if (!track_start_pending(tr) && !s->commits && !s->source && !s->asking)
         return;
-    take_commits(c);
-    take_ends(c);
+    take_commits(tr);
+    take_ends(tr);
     if (!s->ends && clock_mono_ms() >= s->ends_again_ms)
-        ask_ends(c);
+        ask_ends(tr);
     if (s->source)
-        take_source(c);
+        take_source(tr);
     else if (s->asking)
-        take_translation(c);
-    else if (want_translations(c))
-        ask_source(c);
+        take_translation(tr);
+    else if (want_translations(tr))
+        ask_source(tr);
     if (!s->commits && clock_mono_ms() >= s->again_ms &&
-        consumer_start_pending(c))
-        ask_commits(c);
+        track_start_pending(tr))
+        ask_commits(tr);
 }

@@ -2,7 +2,7 @@
  * A query is shared by who asked and by the worker (`refs`); the worker writes
  * it before it sets `done`, the other one reads it after that.
  */
-#include "sdk/src/consumer/consumer_query.h"
+#include "sdk/src/consumer/query.h"
 
 #include <stdlib.h>
 

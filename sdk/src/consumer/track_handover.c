@@ -3,7 +3,7 @@
  * on the new cluster, and commits of this residency for whoever owns those
  * partitions there.
  *
- * From consumer_handover_begin() to the end nothing is delivered, so all that
+ * From track_handover_begin() to the end nothing is delivered, so all that
  * happens in between is the stall: one translation and, beside it, one look at
  * the commits that stand on the new cluster.
  */
@@ -11,12 +11,12 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer/consumer_int.h"
+#include "sdk/src/consumer/track.h"
 
 void
-consumer_handover_reset(struct consumer *c)
+track_handover_reset(struct track *tr)
 {
-    struct handover *h = &c->hand;
+    struct handover *h = &tr->hand;
     for (size_t i = 0; i < h->n; i++)
         free(h->v[i].to_topic);
     free(h->v);
@@ -28,13 +28,13 @@ consumer_handover_reset(struct consumer *c)
 }
 
 void
-consumer_tell_rebalance(struct consumer *c, rd_kafka_resp_err_t code)
+track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code)
 {
     rd_kafka_topic_partition_list_t *l = NULL;
-    if (!c->e.on_rebalance || consumer_assignment(c, &l) != 0)
+    if (!tr->e.on_rebalance || track_assignment(tr, &l) != 0)
         return;
     if (l->cnt > 0)
-        c->e.on_rebalance(code, l, c->e.arg);
+        tr->e.on_rebalance(code, l, tr->e.arg);
     rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -42,11 +42,11 @@ consumer_tell_rebalance(struct consumer *c, rd_kafka_resp_err_t code)
 
 /* The topic of the same stream on the new cluster; NULL: none there. */
 static const char *
-counterpart(const struct consumer *c, const char *topic)
+counterpart(const struct track *tr, const char *topic)
 {
-    const struct view *from = generation_view(c->cur, topic);
-    for (size_t i = 0; from && i < c->next->n_views; i++) {
-        const struct view *to = &c->next->views[i];
+    const struct view *from = generation_view(tr->cur, topic);
+    for (size_t i = 0; from && i < tr->next->n_views; i++) {
+        const struct view *to = &tr->next->views[i];
         if (strcmp(to->origin, from->origin) == 0 &&
             strcmp(to->logical, from->logical) == 0)
             return to->topic;
@@ -63,17 +63,17 @@ delivered_past(const struct part *p, int64_t offset)
 }
 
 static int
-add_carry(struct consumer *c, const struct part *p)
+add_carry(struct track *tr, const struct part *p)
 {
-    struct handover *h = &c->hand;
-    const char *to = counterpart(c, p->key.topic);
+    struct handover *h = &tr->hand;
+    const char *to = counterpart(tr, p->key.topic);
     if (!to)
         return 0;
     struct carry *all = reallocarray(h->v, h->n + 1, sizeof(*all));
     if (!all)
         return ERR_NOMEM;
     h->v = all;
-    const int64_t offset = consumer_carry(c, p);
+    const int64_t offset = track_carry(tr, p);
     all[h->n] = (struct carry){.from = p,
                                .offset = offset,
                                .again = delivered_past(p, offset),
@@ -107,12 +107,12 @@ add_question(struct po_question *q, const struct carry *v)
 }
 
 static int
-fill_question(struct consumer *c)
+fill_question(struct track *tr)
 {
-    struct handover *h = &c->hand;
+    struct handover *h = &tr->hand;
     struct po_question *q = &h->question;
-    q->from = strdup(c->cur->cluster);
-    q->to = strdup(c->next->cluster);
+    q->from = strdup(tr->cur->cluster);
+    q->to = strdup(tr->next->cluster);
     q->positions = calloc(h->n + 1, sizeof(*q->positions));
     if (!q->from || !q->to || !q->positions)
         return ERR_NOMEM;
@@ -123,20 +123,20 @@ fill_question(struct consumer *c)
 }
 
 static int
-collect(struct consumer *c)
+collect(struct track *tr)
 {
-    for (const struct part *p = c->cur->parts; p; p = p->hh.next) {
+    for (const struct part *p = tr->cur->parts; p; p = p->hh.next) {
         const bool known = p->state == PART_RUNNING || p->lost;
-        if (known && add_carry(c, p) != 0)
+        if (known && add_carry(tr, p) != 0)
             return ERR_NOMEM;
     }
-    return fill_question(c);
+    return fill_question(tr);
 }
 
 static void
-ask_commits(struct consumer *c)
+ask_commits(struct track *tr)
 {
-    struct handover *h = &c->hand;
+    struct handover *h = &tr->hand;
     if (h->n == 0)
         return;
     rd_kafka_topic_partition_list_t *l =
@@ -144,51 +144,51 @@ ask_commits(struct consumer *c)
     for (size_t i = 0; i < h->n; i++)
         rd_kafka_topic_partition_list_add(l, h->v[i].to_topic,
                                           h->v[i].from->key.partition);
-    h->query = query_commits(c->e.worker, c->wake, c->next, l);
+    h->query = query_commits(tr->e.worker, tr->wake, tr->next, l);
 }
 
 static void
-give_up(struct consumer *c, const char *why)
+give_up(struct track *tr, const char *why)
 {
-    c->hand.mapped = true;
-    consumer_warn(c, "no translation from cluster %s to %s: %s",
-                  c->cur->cluster, c->next->cluster, why);
+    tr->hand.mapped = true;
+    track_warn(tr, "no translation from cluster %s to %s: %s", tr->cur->cluster,
+               tr->next->cluster, why);
 }
 
 static void
-ask(struct consumer *c)
+ask(struct track *tr)
 {
-    struct handover *h = &c->hand;
+    struct handover *h = &tr->hand;
     struct err err = {0};
-    if (control_ask(c->e.control, &h->question, h->deadline_ms, &h->asking,
+    if (control_ask(tr->e.control, &h->question, h->deadline_ms, &h->asking,
                     &err) == 0)
         return;
     h->asking = NULL;
-    give_up(c, err.text);
+    give_up(tr, err.text);
 }
 
 void
-consumer_handover_begin(struct consumer *c)
+track_handover_begin(struct track *tr)
 {
     const int64_t now = clock_mono_ms();
-    consumer_handover_reset(c);
-    free(c->from);
-    c->from = strdup(c->cur->cluster);
-    c->stop_ms = now;
-    c->bound = 0;
+    track_handover_reset(tr);
+    free(tr->from);
+    tr->from = strdup(tr->cur->cluster);
+    tr->stop_ms = now;
+    tr->bound = 0;
     /* First: what the application commits now is carried over as well. */
-    consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
-    if (collect(c) != 0)
-        consumer_warn(c, "out of memory: some positions are not carried over");
-    c->hand.deadline_ms = now + c->e.mapping_ms;
-    c->hand.mapped = c->hand.question.n == 0;
-    if (!c->hand.mapped)
-        ask(c);
-    ask_commits(c);
-    if (!c->cur->down)
-        consumer_commit_finished(c);
-    generation_stop(c->cur);
-    c->cur->close_at_ms = now + c->e.settle_ms;
+    track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+    if (collect(tr) != 0)
+        track_warn(tr, "out of memory: some positions are not carried over");
+    tr->hand.deadline_ms = now + tr->e.mapping_ms;
+    tr->hand.mapped = tr->hand.question.n == 0;
+    if (!tr->hand.mapped)
+        ask(tr);
+    ask_commits(tr);
+    if (!tr->cur->down)
+        track_commit_finished(tr);
+    generation_stop(tr->cur);
+    tr->cur->close_at_ms = now + tr->e.settle_ms;
 }
 
 /* ---- translating --------------------------------------------------------- */
@@ -216,9 +216,9 @@ take_translation(struct handover *h, const struct po_translation *t)
 }
 
 static void
-ask_step(struct consumer *c)
+ask_step(struct track *tr)
 {
-    struct handover *h = &c->hand;
+    struct handover *h = &tr->hand;
     struct po_translation answer = {0};
     struct err err = {0};
     if (h->mapped)
@@ -231,14 +231,14 @@ ask_step(struct consumer *c)
     if (rc == 0)
         take_translation(h, &answer);
     else
-        give_up(c, err.text);
+        give_up(tr, err.text);
     po_translation_fini(&answer);
 }
 
 static void
-take_commits(struct consumer *c)
+take_commits(struct track *tr)
 {
-    struct handover *h = &c->hand;
+    struct handover *h = &tr->hand;
     const rd_kafka_topic_partition_list_t *l = NULL;
     const rd_kafka_resp_err_t code = query_result(h->query, &l);
     for (int i = 0; !code && i < l->cnt && (size_t)i < h->n; i++) {
@@ -258,10 +258,10 @@ take_commits(struct consumer *c)
 /* ---- end ----------------------------------------------------------------- */
 
 static struct start
-decide(const struct consumer *c, const struct carry *v)
+decide(const struct track *tr, const struct carry *v)
 {
     const struct start_facts f = {
-        .since = c->cur->since,
+        .since = tr->cur->since,
         .has_previous = true,
         .commit = v->commit,
         .commit_since = v->commit_since,
@@ -271,44 +271,44 @@ decide(const struct consumer *c, const struct carry *v)
     };
     struct start s = handover_start(&f);
     if (unread(v) && s.kind != START_AT)
-        s = (struct start){START_AT, s.offset, c->e.reset_latest ? -1 : 0};
+        s = (struct start){START_AT, s.offset, tr->e.reset_latest ? -1 : 0};
     return s;
 }
 
 static void
-apply(struct consumer *c, const struct carry *v)
+apply(struct track *tr, const struct carry *v)
 {
-    const struct start s = decide(c, v);
+    const struct start s = decide(tr, v);
     struct part *p =
-        generation_part(c->cur, v->to_topic, v->from->key.partition);
-    c->bound = handover_sum(c->bound, handover_sum(s.reread, v->again));
+        generation_part(tr->cur, v->to_topic, v->from->key.partition);
+    tr->bound = handover_sum(tr->bound, handover_sum(s.reread, v->again));
     if (!p)
         return;
     p->commit = v->commit;
     p->commit_since = v->commit_since;
     if (p->state == PART_WAITING) {
-        consumer_start_part(c, c->cur, p, &s);
+        track_start_part(tr, tr->cur, p, &s);
         return;
     }
     if (s.kind != START_AT)
-        c->starter.unmapped++;
+        tr->starter.unmapped++;
     p->start = p->finished = s.offset;
-    if (v->commit_since == c->cur->since && v->commit == s.offset)
+    if (v->commit_since == tr->cur->since && v->commit == s.offset)
         return; /* who has it may be further by now */
-    consumer_land(c, v->to_topic, v->from->key.partition, s.offset);
+    track_land(tr, v->to_topic, v->from->key.partition, s.offset);
 }
 
 static void
-retire(struct consumer *c, struct generation *g)
+retire(struct track *tr, struct generation *g)
 {
     size_t at = 0;
-    while (at < RETIRED_MAX && c->retired[at])
+    while (at < RETIRED_MAX && tr->retired[at])
         at++;
     if (at == RETIRED_MAX) {
-        generation_close_take(c->retired[0], c->reaper);
+        generation_close_take(tr->retired[0], tr->reaper);
         at = 0;
     }
-    c->retired[at] = g;
+    tr->retired[at] = g;
 }
 
 static bool
@@ -324,36 +324,36 @@ owns_none_or_runs(const struct generation *g)
 }
 
 static void
-finish(struct consumer *c)
+finish(struct track *tr)
 {
-    struct generation *old = c->cur;
-    consumer_start_reset(c);
-    consumer_land_reset(c);
-    c->cur = c->next;
-    c->next = NULL;
-    for (size_t i = 0; i < c->hand.n; i++)
-        apply(c, &c->hand.v[i]);
-    consumer_start_ask_topics(c, old);
-    retire(c, old);
-    consumer_handover_reset(c);
-    if (c->cur->joined)
-        generation_fetch(c->cur);
-    consumer_tell_rebalance(c, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
-    consumer_move(c, CONSUMER_RUNNING);
-    if (owns_none_or_runs(c->cur))
-        consumer_switched(c);
+    struct generation *old = tr->cur;
+    track_start_reset(tr);
+    track_land_reset(tr);
+    tr->cur = tr->next;
+    tr->next = NULL;
+    for (size_t i = 0; i < tr->hand.n; i++)
+        apply(tr, &tr->hand.v[i]);
+    track_start_ask_topics(tr, old);
+    retire(tr, old);
+    track_handover_reset(tr);
+    if (tr->cur->joined)
+        generation_fetch(tr->cur);
+    track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
+    track_move(tr, TRACK_RUNNING);
+    if (owns_none_or_runs(tr->cur))
+        track_switched(tr);
 }
 
 bool
-consumer_handover_step(struct consumer *c)
+track_handover_step(struct track *tr)
 {
-    struct handover *h = &c->hand;
-    ask_step(c);
+    struct handover *h = &tr->hand;
+    ask_step(tr);
     if (h->query && query_done(h->query))
-        take_commits(c);
+        take_commits(tr);
     const bool late = clock_mono_ms() >= h->deadline_ms;
     if (!h->mapped || (h->query && !late))
         return false;
-    finish(c);
+    finish(tr);
     return true;
 }

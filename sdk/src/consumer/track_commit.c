@@ -11,23 +11,23 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer/consumer_int.h"
+#include "sdk/src/consumer/track.h"
 
 #define COMMIT_WAIT_MS   3000
 #define LANDING_RETRY_MS 100
 
 void
-consumer_finish_last(struct consumer *c)
+track_finish_last(struct track *tr)
 {
-    if (c->last && c->last->state == PART_RUNNING)
-        c->last->finished = c->last_next;
-    c->last = NULL;
+    if (tr->last && tr->last->state == PART_RUNNING)
+        tr->last->finished = tr->last_next;
+    tr->last = NULL;
 }
 
 int64_t
-consumer_carry(const struct consumer *c, const struct part *p)
+track_carry(const struct track *tr, const struct part *p)
 {
-    if (c->e.position != SWITCH_COMMITTED)
+    if (tr->e.position != SWITCH_COMMITTED)
         return p->finished;
     /* Never what is only on its way: it may fail. */
     if (p->acked >= 0)
@@ -78,24 +78,24 @@ settle_commit(struct generation *g, const rd_kafka_topic_partition_list_t *l,
 }
 
 void
-consumer_commit_finished(struct consumer *c)
+track_commit_finished(struct track *tr)
 {
-    if (!c->e.auto_commit)
+    if (!tr->e.auto_commit)
         return;
-    rd_kafka_topic_partition_list_t *l = finished_list(c->cur, NULL);
+    rd_kafka_topic_partition_list_t *l = finished_list(tr->cur, NULL);
     if (l->cnt > 0) {
-        const rd_kafka_resp_err_t code = generation_commit(c->cur, l);
+        const rd_kafka_resp_err_t code = generation_commit(tr->cur, l);
         if (code)
-            settle_commit(c->cur, l, true);
+            settle_commit(tr->cur, l, true);
     }
     rd_kafka_topic_partition_list_destroy(l);
 }
 
 void
-consumer_commit_wait(struct consumer *c, struct generation *g,
-                     const rd_kafka_topic_partition_list_t *only)
+track_commit_wait(struct track *tr, struct generation *g,
+                  const rd_kafka_topic_partition_list_t *only)
 {
-    if (!c->e.auto_commit)
+    if (!tr->e.auto_commit)
         return;
     rd_kafka_topic_partition_list_t *l = finished_list(g, only);
     const rd_kafka_resp_err_t code =
@@ -103,84 +103,84 @@ consumer_commit_wait(struct consumer *c, struct generation *g,
                    : RD_KAFKA_RESP_ERR_NO_ERROR;
     settle_commit(g, l, code != 0);
     if (code)
-        consumer_log(c, LOG_WARNING, "cannot commit on cluster %s: %s",
-                     g->cluster, rd_kafka_err2str(code));
-    if (l->cnt > 0 && c->e.on_commit)
-        c->e.on_commit(code, l, c->e.arg);
+        track_log(tr, LOG_WARNING, "cannot commit on cluster %s: %s",
+                  g->cluster, rd_kafka_err2str(code));
+    if (l->cnt > 0 && tr->e.on_commit)
+        tr->e.on_commit(code, l, tr->e.arg);
     rd_kafka_topic_partition_list_destroy(l);
 }
 
 /* ---- landings ------------------------------------------------------------ */
 
 void
-consumer_land_reset(struct consumer *c)
+track_land_reset(struct track *tr)
 {
-    for (size_t i = 0; i < c->n_landings; i++)
-        free(c->landings[i].topic);
-    free(c->landings);
-    c->landings = NULL;
-    c->n_landings = 0;
+    for (size_t i = 0; i < tr->n_landings; i++)
+        free(tr->landings[i].topic);
+    free(tr->landings);
+    tr->landings = NULL;
+    tr->n_landings = 0;
 }
 
 void
-consumer_land(struct consumer *c, const char *topic, int32_t partition,
-              int64_t offset)
+track_land(struct track *tr, const char *topic, int32_t partition,
+           int64_t offset)
 {
     struct landing *all =
-        reallocarray(c->landings, c->n_landings + 1, sizeof(*all));
+        reallocarray(tr->landings, tr->n_landings + 1, sizeof(*all));
     char *name = strdup(topic);
     if (all)
-        c->landings = all;
+        tr->landings = all;
     if (!all || !name) {
         free(name);
-        consumer_log(c, LOG_WARNING, "cannot commit %s [%d]: out of memory",
-                     topic, partition);
+        track_log(tr, LOG_WARNING, "cannot commit %s [%d]: out of memory",
+                  topic, partition);
         return;
     }
-    all[c->n_landings++] = (struct landing){name, partition, offset, false};
-    c->landing_again_ms = 0;
-    c->landing_end_ms = clock_mono_ms() + c->e.settle_ms;
+    all[tr->n_landings++] = (struct landing){name, partition, offset, false};
+    tr->landing_again_ms = 0;
+    tr->landing_end_ms = clock_mono_ms() + tr->e.settle_ms;
 }
 
 static void
-drop_landing(struct consumer *c, struct landing *n)
+drop_landing(struct track *tr, struct landing *n)
 {
     free(n->topic);
-    *n = c->landings[--c->n_landings];
+    *n = tr->landings[--tr->n_landings];
 }
 
 /* Ours, and committed as far by now. */
 static bool
-passed(struct consumer *c, const struct landing *n)
+passed(struct track *tr, const struct landing *n)
 {
-    const struct part *p = generation_find(c->cur, n->topic, n->partition);
+    const struct part *p = generation_find(tr->cur, n->topic, n->partition);
     return p && p->committed >= n->offset;
 }
 
 static void
-send_landings(struct consumer *c)
+send_landings(struct track *tr)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
-    for (size_t i = c->n_landings; i-- > 0;) {
-        struct landing *n = &c->landings[i];
+    for (size_t i = tr->n_landings; i-- > 0;) {
+        struct landing *n = &tr->landings[i];
         if (n->sent)
             continue;
-        if (passed(c, n))
-            drop_landing(c, n);
+        if (passed(tr, n))
+            drop_landing(tr, n);
         else
-            n->sent = generation_add_commit(c->cur, l, n->topic, n->partition,
+            n->sent = generation_add_commit(tr->cur, l, n->topic, n->partition,
                                             n->offset);
     }
-    if (l->cnt > 0 && generation_commit(c->cur, l) != 0)
-        consumer_on_commit(c, c->cur, RD_KAFKA_RESP_ERR__FAIL, l);
+    if (l->cnt > 0 && generation_commit(tr->cur, l) != 0)
+        track_on_commit(tr, tr->cur, RD_KAFKA_RESP_ERR__FAIL, l);
     rd_kafka_topic_partition_list_destroy(l);
 }
 
 static struct landing *
-find_landing(struct consumer *c, const rd_kafka_topic_partition_t *t)
+find_landing(struct track *tr, const rd_kafka_topic_partition_t *t)
 {
-    for (size_t i = 0; i < c->n_landings; i++) {
-        struct landing *n = &c->landings[i];
+    for (size_t i = 0; i < tr->n_landings; i++) {
+        struct landing *n = &tr->landings[i];
         if (n->sent && n->partition == t->partition && n->offset == t->offset &&
             strcmp(n->topic, t->topic) == 0)
             return n;
@@ -190,87 +190,87 @@ find_landing(struct consumer *c, const rd_kafka_topic_partition_t *t)
 
 /* True: the list was one of landings, nothing for the application. */
 static bool
-settle_landings(struct consumer *c, rd_kafka_resp_err_t code,
+settle_landings(struct track *tr, rd_kafka_resp_err_t code,
                 const rd_kafka_topic_partition_list_t *l)
 {
     bool any = false;
     for (int i = 0; i < l->cnt; i++) {
-        struct landing *n = find_landing(c, &l->elems[i]);
+        struct landing *n = find_landing(tr, &l->elems[i]);
         if (!n)
             continue;
         any = true;
         if (code || l->elems[i].err) {
             n->sent = false;
-            c->landing_again_ms = clock_mono_ms() + LANDING_RETRY_MS;
+            tr->landing_again_ms = clock_mono_ms() + LANDING_RETRY_MS;
             continue;
         }
-        drop_landing(c, n);
+        drop_landing(tr, n);
     }
     return any;
 }
 
 static void
-landing_step(struct consumer *c)
+landing_step(struct track *tr)
 {
     const int64_t now = clock_mono_ms();
-    if (c->n_landings == 0 || now < c->landing_again_ms)
+    if (tr->n_landings == 0 || now < tr->landing_again_ms)
         return;
-    if (now >= c->landing_end_ms) {
-        consumer_log(c, LOG_WARNING,
-                     "gave up committing %zu mapped positions on cluster %s",
-                     c->n_landings, c->cur->cluster);
-        consumer_land_reset(c);
+    if (now >= tr->landing_end_ms) {
+        track_log(tr, LOG_WARNING,
+                  "gave up committing %zu mapped positions on cluster %s",
+                  tr->n_landings, tr->cur->cluster);
+        track_land_reset(tr);
         return;
     }
-    c->landing_again_ms = now + LANDING_RETRY_MS;
-    send_landings(c);
+    tr->landing_again_ms = now + LANDING_RETRY_MS;
+    send_landings(tr);
 }
 
 /* ---- steps and outcomes -------------------------------------------------- */
 
 bool
-consumer_commits_by_time(const struct consumer *c)
+track_commits_by_time(const struct track *tr)
 {
-    return c->e.auto_commit && c->e.auto_commit_interval_ms > 0;
+    return tr->e.auto_commit && tr->e.auto_commit_interval_ms > 0;
 }
 
 void
-consumer_commit_step(struct consumer *c)
+track_commit_step(struct track *tr)
 {
     const int64_t now = clock_mono_ms();
-    if (!c->cur || c->cur->stopped)
+    if (!tr->cur || tr->cur->stopped)
         return;
-    landing_step(c);
-    if (!consumer_commits_by_time(c) || now < c->commit_at_ms)
+    landing_step(tr);
+    if (!track_commits_by_time(tr) || now < tr->commit_at_ms)
         return;
-    c->commit_at_ms = now + c->e.auto_commit_interval_ms;
-    consumer_commit_finished(c);
+    tr->commit_at_ms = now + tr->e.auto_commit_interval_ms;
+    track_commit_finished(tr);
 }
 
 void
-consumer_on_commit(struct consumer *c, struct generation *g,
-                   rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l)
+track_on_commit(struct track *tr, struct generation *g,
+                rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l)
 {
     if (!l)
         return;
     settle_commit(g, l, code != 0);
     if (code && code != RD_KAFKA_RESP_ERR__NO_OFFSET)
-        consumer_log(c, LOG_WARNING, "commit on cluster %s failed: %s",
-                     g->cluster, rd_kafka_err2str(code));
-    if (g != c->cur || settle_landings(c, code, l))
+        track_log(tr, LOG_WARNING, "commit on cluster %s failed: %s",
+                  g->cluster, rd_kafka_err2str(code));
+    if (g != tr->cur || settle_landings(tr, code, l))
         return;
-    if (c->e.on_commit)
-        c->e.on_commit(code, l, c->e.arg);
+    if (tr->e.on_commit)
+        tr->e.on_commit(code, l, tr->e.arg);
 }
 
 /* ---- calls of the application -------------------------------------------- */
 
 static void
-count_commit(struct consumer *c, const rd_kafka_topic_partition_list_t *l)
+count_commit(struct track *tr, const rd_kafka_topic_partition_list_t *l)
 {
     for (int i = 0; i < l->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &l->elems[i];
-        struct part *p = generation_find(c->cur, t->topic, t->partition);
+        struct part *p = generation_find(tr->cur, t->topic, t->partition);
         if (!p || t->offset < 0)
             continue;
         p->committed = t->offset;
@@ -282,11 +282,11 @@ count_commit(struct consumer *c, const rd_kafka_topic_partition_list_t *l)
 /* After a move a topic of the same name may be another one: an offset that was
  * never delivered here is the old cluster's, and would skip records. */
 static bool
-ahead(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets)
+ahead(struct track *tr, const rd_kafka_topic_partition_list_t *offsets)
 {
-    for (int i = 0; c->cur->previous && i < offsets->cnt; i++) {
+    for (int i = 0; tr->cur->previous && i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &offsets->elems[i];
-        const struct part *p = generation_find(c->cur, t->topic, t->partition);
+        const struct part *p = generation_find(tr->cur, t->topic, t->partition);
         if (p && p->state != PART_NONE && t->offset > p->next)
             return true;
     }
@@ -294,38 +294,38 @@ ahead(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets)
 }
 
 static rd_kafka_topic_partition_list_t *
-given_list(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets)
+given_list(struct track *tr, const rd_kafka_topic_partition_list_t *offsets)
 {
     rd_kafka_topic_partition_list_t *l =
         rd_kafka_topic_partition_list_new(offsets->cnt);
     for (int i = 0; i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &offsets->elems[i];
         if (t->offset >= 0)
-            (void)generation_add_commit(c->cur, l, t->topic, t->partition,
+            (void)generation_add_commit(tr->cur, l, t->topic, t->partition,
                                         t->offset);
     }
-    count_commit(c, l);
+    count_commit(tr, l);
     return l;
 }
 
 rd_kafka_resp_err_t
-consumer_commit(struct consumer *c,
-                const rd_kafka_topic_partition_list_t *offsets, bool async)
+track_commit(struct track *tr, const rd_kafka_topic_partition_list_t *offsets,
+             bool async)
 {
-    if (!c->cur || c->cur->stopped)
+    if (!tr->cur || tr->cur->stopped)
         return RD_KAFKA_RESP_ERR__STATE;
     if (!offsets)
-        consumer_finish_last(c);
-    else if (ahead(c, offsets))
+        track_finish_last(tr);
+    else if (ahead(tr, offsets))
         return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     rd_kafka_topic_partition_list_t *l =
-        offsets ? given_list(c, offsets) : finished_list(c->cur, NULL);
+        offsets ? given_list(tr, offsets) : finished_list(tr->cur, NULL);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__NO_OFFSET;
     if (l->cnt > 0)
-        code = async ? generation_commit(c->cur, l)
-                     : generation_commit_wait(c->cur, l, COMMIT_WAIT_MS);
+        code = async ? generation_commit(tr->cur, l)
+                     : generation_commit_wait(tr->cur, l, COMMIT_WAIT_MS);
     if (code || !async)
-        settle_commit(c->cur, l, code != 0);
+        settle_commit(tr->cur, l, code != 0);
     rd_kafka_topic_partition_list_destroy(l);
     return code;
 }

@@ -2,11 +2,11 @@
  * Questions that may block, asked on the worker: what a group has committed.
  * The application's thread looks for the answer; the wake says when.
  */
-#ifndef SHUNT_SDK_CONSUMER_QUERY_H
-#define SHUNT_SDK_CONSUMER_QUERY_H
+#ifndef SHUNT_SDK_QUERY_H
+#define SHUNT_SDK_QUERY_H
 
-#include "sdk/src/consumer/consumer_wake.h"
 #include "sdk/src/consumer/generation.h"
+#include "sdk/src/consumer/wake.h"
 
 struct query;
 

@@ -3,8 +3,8 @@
  * long as there is no handle, on a condition.  Shared by reference count, so
  * that late answers of other threads find it.
  */
-#ifndef SHUNT_SDK_CONSUMER_WAKE_H
-#define SHUNT_SDK_CONSUMER_WAKE_H
+#ifndef SHUNT_SDK_WAKE_H
+#define SHUNT_SDK_WAKE_H
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>

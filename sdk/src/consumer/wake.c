@@ -2,7 +2,7 @@
  * Owns a flag; `mutex` guards the struct and is held while the queue is
  * interrupted, so that a queue is not used after wake_aim() took it back.
  */
-#include "sdk/src/consumer/consumer_wake.h"
+#include "sdk/src/consumer/wake.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,0 +1,348 @@
+/*
+ * The calls of the application, and the poll that drives everything else.
+ *
+ * track_poll() first declares the record returned before finished, then
+ * takes turns: one step of whatever is under way (which never waits), then one
+ * poll of the handle that delivers.  While more than that handle has to be
+ * served the poll is cut into short turns.
+ */
+#include "sdk/src/consumer/track.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/base/clock.h"
+
+#define BUSY_MS  10   /* a turn while handles or answers are waited for */
+#define TURN_MS  1000 /* a turn otherwise: timers are looked at in between */
+#define CLOSE_MS 5000
+
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 10000
+
+int
+track_new(const struct engine *e, struct track **out, struct err *err)
+{
+    struct track *tr = calloc(1, sizeof(*tr));
+    if (!tr)
+        return err_nomem(err);
+    tr->e = *e;
+    tr->state = TRACK_IDLE;
+    tr->switch_ms = -1;
+    backoff_init(&tr->retry, RETRY_MIN_MS, RETRY_MAX_MS,
+                 (uint64_t)clock_mono_us());
+    tr->wake = wake_new();
+    if (!tr->wake || reaper_new(&tr->reaper, NULL) != 0) {
+        wake_unref(tr->wake);
+        free(tr);
+        return err_nomem(err);
+    }
+    *out = tr;
+    return 0;
+}
+
+/* ---- subscription -------------------------------------------------------- */
+
+static rd_kafka_resp_err_t
+check_topics(const rd_kafka_topic_partition_list_t *topics)
+{
+    if (!topics || topics->cnt == 0)
+        return RD_KAFKA_RESP_ERR__INVALID_ARG;
+    for (int i = 0; i < topics->cnt; i++) {
+        const char *name = topics->elems[i].topic;
+        if (name[0] == '^')
+            return RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED;
+        if (name[0] == '\0' || strlen(name) > TOPIC_MAX)
+            return RD_KAFKA_RESP_ERR__INVALID_ARG;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static int
+copy_topics(struct strlist *to, const rd_kafka_topic_partition_list_t *topics)
+{
+    for (int i = 0; i < topics->cnt; i++) {
+        if (strlist_has(to, topics->elems[i].topic))
+            continue;
+        if (strlist_add(to, topics->elems[i].topic) != 0)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+rd_kafka_resp_err_t
+track_subscribe(struct track *tr, const rd_kafka_topic_partition_list_t *topics)
+{
+    struct strlist names = {0};
+    if (tr->state == TRACK_CLOSED)
+        return RD_KAFKA_RESP_ERR__STATE;
+    const rd_kafka_resp_err_t code = check_topics(topics);
+    if (code)
+        return code;
+    if (copy_topics(&names, topics) != 0 ||
+        control_set_topics(tr->e.control, &names) != 0) {
+        strlist_fini(&names);
+        return RD_KAFKA_RESP_ERR__FAIL;
+    }
+    strlist_fini(&tr->topics);
+    tr->topics = names;
+    if (tr->state == TRACK_IDLE)
+        track_move(tr, TRACK_ROUTING);
+    wake_up(tr->wake); /* the route at hand may do already */
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void
+leave(struct track *tr)
+{
+    if (tr->cur && !tr->cur->stopped) {
+        track_finish_last(tr);
+        track_commit_wait(tr, tr->cur, NULL);
+        track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+    }
+    track_drop_generations(tr);
+    if (!reaper_wait(tr->reaper, clock_mono_ms() + CLOSE_MS))
+        track_log(tr, LOG_WARNING,
+                  "a handle cannot be destroyed: the cluster does not "
+                  "answer, or the application still holds a message; it is "
+                  "left behind");
+}
+
+rd_kafka_resp_err_t
+track_unsubscribe(struct track *tr)
+{
+    if (tr->state == TRACK_CLOSED)
+        return RD_KAFKA_RESP_ERR__STATE;
+    if (tr->state == TRACK_IDLE)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    leave(tr);
+    strlist_fini(&tr->topics);
+    tr->topics = (struct strlist){0};
+    track_move(tr, TRACK_IDLE);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t
+track_subscription(struct track *tr, rd_kafka_topic_partition_list_t **out)
+{
+    *out = rd_kafka_topic_partition_list_new((int)tr->topics.n + 1);
+    for (size_t i = 0; i < tr->topics.n; i++)
+        rd_kafka_topic_partition_list_add(*out, tr->topics.v[i],
+                                          RD_KAFKA_PARTITION_UA);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* ---- poll ---------------------------------------------------------------- */
+
+static bool
+busy(const struct track *tr)
+{
+    if (tr->next || tr->n_landings > 0)
+        return true;
+    for (size_t i = 0; i < RETIRED_MAX; i++)
+        if (tr->retired[i])
+            return true;
+    return track_start_pending(tr);
+}
+
+static int
+turn_ms(const struct track *tr, int64_t left_ms)
+{
+    int64_t ms = busy(tr) ? BUSY_MS : TURN_MS;
+    if (track_commits_by_time(tr) && tr->e.auto_commit_interval_ms < ms)
+        ms = tr->e.auto_commit_interval_ms;
+    return (int)(left_ms < ms ? left_ms : ms);
+}
+
+/* A copy's topic may come into being long after the subscription. */
+static bool
+swallowed(struct track *tr, const rd_kafka_message_t *m)
+{
+    if (m->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART &&
+        m->err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC &&
+        m->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+        return false;
+    const char *topic = m->rkt ? rd_kafka_topic_name(m->rkt) : NULL;
+    const struct view *v = topic ? generation_view(tr->cur, topic) : NULL;
+    if (!v || strcmp(v->origin, tr->cur->cluster) == 0)
+        return false;
+    track_log(tr, LOG_INFO, "topic %s is not on cluster %s yet", topic,
+              tr->cur->cluster);
+    return true;
+}
+
+static rd_kafka_message_t *
+deliver(struct track *tr, rd_kafka_message_t *m, struct part *p)
+{
+    if (!m)
+        return NULL;
+    if (m->err && swallowed(tr, m)) {
+        rd_kafka_message_destroy(m);
+        return NULL;
+    }
+    if (p) {
+        tr->last = p;
+        tr->last_next = m->offset + 1;
+        p->next = m->offset + 1;
+    }
+    return m;
+}
+
+/* Waits for a record, or for anything that makes another step worth while. */
+static rd_kafka_message_t *
+turn(struct track *tr, int timeout_ms)
+{
+    const bool delivers =
+        tr->state == TRACK_RUNNING || tr->state == TRACK_JOINING;
+    struct part *p = NULL;
+    if (!delivers && tr->state != TRACK_MAPPING) {
+        wake_wait(tr->wake, timeout_ms);
+        return NULL;
+    }
+    rd_kafka_message_t *m =
+        generation_poll(delivers ? tr->cur : tr->next, timeout_ms, &p);
+    if (delivers)
+        return deliver(tr, m, p);
+    if (m)
+        rd_kafka_message_destroy(m); /* an error: nothing is assigned yet */
+    return NULL;
+}
+
+rd_kafka_message_t *
+track_poll(struct track *tr, int timeout_ms)
+{
+    const int64_t end =
+        timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
+    track_finish_last(tr);
+    while (tr->state != TRACK_CLOSED) {
+        track_switch_step(tr);
+        track_commit_step(tr);
+        track_report_step(tr);
+        const int64_t left = end - clock_mono_ms();
+        rd_kafka_message_t *m = turn(tr, turn_ms(tr, left > 0 ? left : 0));
+        if (m || clock_mono_ms() >= end)
+            return m;
+    }
+    return NULL;
+}
+
+void
+track_news(struct track *tr)
+{
+    wake_up(tr->wake);
+}
+
+/* ---- positions ----------------------------------------------------------- */
+
+rd_kafka_resp_err_t
+track_committed(struct track *tr, rd_kafka_topic_partition_list_t *partitions,
+                int timeout_ms)
+{
+    if (!tr->cur)
+        return RD_KAFKA_RESP_ERR__STATE;
+    return rd_kafka_committed(tr->cur->rk, partitions, timeout_ms);
+}
+
+rd_kafka_resp_err_t
+track_position(struct track *tr, rd_kafka_topic_partition_list_t *partitions)
+{
+    for (int i = 0; i < partitions->cnt; i++) {
+        rd_kafka_topic_partition_t *t = &partitions->elems[i];
+        const struct part *p =
+            tr->cur ? generation_find(tr->cur, t->topic, t->partition) : NULL;
+        const bool delivered = p && p->state == PART_RUNNING && p->next >= 0 &&
+                               p->next != p->start;
+        t->offset = delivered ? p->next : RD_KAFKA_OFFSET_INVALID;
+        t->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t
+track_assignment(struct track *tr, rd_kafka_topic_partition_list_t **out)
+{
+    *out = rd_kafka_topic_partition_list_new(8);
+    for (const struct part *p = tr->cur ? tr->cur->parts : NULL; p;
+         p = p->hh.next)
+        if (p->state != PART_NONE)
+            rd_kafka_topic_partition_list_add(*out, p->key.topic,
+                                              p->key.partition);
+    rd_kafka_topic_partition_list_sort(*out, NULL, NULL);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+void
+track_cluster(struct track *tr, char *buf, size_t size)
+{
+    if (size == 0)
+        return;
+    buf[0] = '\0';
+    if (tr->cur)
+        (void)strncat(buf, tr->cur->cluster, size - 1);
+}
+
+static const struct view *
+any_view(const struct track *tr, const char *physical)
+{
+    const struct view *v = tr->cur ? generation_view(tr->cur, physical) : NULL;
+    for (size_t i = 0; !v && i < RETIRED_MAX; i++)
+        v = tr->retired[i] ? generation_view(tr->retired[i], physical) : NULL;
+    return v;
+}
+
+const char *
+track_logical_name(struct track *tr, const char *physical)
+{
+    const struct view *v = any_view(tr, physical);
+    return v ? v->logical : physical;
+}
+
+const char *
+track_origin(struct track *tr, const char *physical)
+{
+    const struct view *v = any_view(tr, physical);
+    return v ? v->origin : "";
+}
+
+rd_kafka_t *
+track_handle(struct track *tr)
+{
+    return tr->cur ? tr->cur->rk : NULL;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+rd_kafka_resp_err_t
+track_close(struct track *tr)
+{
+    if (tr->state == TRACK_CLOSED)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    leave(tr);
+    track_move(tr, TRACK_CLOSED);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool
+track_closed(const struct track *tr)
+{
+    return tr->state == TRACK_CLOSED;
+}
+
+void
+track_free(struct track *tr)
+{
+    if (!tr)
+        return;
+    (void)track_close(tr); /* reports nothing that matters any more */
+    route_unref(tr->route);
+    strlist_fini(&tr->topics);
+    free(tr->complaint);
+    free(tr->stale);
+    free(tr->from);
+    reaper_unref(tr->reaper);
+    wake_unref(tr->wake);
+    free(tr);
+}

@@ -1,0 +1,205 @@
+/*
+ * A track: those topics of a consumer that are on one cluster and move
+ * together to another one.  track.c (life, poll), track_switch.c (route,
+ * states), track_handover.c (positions from the old cluster to the new one),
+ * track_start.c (other start positions), track_commit.c (positions, commits),
+ * track_tell.c (events, reports).  Everything runs on the application's
+ * thread.
+ */
+#ifndef SHUNT_SDK_TRACK_H
+#define SHUNT_SDK_TRACK_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/backoff.h"
+#include "common/base/err.h"
+#include "sdk/src/consumer/generation.h"
+#include "sdk/src/consumer/query.h"
+#include "sdk/src/consumer/reaper.h"
+#include "sdk/src/consumer/wake.h"
+#include "sdk/src/engine.h"
+
+enum track_state {
+    TRACK_IDLE,    /* no subscription; until subscribe */
+    TRACK_ROUTING, /* no generation; until a route that can be followed */
+    TRACK_RUNNING, /* `cur` delivers; until the route names another cluster */
+    TRACK_JOINING, /* `cur` delivers, `next` joins its group; until it has,
+                         or the route leads elsewhere */
+    TRACK_MAPPING, /* nothing delivers, `cur` has stopped; until its final
+                         positions are translated, or cannot be */
+    TRACK_CLOSED,  /* for good */
+};
+
+#define RETIRED_MAX   4
+#define POSITIONS_MAX 10000 /* of one question; offset-mapper/PROTOCOL.md */
+
+/* One final position of the old generation on its way to the new one. */
+struct carry {
+    const struct part *from; /* of `cur` */
+    int64_t offset;
+    int64_t again;  /* delivered from there on: read again for sure */
+    char *to_topic; /* owned */
+    int64_t commit, commit_since; /* found on the new cluster; -1: none */
+    struct mapped mapped;
+};
+
+struct handover {
+    struct carry *v;
+    size_t n;
+    struct asking *asking; /* NULL: answered or given up */
+    struct po_question question;
+    struct query *query; /* commits on the new cluster */
+    bool mapped;         /* nothing more will come from the mappers */
+    int64_t deadline_ms;
+};
+
+/* A commit that others of the group wait for: repeated until it stands. */
+struct landing {
+    char *topic;
+    int32_t partition;
+    int64_t offset;
+    bool sent;
+};
+
+/* Looking for the start of the partitions that wait. */
+struct starter {
+    struct query *commits;
+    struct query *topics;  /* which streams the previous cluster has */
+    int64_t again_ms;      /* ask for commits then */
+    struct query *source;  /* commits on the previous cluster */
+    struct asking *asking; /* their translation */
+    struct po_question question;
+    struct query *ends;    /* log ends, for a new group that wants only news */
+    int64_t ends_again_ms; /* ask for those that failed then */
+    size_t unmapped;       /* started without one, not yet told */
+};
+
+struct track {
+    struct engine e;
+    enum track_state state;
+    struct wake *wake;
+    struct reaper *reaper;
+    struct strlist topics; /* logical */
+    struct route *route;   /* the last one looked at */
+    char *complaint;       /* about it, told once */
+    bool complaining;      /* as of the route looked at last */
+    char *stale;           /* what of it takes effect at a restart only */
+    bool unopened;         /* the cluster it names cannot be opened */
+    struct backoff retry;  /* of that */
+    int64_t retry_ms;      /* when; 0: nothing to retry */
+    struct generation *cur, *next;
+    struct generation *retired[RETIRED_MAX];
+    struct handover hand;
+    struct starter starter;
+    struct landing *landings;
+    size_t n_landings;
+    int64_t landing_again_ms, landing_end_ms;
+
+    struct part *last; /* of cur: the record returned last, not finished yet */
+    int64_t last_next; /* its offset + 1 */
+    int64_t commit_at_ms, report_at_ms;
+
+    int64_t join_ms; /* when the switch began */
+    int64_t stop_ms; /* when cur stopped; 0: no switch to be told of */
+    char *from;      /* cluster left, for the event */
+    int64_t bound;   /* of this switch */
+    int64_t switch_ms, last_bound; /* of the last one, for reports */
+    bool stuck;
+};
+
+/* track.c */
+MUST_CHECK int track_new(const struct engine *e, struct track **out,
+                         struct err *err);
+rd_kafka_resp_err_t
+track_subscribe(struct track *tr,
+                const rd_kafka_topic_partition_list_t *topics);
+rd_kafka_resp_err_t track_unsubscribe(struct track *tr);
+rd_kafka_resp_err_t track_subscription(struct track *tr,
+                                       rd_kafka_topic_partition_list_t **out);
+rd_kafka_message_t *track_poll(struct track *tr, int timeout_ms);
+rd_kafka_resp_err_t track_committed(struct track *tr,
+                                    rd_kafka_topic_partition_list_t *partitions,
+                                    int timeout_ms);
+rd_kafka_resp_err_t track_position(struct track *tr,
+                                   rd_kafka_topic_partition_list_t *partitions);
+rd_kafka_resp_err_t track_assignment(struct track *tr,
+                                     rd_kafka_topic_partition_list_t **out);
+void track_news(struct track *tr);
+void track_cluster(struct track *tr, char *buf, size_t size);
+const char *track_logical_name(struct track *tr, const char *physical);
+const char *track_origin(struct track *tr, const char *physical);
+rd_kafka_t *track_handle(struct track *tr);
+rd_kafka_resp_err_t track_close(struct track *tr);
+bool track_closed(const struct track *tr);
+void track_free(struct track *tr);
+
+/* track_switch.c */
+/* Looks at the newest route and acts on it. */
+void track_follow(struct track *tr);
+void track_move(struct track *tr, enum track_state to);
+/* Everything of routes and switches that can be done without waiting. */
+void track_switch_step(struct track *tr);
+/* Closes every handle in the background and forgets what is under way. */
+void track_drop_generations(struct track *tr);
+
+/* track_handover.c */
+/* Stops cur and asks where its positions are on the cluster of `next`. */
+void track_handover_begin(struct track *tr);
+/* True: every position is decided, cur has been replaced by next. */
+bool track_handover_step(struct track *tr);
+void track_handover_reset(struct track *tr);
+/* Tells the application of all partitions of cur. */
+void track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code);
+
+/* track_start.c */
+void track_start_step(struct track *tr);
+/* `old` is asked, if it answers, which streams it has: nobody waits for a
+ * position of the others. */
+void track_start_ask_topics(struct track *tr, struct generation *old);
+/* Forgets what is under way; before cur changes. */
+void track_start_reset(struct track *tr);
+/* `p` of `g` is ours and starts as decided; generation_fetch() is the caller's. */
+void track_start_part(struct track *tr, struct generation *g, struct part *p,
+                      const struct start *s);
+bool track_start_pending(const struct track *tr);
+
+/* track_commit.c */
+rd_kafka_resp_err_t track_commit(struct track *tr,
+                                 const rd_kafka_topic_partition_list_t *offsets,
+                                 bool async);
+void track_finish_last(struct track *tr);
+/* What a switch carries over of this partition; -1: nothing known. */
+int64_t track_carry(const struct track *tr, const struct part *p);
+void track_commit_step(struct track *tr);
+/* False also with an interval of 0: then only what is given up is committed. */
+bool track_commits_by_time(const struct track *tr);
+/* What is finished and not committed, if the engine commits by itself; the
+ * outcome comes later. */
+void track_commit_finished(struct track *tr);
+/* Everything finished and not committed, of partitions in `only` (NULL: all);
+ * bounded. */
+void track_commit_wait(struct track *tr, struct generation *g,
+                       const rd_kafka_topic_partition_list_t *only);
+void track_land(struct track *tr, const char *topic, int32_t partition,
+                int64_t offset);
+void track_land_reset(struct track *tr);
+void track_on_commit(struct track *tr, struct generation *g,
+                     rd_kafka_resp_err_t code,
+                     rd_kafka_topic_partition_list_t *l);
+
+/* track_tell.c */
+void track_log(struct track *tr, int level, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+void track_event(struct track *tr, enum engine_event_type type,
+                 const char *from, const char *text);
+/* It cannot go to `to` now. */
+void track_stuck(struct track *tr, const struct target *to, const char *text);
+void track_warn(struct track *tr, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Tells the first start on the new cluster once, if a switch is under way. */
+void track_switched(struct track *tr);
+void track_report(struct track *tr);
+void track_report_step(struct track *tr);
+
+#endif

@@ -1,0 +1,433 @@
+/*
+ * Which cluster the consumer is on and which it is moving to.  The route is
+ * looked at when control has news; track_move() alone changes the state.
+ *
+ * While positions are being translated (MAPPING) a newer route waits: that
+ * phase is bounded, and only at its end it is known again where the member
+ * stands.  A return to the cluster that still delivers simply drops the handle
+ * that was joining, and goes on in the residency that the route now names.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/base/clock.h"
+#include "sdk/src/consumer/track.h"
+
+/* Joining takes longer than this only if something is wrong. */
+#define STUCK_MS 15000
+
+#define BIT(state) (1u << (state))
+
+static bool
+legal(enum track_state from, enum track_state to)
+{
+    static const unsigned next[] = {
+        [TRACK_IDLE] = BIT(TRACK_ROUTING) | BIT(TRACK_CLOSED),
+        [TRACK_ROUTING] =
+            BIT(TRACK_RUNNING) | BIT(TRACK_IDLE) | BIT(TRACK_CLOSED),
+        [TRACK_RUNNING] =
+            BIT(TRACK_JOINING) | BIT(TRACK_IDLE) | BIT(TRACK_CLOSED),
+        [TRACK_JOINING] = BIT(TRACK_RUNNING) | BIT(TRACK_MAPPING) |
+                          BIT(TRACK_IDLE) | BIT(TRACK_CLOSED),
+        [TRACK_MAPPING] =
+            BIT(TRACK_RUNNING) | BIT(TRACK_IDLE) | BIT(TRACK_CLOSED),
+        [TRACK_CLOSED] = 0,
+    };
+    return (next[from] & BIT(to)) != 0;
+}
+
+void
+track_move(struct track *tr, enum track_state to)
+{
+    if (!legal(tr->state, to))
+        abort();
+    tr->state = to;
+    struct generation *polled = to == TRACK_MAPPING ? tr->next : tr->cur;
+    wake_aim(tr->wake, polled ? polled->queue : NULL);
+    if (to == TRACK_RUNNING)
+        tr->stuck = false;
+    track_report(tr);
+}
+
+/* ---- hooks: below generation_poll() and generation_serve() ----------------------------- */
+
+static void
+on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
+          void *arg)
+{
+    struct track *tr = arg;
+    if (g != tr->cur)
+        return;
+    for (struct part *p = g->parts; p; p = p->hh.next)
+        p->lost = false; /* the group lives: somebody has it and goes on */
+    tr->starter.again_ms = 0;
+    if (tr->e.on_rebalance)
+        tr->e.on_rebalance(RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+                           (rd_kafka_topic_partition_list_t *)(uintptr_t)l,
+                           tr->e.arg);
+}
+
+static void
+mark_lost(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        struct part *p =
+            generation_find(g, l->elems[i].topic, l->elems[i].partition);
+        if (p && p->state == PART_RUNNING)
+            p->lost = true;
+    }
+}
+
+static void
+on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l,
+          bool lost, void *arg)
+{
+    struct track *tr = arg;
+    if (g != tr->cur)
+        return;
+    if (tr->e.on_rebalance)
+        tr->e.on_rebalance(RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS,
+                           (rd_kafka_topic_partition_list_t *)(uintptr_t)l,
+                           tr->e.arg);
+    if (lost)
+        mark_lost(g, l);
+    else
+        track_commit_wait(tr, g, l);
+}
+
+static void
+on_commit(struct generation *g, rd_kafka_resp_err_t code,
+          rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    track_on_commit(arg, g, code, l);
+}
+
+static void
+on_error(struct generation *g, rd_kafka_resp_err_t code, const char *text,
+         void *arg)
+{
+    struct track *tr = arg;
+    if (g == tr->cur && !g->stopped && tr->e.on_error)
+        tr->e.on_error(code, text, tr->e.arg);
+    else
+        track_log(tr, LOG_INFO, "cluster %s: %s: %s", g->cluster,
+                  rd_kafka_err2name(code), text);
+}
+
+/* ---- binding ------------------------------------------------------------- */
+
+static void
+complain(struct track *tr, const char *text)
+{
+    tr->complaining = true;
+    if (str_equal(tr->complaint, text))
+        return;
+    free(tr->complaint);
+    tr->complaint = strdup(text);
+    track_log(tr, LOG_ERR, "%s", text);
+    if (tr->e.on_error)
+        tr->e.on_error(RD_KAFKA_RESP_ERR__INVALID_ARG, text, tr->e.arg);
+    track_report(tr);
+}
+
+/* Tried again even if the route stays: what was wrong may be a file. */
+static void
+cannot_open(struct track *tr, const struct target *t, const char *why)
+{
+    const bool known = tr->unopened && str_equal(tr->complaint, why);
+    tr->unopened = true;
+    tr->retry_ms = clock_mono_ms() + backoff_next_ms(&tr->retry);
+    complain(tr, why);
+    if (!known)
+        track_stuck(tr, t, why);
+}
+
+static struct generation *
+bind_to(struct track *tr, const struct target *t)
+{
+    const struct generation_hooks hooks = {
+        .on_assign = on_assign,
+        .on_revoke = on_revoke,
+        .on_commit = on_commit,
+        .on_error = on_error,
+        .on_log = tr->e.on_log,
+        .arg = tr,
+        .log_arg = tr->e.arg,
+    };
+    struct err err = {0};
+    struct generation *g = NULL;
+    int rc = generation_new(&tr->e, t, &hooks, &g, &err);
+    if (rc == 0)
+        rc = generation_subscribe(g, &tr->route->answer, &tr->topics, &err);
+    if (rc == 0) {
+        tr->unopened = false;
+        return g;
+    }
+    generation_close_take(g, tr->reaper);
+    cannot_open(tr, t, err.text);
+    return NULL;
+}
+
+static void
+first_binding(struct track *tr, const struct target *t)
+{
+    tr->cur = bind_to(tr, t);
+    if (!tr->cur)
+        return;
+    tr->commit_at_ms = clock_mono_ms() + tr->e.auto_commit_interval_ms;
+    track_move(tr, TRACK_RUNNING);
+    track_event(tr, ENGINE_ROUTED, NULL, NULL);
+}
+
+/* ---- switching ----------------------------------------------------------- */
+
+/* A handle that still lingers in the group there would be given partitions. */
+static void
+leave_retired(struct track *tr, const char *cluster)
+{
+    for (size_t i = 0; i < RETIRED_MAX; i++) {
+        struct generation *g = tr->retired[i];
+        if (!g || strcmp(g->cluster, cluster) != 0)
+            continue;
+        generation_close_take(g, tr->reaper);
+        tr->retired[i] = NULL;
+    }
+}
+
+static void
+drop_next(struct track *tr)
+{
+    generation_close_take(tr->next, tr->reaper);
+    tr->next = NULL;
+    tr->stuck = false;
+}
+
+static void
+begin_switch(struct track *tr, const struct target *t)
+{
+    struct target to = *t;
+    to.previous = tr->cur->cluster;
+    leave_retired(tr, t->cluster->name);
+    tr->next = bind_to(tr, &to);
+    if (!tr->next)
+        return;
+    tr->join_ms = clock_mono_ms();
+    track_event(tr, ENGINE_SWITCH, tr->cur->cluster, NULL);
+    track_move(tr, TRACK_JOINING);
+}
+
+/* A handle stays with the addresses and properties that it was made with. */
+static void
+tell_stale(struct track *tr, const struct pt_cluster *cluster)
+{
+    char text[512];
+    if (generation_is_at(tr->cur, cluster)) {
+        free(tr->stale);
+        tr->stale = NULL;
+        return;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "cluster %s has new bootstrap.servers/properties: takes "
+                   "effect when the client restarts",
+                   cluster->name);
+    if (str_equal(tr->stale, text))
+        return;
+    free(tr->stale);
+    tr->stale = strdup(text);
+    track_warn(tr, "%s", text);
+    track_report(tr);
+}
+
+/* Same cluster: perhaps another residency, perhaps a larger view. */
+static void
+refresh(struct track *tr, struct generation *g, const struct target *t)
+{
+    struct err err = {0};
+    /* Where we read before we go to `next` is no matter of the route. */
+    const char *previous = g == tr->cur ? t->previous : NULL;
+    if (g->since != t->since && generation_enter(g, t->since, previous) != 0) {
+        complain(tr, "out of memory");
+        return;
+    }
+    if (generation_subscribe(g, &tr->route->answer, &tr->topics, &err) != 0)
+        complain(tr, err.text);
+    if (g == tr->cur)
+        tell_stale(tr, t->cluster);
+}
+
+static void
+follow_running(struct track *tr, const struct target *t)
+{
+    if (strcmp(tr->cur->cluster, t->cluster->name) == 0)
+        refresh(tr, tr->cur, t);
+    else
+        begin_switch(tr, t);
+}
+
+static void
+follow_joining(struct track *tr, const struct target *t)
+{
+    if (strcmp(tr->next->cluster, t->cluster->name) == 0 &&
+        generation_is_at(tr->next, t->cluster)) {
+        refresh(tr, tr->next, t);
+        return;
+    }
+    track_log(tr, LOG_NOTICE, "the switch to cluster %s is called off",
+              tr->next->cluster);
+    drop_next(tr);
+    track_move(tr, TRACK_RUNNING);
+    follow_running(tr, t);
+}
+
+static void
+act_on(struct track *tr, const struct target *t)
+{
+    switch (tr->state) {
+    case TRACK_ROUTING:
+        first_binding(tr, t);
+        break;
+    case TRACK_RUNNING:
+        follow_running(tr, t);
+        break;
+    case TRACK_JOINING:
+        follow_joining(tr, t);
+        break;
+    case TRACK_IDLE:
+    case TRACK_MAPPING:
+    case TRACK_CLOSED:
+        break;
+    }
+}
+
+static void
+settle_complaint(struct track *tr)
+{
+    const bool was_unopened = tr->unopened;
+    if (tr->complaining)
+        return;
+    tr->unopened = false;
+    backoff_reset(&tr->retry);
+    if (!tr->complaint && !was_unopened)
+        return;
+    free(tr->complaint);
+    tr->complaint = NULL;
+    track_report(tr);
+}
+
+void
+track_follow(struct track *tr)
+{
+    struct target t;
+    struct err err = {0};
+    struct route *r = control_route(tr->e.control);
+    if (!r)
+        return;
+    route_unref(tr->route);
+    tr->route = r;
+    if (tr->state == TRACK_IDLE || tr->state == TRACK_CLOSED)
+        return;
+    tr->retry_ms = 0;
+    tr->complaining = false;
+    const int rc = handover_target(&r->answer, &tr->topics, &t, &err);
+    if (rc == ERR_UNAVAILABLE)
+        return;
+    if (rc != 0) {
+        complain(tr, err.text);
+        return;
+    }
+    act_on(tr, &t);
+    settle_complaint(tr);
+}
+
+/* ---- steps --------------------------------------------------------------- */
+
+static bool
+has_positions(const struct generation *g)
+{
+    for (const struct part *p = g->parts; p; p = p->hh.next)
+        if (p->state != PART_NONE || p->lost)
+            return true;
+    return false;
+}
+
+static void
+join_step(struct track *tr)
+{
+    generation_serve(tr->next);
+    if (tr->next->joined || !has_positions(tr->cur)) {
+        track_handover_begin(tr);
+        track_move(tr, TRACK_MAPPING);
+        return;
+    }
+    if (tr->stuck || clock_mono_ms() < tr->join_ms + STUCK_MS)
+        return;
+    tr->stuck = true;
+    track_log(tr, LOG_WARNING, "cannot join the group on cluster %s yet",
+              tr->next->cluster);
+    track_event(tr, ENGINE_STUCK, tr->cur->cluster,
+                "the group on the new cluster cannot be joined yet; reading "
+                "goes on from the old one");
+    track_report(tr);
+}
+
+static void
+map_step(struct track *tr)
+{
+    generation_serve(tr->cur);
+    generation_serve(tr->next);
+    if (track_handover_step(tr))
+        track_follow(tr);
+}
+
+static void
+retired_step(struct track *tr)
+{
+    for (size_t i = 0; i < RETIRED_MAX; i++) {
+        struct generation *g = tr->retired[i];
+        if (!g)
+            continue;
+        generation_serve(g);
+        if (clock_mono_ms() < g->close_at_ms)
+            continue;
+        generation_close_take(g, tr->reaper);
+        tr->retired[i] = NULL;
+    }
+}
+
+void
+track_switch_step(struct track *tr)
+{
+    const bool again = tr->retry_ms > 0 && clock_mono_ms() >= tr->retry_ms;
+    if (wake_take(tr->wake) || again)
+        track_follow(tr);
+    if (tr->state == TRACK_JOINING)
+        join_step(tr);
+    if (tr->state == TRACK_MAPPING)
+        map_step(tr);
+    if (tr->state == TRACK_RUNNING)
+        track_start_step(tr);
+    retired_step(tr);
+}
+
+void
+track_drop_generations(struct track *tr)
+{
+    wake_aim(tr->wake, NULL);
+    track_start_reset(tr);
+    track_land_reset(tr);
+    track_handover_reset(tr);
+    for (size_t i = 0; i < RETIRED_MAX; i++) {
+        generation_close_take(tr->retired[i], tr->reaper);
+        tr->retired[i] = NULL;
+    }
+    drop_next(tr);
+    generation_close_take(tr->cur, tr->reaper);
+    tr->cur = NULL;
+    tr->last = NULL;
+    tr->stop_ms = tr->retry_ms = 0;
+    tr->unopened = false;
+    free(tr->stale);
+    tr->stale = NULL;
+}
