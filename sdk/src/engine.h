@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "sdk/src/control/control.h"
+#include "sdk/src/metrics.h"
 #include "sdk/src/worker.h"
 
 enum switch_position { SWITCH_STORED, SWITCH_COMMITTED, SWITCH_DELIVERED };
@@ -39,6 +40,7 @@ struct engine {
     rd_kafka_conf_t *template;
     struct control *control; /* borrowed */
     struct worker *worker;   /* borrowed */
+    struct metrics *metrics; /* borrowed; NULL: nobody counts */
     char *group;             /* consumer: group.id */
     struct pt_client client; /* for reports: instance, ... */
     bool auto_commit;        /* what is finished is committed by itself */

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sdk/src/metrics_text.h"
 #include "sdk/src/name.h"
 
 /* ---- from the engine to the application --------------------------------- */
@@ -51,11 +52,36 @@ on_control_log(int level, const char *line, void *arg)
 }
 
 static void
+count_event(struct metrics *m, const struct engine_event *e)
+{
+    switch (e->type) {
+    case ENGINE_ROUTED:
+        metrics_switched(m, e->since, -1);
+        break;
+    case ENGINE_SWITCH:
+        metrics_switch_begins(m, e->to ? e->to : "");
+        break;
+    case ENGINE_SWITCHED:
+        metrics_switched(m, e->since, e->stall_ms > 0 ? e->stall_ms : 0);
+        if (e->reread_bound > 0)
+            metrics_add(m, METRIC_REREAD_BOUND, e->reread_bound);
+        break;
+    case ENGINE_STUCK:
+        metrics_add(m, METRIC_STUCK, 1);
+        break;
+    case ENGINE_WARNING:
+        metrics_add(m, METRIC_WARNINGS, 1);
+        break;
+    }
+}
+
+static void
 on_event(const struct engine_event *e, void *arg)
 {
     shunt_t *rk = arg;
     if (e->to && (e->type == ENGINE_ROUTED || e->type == ENGINE_SWITCHED))
         atomic_store(&rk->cluster, name_intern(e->to));
+    count_event(&rk->metrics, e);
     if (rk->conf->event_cb && !event_queue_put(&rk->events, e))
         on_log(LOG_ERR, "SHUNT", "out of memory: an event is lost", rk);
 }
@@ -64,6 +90,7 @@ static void
 on_error(rd_kafka_resp_err_t code, const char *text, void *arg)
 {
     shunt_t *rk = arg;
+    metrics_add(&rk->metrics, METRIC_ERRORS, 1);
     if (!rk->conf->error_cb)
         on_log(LOG_ERR, "ERROR", text, rk);
     else if (!event_queue_put_error(&rk->events, code, text))
@@ -75,6 +102,7 @@ on_rebalance(rd_kafka_resp_err_t code,
              rd_kafka_topic_partition_list_t *partitions, void *arg)
 {
     shunt_t *rk = arg;
+    metrics_add(&rk->metrics, METRIC_REBALANCES, 1);
     if (rk->conf->rebalance_cb)
         rk->conf->rebalance_cb(rk, code, partitions, rk->conf->opaque);
 }
@@ -84,6 +112,7 @@ on_commit(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *offsets,
           void *arg)
 {
     shunt_t *rk = arg;
+    metrics_add(&rk->metrics, code ? METRIC_COMMITS_FAILED : METRIC_COMMITS, 1);
     if (rk->conf->offset_commit_cb)
         rk->conf->offset_commit_cb(rk, code, offsets, rk->conf->opaque);
 }
@@ -164,6 +193,7 @@ fill_engine(shunt_t *rk, struct err *err)
     char *interval = conf_kafka_text(conf, "auto.commit.interval.ms");
     rk->engine = (struct engine){
         .template = rd_kafka_conf_dup(conf->rk),
+        .metrics = &rk->metrics,
         .group = conf_kafka_text(conf, "group.id"),
         .auto_commit = conf_commits(conf),
         .auto_commit_interval_ms = interval ? atoll(interval) : 5000,
@@ -263,8 +293,10 @@ set_up(shunt_t *rk, struct err *err)
         rc = start_control(rk, err);
     if (!rc)
         rc = start_engine(rk, err);
-    if (!rc)
+    if (!rc) {
         open_gate(rk, true);
+        metrics_enlist(rk);
+    }
     return rc;
 }
 
@@ -285,24 +317,37 @@ tear_down(shunt_t *rk)
         rd_kafka_conf_destroy(rk->engine.template);
     free(rk->engine.group);
     pt_client_fini(&rk->engine.client);
+    metrics_fini(&rk->metrics);
     event_queue_fini(&rk->events);
     pthread_mutex_destroy(&rk->gate);
     free(rk->name);
     free(rk);
 }
 
+/* The parts whose end tear_down() does not ask about. */
+static shunt_t *
+empty_handle(void)
+{
+    shunt_t *rk = calloc(1, sizeof(*rk));
+    if (!rk || pthread_mutex_init(&rk->gate, NULL) != 0)
+        goto no_gate;
+    if (event_queue_init(&rk->events) != 0)
+        goto no_events;
+    if (metrics_init(&rk->metrics) == 0)
+        return rk;
+    event_queue_fini(&rk->events);
+no_events:
+    pthread_mutex_destroy(&rk->gate);
+no_gate:
+    free(rk);
+    return NULL;
+}
+
 static shunt_t *
 new_handle(rd_kafka_type_t type, shunt_conf_t *conf, struct err *err)
 {
-    shunt_t *rk = calloc(1, sizeof(*rk));
-    if (!rk || pthread_mutex_init(&rk->gate, NULL) != 0) {
-        free(rk);
-        (void)err_nomem(err);
-        return NULL;
-    }
-    if (event_queue_init(&rk->events) != 0) {
-        pthread_mutex_destroy(&rk->gate);
-        free(rk);
+    shunt_t *rk = empty_handle();
+    if (!rk) {
         (void)err_nomem(err);
         return NULL;
     }
@@ -336,6 +381,7 @@ shunt_destroy(shunt_t *rk)
     if (rk->consumer && !consumer_closed(rk->consumer))
         (void)consumer_close(rk->consumer); /* it goes whatever it says */
     (void)handle_tell(rk);
+    metrics_delist(rk);
     tear_down(rk);
     shunt_conf_destroy(conf);
 }

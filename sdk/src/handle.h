@@ -13,6 +13,7 @@
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/engine.h"
 #include "sdk/src/event.h"
+#include "sdk/src/metrics.h"
 #include "sdk/src/producer/producer.h"
 
 struct shunt_s {
@@ -26,6 +27,8 @@ struct shunt_s {
     pthread_mutex_t gate; /* held while an engine hears news */
     bool gate_open;
     _Atomic(const char *) cluster; /* interned; NULL: none yet */
+    struct metrics metrics;
+    struct shunt_s *prev, *next; /* list of metrics_text.c */
 };
 
 /* Calls event_cb and error_cb for what has been queued; how many. */

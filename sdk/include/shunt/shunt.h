@@ -336,6 +336,16 @@ SHUNT_EXPORT int64_t shunt_event_reread_bound(const shunt_event_t *event);
 /* Words for people; never NULL.  Borrowed from the event. */
 SHUNT_EXPORT const char *shunt_event_text(const shunt_event_t *event);
 
+/*
+ * What a handle counts, in Prometheus' text format: counters that go on over
+ * moves, the cluster in use, route revision, the phases of the last move in
+ * ms.  Every sample has the label `handle` (shunt_name()).
+ * rk: a handle; NULL: all handles of the process in one text.
+ * Does not wait for the network.  Any thread, callbacks included.
+ * Returns the text, which the caller frees with free(); NULL: out of memory.
+ */
+SHUNT_EXPORT char *shunt_metrics_text(shunt_t *rk);
+
 /* "0.1.0". Static. */
 SHUNT_EXPORT const char *shunt_version(void);
 
