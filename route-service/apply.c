@@ -146,8 +146,12 @@ check_item(const struct change *c, const struct table *t,
            const struct item *item, struct err *err)
 {
     int rc = 0;
-    if (item->kind == KIND_RULE)
-        rc = check_cluster(c, t, item, "cluster", item->u.rule.cluster, err);
+    if (item->kind == KIND_RULE) {
+        const struct pt_rule *r = &item->u.rule;
+        rc = check_cluster(c, t, item, "cluster", r->cluster, err);
+        if (rc == 0 && r->standby)
+            rc = check_cluster(c, t, item, "standby", r->standby, err);
+    }
     if (item->kind != KIND_FLOW)
         return rc;
     const struct pt_flow *f = &item->u.flow;

@@ -91,6 +91,9 @@ report_bytes(const struct pt_report *r)
                  r->n_positions * sizeof(*r->positions);
     for (size_t i = 0; i < r->n_positions; i++)
         sum += strlen(r->positions[i].topic) + 1;
+    sum += r->n_phases * sizeof(*r->phases);
+    for (size_t i = 0; i < r->n_phases; i++)
+        sum += strlen(r->phases[i].name) + 1;
     return sum;
 }
 

@@ -42,8 +42,14 @@ route_of(const struct table *t, const struct pt_identity *id, const char *topic)
     route.since = r.since;
     route.previous = copy_or_null(r.previous);
     must(props_copy(&route.properties, &r.rule->u.rule.properties));
-    if (*topic)
-        view_of(t, r.cluster, topic, &route.view, &route.n_view);
+    route.fence = r.rule->u.rule.fence;
+    route.standby = copy_or_null(r.rule->u.rule.standby);
+    if (!*topic)
+        return route;
+    view_of(t, r.cluster, topic, &route.view, &route.n_view);
+    if (route.standby)
+        view_of(t, route.standby, topic, &route.standby_view,
+                &route.n_standby_view);
     return route;
 }
 
@@ -104,6 +110,7 @@ resolve(const struct table *t, const struct pt_identity *id,
     for (size_t i = 0; i < a.n_routes; i++) {
         add_cluster(&a, t, a.routes[i].cluster);
         add_cluster(&a, t, a.routes[i].previous);
+        add_cluster(&a, t, a.routes[i].standby);
     }
     add_flows(&a, t);
     *out = a;

@@ -56,6 +56,8 @@ struct pt_rule {
     int64_t valid_until; /* first ms at which it is over; PT_NO_END: never */
     struct props properties; /* librdkafka's, over those of the cluster */
     char *cluster;
+    bool fence;    /* clients stop on any other cluster at once */
+    char *standby; /* cluster that clients keep ready; NULL: none */
     char *comment; /* "" when absent */
 };
 
@@ -85,13 +87,19 @@ struct pt_route {
     struct props properties; /* the rule's, over those of the cluster */
     struct pt_view *view;    /* local topic first */
     size_t n_view;
+    bool fence;    /* stop on any other cluster at once, whether this one can be
+                      reached or not */
+    char *standby; /* cluster to keep ready; NULL: none.  Neither it nor fence
+                      begins a residency */
+    struct pt_view *standby_view; /* the topic there, local topic first */
+    size_t n_standby_view;
 };
 
 struct pt_answer {
     int64_t revision;
     struct pt_route *routes; /* one for each topic of the identity, in order */
     size_t n_routes;
-    struct pt_cluster *clusters; /* those named in routes */
+    struct pt_cluster *clusters; /* those named in routes, standby too */
     size_t n_clusters;
     struct pt_flow *flows; /* those between any of these clusters */
     size_t n_flows;
@@ -116,6 +124,15 @@ struct pt_position {
 
 #define PT_POSITIONS_MAX 1000 /* in one report */
 
+/* One step of the last switch. */
+struct pt_phase {
+    char *name; /* letters, digits, - and _: "prepared", "caught-up", ... */
+    int64_t ms; /* after the switch began */
+};
+
+#define PT_PHASES_MAX     32 /* in one report */
+#define PT_PHASE_NAME_MAX 40 /* bytes */
+
 struct pt_report {
     char *instance;
     int64_t revision;
@@ -129,6 +146,9 @@ struct pt_report {
                              unknown */
     struct pt_position *positions; /* none: unknown, or not told */
     size_t n_positions;
+    struct pt_phase *phases; /* of the last switch, in the order in which they
+                                were reached; none: no switch yet */
+    size_t n_phases;
 };
 
 MUST_CHECK int pt_cluster_decode(const struct json_t *j, const char *path,

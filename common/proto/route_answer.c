@@ -115,10 +115,13 @@ pt_identity_fini(struct pt_identity *i)
 /* ---- route --------------------------------------------------------------- */
 
 static void
-view_fini(struct pt_view *v)
+views_fini(struct pt_view *v, size_t n)
 {
-    free(v->topic);
-    free(v->origin);
+    for (size_t i = 0; i < n; i++) {
+        free(v[i].topic);
+        free(v[i].origin);
+    }
+    free(v);
 }
 
 static void
@@ -129,9 +132,9 @@ route_fini(struct pt_route *r)
     free(r->rule);
     free(r->previous);
     props_fini(&r->properties);
-    for (size_t i = 0; i < r->n_view; i++)
-        view_fini(&r->view[i]);
-    free(r->view);
+    views_fini(r->view, r->n_view);
+    free(r->standby);
+    views_fini(r->standby_view, r->n_standby_view);
 }
 
 static int
@@ -149,22 +152,40 @@ view_read(const struct json_t *j, const char *path, struct pt_view *v,
 }
 
 static int
-views_read(const struct json_t *j, const char *path, struct pt_route *r,
-           struct err *err)
+views_read(const struct json_t *j, const char *path, const char *key,
+           enum js_need need, struct pt_view **v, size_t *n, struct err *err)
 {
     struct json_t *list = NULL;
-    int rc = js_get_array(j, path, "view", JS_REQUIRED, &list, err);
-    if (rc)
+    int rc = js_get_array(j, path, key, need, &list, err);
+    if (rc || !list)
         return rc;
-    r->view = part_alloc(js_len(list), sizeof(*r->view));
-    if (!r->view)
+    *v = part_alloc(js_len(list), sizeof(**v));
+    if (!*v)
         return err_nomem(err);
-    const struct part_path in = part_path_of(path, "view");
+    const struct part_path in = part_path_of(path, key);
     for (size_t i = 0; i < js_len(list) && rc == 0; i++) {
         const struct part_path at = part_path_at(in.s, i);
-        rc = view_read(js_at(list, i), at.s, &r->view[r->n_view++], err);
+        rc = view_read(js_at(list, i), at.s, &(*v)[(*n)++], err);
     }
     return rc;
+}
+
+/* Another cluster than the route's, and its view only with it. */
+static int
+check_standby(const struct pt_route *r, const char *path, struct err *err)
+{
+    if (!r->standby && r->n_standby_view > 0)
+        return refuse_value(path, "standby_view", r->standby_view[0].topic,
+                            "empty without a standby", err);
+    if (!r->standby)
+        return 0;
+    const int rc = part_name_check(r->standby, path, "standby", err);
+    if (rc)
+        return rc;
+    if (!r->cluster || strcmp(r->standby, r->cluster) == 0)
+        return refuse_value(path, "standby", r->standby,
+                            "another cluster than the route's", err);
+    return 0;
 }
 
 /* A route leads to a cluster by a rule, or nowhere. */
@@ -184,16 +205,16 @@ check_route(const struct pt_route *r, const char *path, struct err *err)
     if (!r->cluster && r->n_view > 0)
         return refuse_value(path, "view", r->view[0].topic,
                             "empty without a cluster", err);
-    return 0;
+    return check_standby(r, path, err);
 }
 
 static int
 route_read(const struct json_t *j, const char *path, struct pt_route *r,
            struct err *err)
 {
-    static const char *const keys[] = {"topic", "cluster",  "rule",
-                                       "since", "previous", "properties",
-                                       "view",  NULL};
+    static const char *const keys[] = {
+        "topic", "cluster", "rule",    "since",        "previous", "properties",
+        "view",  "fence",   "standby", "standby_view", NULL};
     int rc;
     if ((rc = js_only_keys(j, path, keys, err)) ||
         (rc = js_get_str_dup(j, path, "topic", JS_REQUIRED, &r->topic, err)) ||
@@ -205,7 +226,13 @@ route_read(const struct json_t *j, const char *path, struct pt_route *r,
         (rc = js_get_str_dup(j, path, "previous", JS_OPTIONAL, &r->previous,
                              err)) ||
         (rc = part_properties_get(j, path, &r->properties, err)) ||
-        (rc = views_read(j, path, r, err)))
+        (rc = views_read(j, path, "view", JS_REQUIRED, &r->view, &r->n_view,
+                         err)) ||
+        (rc = js_get_bool(j, path, "fence", JS_OPTIONAL, &r->fence, err)) ||
+        (rc = js_get_str_dup(j, path, "standby", JS_OPTIONAL, &r->standby,
+                             err)) ||
+        (rc = views_read(j, path, "standby_view", JS_OPTIONAL, &r->standby_view,
+                         &r->n_standby_view, err)))
         return rc;
     return check_route(r, path, err);
 }
@@ -220,10 +247,19 @@ view_encode(const struct pt_view *v)
 }
 
 static struct json_t *
+views_encode(const struct pt_view *v, size_t n)
+{
+    struct json_t *list = js_array();
+    int rc = 0;
+    for (size_t i = 0; i < n; i++)
+        rc |= js_add_take(list, view_encode(&v[i]));
+    return part_built(list, rc);
+}
+
+static struct json_t *
 route_encode(const struct pt_route *r)
 {
     struct json_t *j = js_object();
-    struct json_t *views = js_array();
     int rc = js_put_str(j, "topic", r->topic);
     rc |= js_put_str(j, "cluster", r->cluster);
     rc |= js_put_str(j, "rule", r->rule);
@@ -231,9 +267,14 @@ route_encode(const struct pt_route *r)
     rc |= js_put_str(j, "previous", r->previous);
     if (r->properties.n)
         rc |= js_put_props(j, "properties", &r->properties);
-    for (size_t i = 0; i < r->n_view; i++)
-        rc |= js_add_take(views, view_encode(&r->view[i]));
-    rc |= js_put_take(j, "view", views);
+    rc |= js_put_take(j, "view", views_encode(r->view, r->n_view));
+    if (r->fence)
+        rc |= js_put_bool(j, "fence", r->fence);
+    if (r->standby) {
+        rc |= js_put_str(j, "standby", r->standby);
+        rc |= js_put_take(j, "standby_view",
+                          views_encode(r->standby_view, r->n_standby_view));
+    }
     return part_built(j, rc);
 }
 
@@ -300,11 +341,13 @@ check_answer(const struct pt_answer *a, struct err *err)
 {
     for (size_t i = 0; i < a->n_routes; i++) {
         const struct pt_route *r = &a->routes[i];
-        if (!r->cluster || pt_answer_cluster(a, r->cluster))
-            continue;
         const struct part_path at = part_path_at("routes", i);
-        return refuse_value(at.s, "cluster", r->cluster, "one of \"clusters\"",
-                            err);
+        if (r->cluster && !pt_answer_cluster(a, r->cluster))
+            return refuse_value(at.s, "cluster", r->cluster,
+                                "one of \"clusters\"", err);
+        if (r->standby && !pt_answer_cluster(a, r->standby))
+            return refuse_value(at.s, "standby", r->standby,
+                                "one of \"clusters\"", err);
     }
     return 0;
 }

@@ -64,6 +64,60 @@ positions_encode(const struct pt_report *r)
     return part_built(list, rc);
 }
 
+/* ---- phases -------------------------------------------------------------- */
+
+static int
+phase_decode(const struct json_t *j, const char *path, struct pt_phase *out,
+             struct err *err)
+{
+    static const char *const keys[] = {"name", "ms", NULL};
+    int rc;
+    if ((rc = js_only_keys(j, path, keys, err)) ||
+        (rc = js_get_str_dup(j, path, "name", JS_REQUIRED, &out->name, err)) ||
+        (rc = part_name_check(out->name, path, "name", err)))
+        return rc;
+    if (strlen(out->name) > PT_PHASE_NAME_MAX) {
+        const struct part_path at = part_path_of(path, "name");
+        return err_field(err, ERR_LIMIT, at.s, out->name,
+                         "%s is longer than %d bytes", at.s, PT_PHASE_NAME_MAX);
+    }
+    return js_get_int(j, path, "ms", JS_REQUIRED, 0, INT64_MAX, &out->ms, err);
+}
+
+static int
+phases_read(const struct json_t *j, struct pt_report *r, struct err *err)
+{
+    struct json_t *list = NULL;
+    int rc = js_get_array(j, "", "phases", JS_OPTIONAL, &list, err);
+    if (rc || js_len(list) == 0)
+        return rc;
+    if (js_len(list) > PT_PHASES_MAX)
+        return err_field(err, ERR_LIMIT, "phases", NULL,
+                         "phases has %zu entries, at most %d are taken",
+                         js_len(list), PT_PHASES_MAX);
+    r->phases = part_alloc(js_len(list), sizeof(*r->phases));
+    if (!r->phases)
+        return err_nomem(err);
+    for (size_t i = 0; i < js_len(list) && rc == 0; i++, r->n_phases++)
+        rc = phase_decode(js_at(list, i), part_path_at("phases", i).s,
+                          &r->phases[i], err);
+    return rc;
+}
+
+static struct json_t *
+phases_encode(const struct pt_report *r)
+{
+    struct json_t *list = js_array();
+    int rc = 0;
+    for (size_t i = 0; i < r->n_phases; i++) {
+        struct json_t *j = js_object();
+        int one = js_put_str(j, "name", r->phases[i].name);
+        one |= js_put_int(j, "ms", r->phases[i].ms);
+        rc |= js_add_take(list, part_built(j, one));
+    }
+    return part_built(list, rc);
+}
+
 /* ---- report -------------------------------------------------------------- */
 
 static int
@@ -102,8 +156,11 @@ report_read(const struct json_t *j, struct pt_report *r, struct err *err)
     if ((rc = js_get_int(j, "", "reread_bound", JS_OPTIONAL, -1, INT64_MAX,
                          &r->reread_bound, err)))
         return rc;
-    rc = js_get_int(j, "", "lag", JS_OPTIONAL, -1, INT64_MAX, &r->lag, err);
-    return rc ? rc : positions_read(j, r, err);
+    if ((rc = js_get_int(j, "", "lag", JS_OPTIONAL, -1, INT64_MAX, &r->lag,
+                         err)) ||
+        (rc = positions_read(j, r, err)))
+        return rc;
+    return phases_read(j, r, err);
 }
 
 int
@@ -111,7 +168,7 @@ pt_report_decode(const struct json_t *j, struct pt_report *out, struct err *err)
 {
     static const char *const keys[] = {
         "instance",  "revision",     "cluster", "state",     "detail", "since",
-        "switch_ms", "reread_bound", "lag",     "positions", NULL};
+        "switch_ms", "reread_bound", "lag",     "positions", "phases", NULL};
     struct pt_report r = {.switch_ms = -1, .reread_bound = -1, .lag = -1};
     int rc;
     if ((rc = js_only_keys(j, "", keys, err)) ||
@@ -138,6 +195,8 @@ pt_report_encode(const struct pt_report *r)
     rc |= js_put_int(j, "lag", r->lag);
     if (r->n_positions > 0)
         rc |= js_put_take(j, "positions", positions_encode(r));
+    if (r->n_phases > 0)
+        rc |= js_put_take(j, "phases", phases_encode(r));
     return part_built(j, rc);
 }
 
@@ -151,5 +210,8 @@ pt_report_fini(struct pt_report *r)
     for (size_t i = 0; i < r->n_positions; i++)
         free(r->positions[i].topic);
     free(r->positions);
+    for (size_t i = 0; i < r->n_phases; i++)
+        free(r->phases[i].name);
+    free(r->phases);
     *r = (struct pt_report){0};
 }

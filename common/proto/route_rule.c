@@ -14,23 +14,6 @@
 #include "common/proto/route.h"
 #include "common/proto/route_parts.h"
 
-static int
-refuse_unbuilt(const struct json_t *j, const char *path,
-               const char *const *keys, struct err *err)
-{
-    int rc = js_expect_object(j, path, err);
-    for (const char *const *key = keys; *key && rc == 0; key++) {
-        if (!js_any(j, *key))
-            continue;
-        const struct part_path at = part_path_of(path, *key);
-        char *text = js_dump(js_any(j, *key));
-        rc = err_field(err, ERR_UNSUPPORTED, at.s, text,
-                       "%s is not supported in this version", at.s);
-        free(text);
-    }
-    return rc;
-}
-
 /* One dimension: a pattern or a list of them, each well-formed. */
 static int
 read_patterns(const struct json_t *j, const char *path, const char *key,
@@ -357,6 +340,32 @@ window_read(const struct json_t *j, const char *path, struct pt_rule *r,
                      "%s is not after valid_from, %s", at.s, from.s);
 }
 
+/* Where it leads to, and what is kept ready besides. */
+static int
+target_read(const struct json_t *j, const char *path, struct pt_rule *r,
+            struct err *err)
+{
+    int rc;
+    if ((rc = js_get_str_dup(j, path, "cluster", JS_REQUIRED, &r->cluster,
+                             err)) ||
+        (rc = part_name_check(r->cluster, path, "cluster", err)) ||
+        (rc = js_get_bool(j, path, "fence", JS_OPTIONAL, &r->fence, err)) ||
+        (rc =
+             js_get_str_dup(j, path, "standby", JS_OPTIONAL, &r->standby, err)))
+        return rc;
+    if (!r->standby)
+        return 0;
+    if ((rc = part_name_check(r->standby, path, "standby", err)))
+        return rc;
+    if (strcmp(r->standby, r->cluster) != 0)
+        return 0;
+    const struct part_path at = part_path_of(path, "standby");
+    return err_field(err, ERR_INVALID, at.s, r->standby,
+                     "%s is the cluster that the rule leads to: name another "
+                     "one",
+                     at.s);
+}
+
 static int
 rule_read(const struct json_t *j, const char *path, struct pt_rule *r,
           struct err *err)
@@ -369,9 +378,7 @@ rule_read(const struct json_t *j, const char *path, struct pt_rule *r,
                          &r->priority, err)) ||
         (rc = js_get_bool(j, path, "enabled", JS_OPTIONAL, &r->enabled, err)) ||
         (rc = js_get_object(j, path, "match", JS_OPTIONAL, &match, err)) ||
-        (rc = js_get_str_dup(j, path, "cluster", JS_REQUIRED, &r->cluster,
-                             err)) ||
-        (rc = part_name_check(r->cluster, path, "cluster", err)) ||
+        (rc = target_read(j, path, r, err)) ||
         (rc = part_properties_get(j, path, &r->properties, err)) ||
         (rc = window_read(j, path, r, err)) ||
         (rc = js_get_str_dup(j, path, "comment", JS_OPTIONAL, &r->comment,
@@ -387,13 +394,12 @@ pt_rule_decode(const struct json_t *j, const char *path, struct pt_rule *out,
                struct err *err)
 {
     static const char *const keys[] = {
-        "id",         "priority",   "enabled",     "match",   "cluster",
-        "properties", "valid_from", "valid_until", "comment", NULL};
-    static const char *const unbuilt[] = {"fence", NULL};
+        "id",         "priority",    "enabled", "match",
+        "cluster",    "fence",       "standby", "properties",
+        "valid_from", "valid_until", "comment", NULL};
     struct pt_rule r = {.enabled = true, .valid_until = PT_NO_END};
     int rc;
-    if ((rc = refuse_unbuilt(j, path, unbuilt, err)) ||
-        (rc = js_only_keys(j, path, keys, err)) ||
+    if ((rc = js_only_keys(j, path, keys, err)) ||
         (rc = rule_read(j, path, &r, err))) {
         pt_rule_fini(&r);
         return rc;
@@ -411,6 +417,10 @@ pt_rule_encode(const struct pt_rule *r)
     rc |= js_put_bool(j, "enabled", r->enabled);
     rc |= js_put_take(j, "match", match_encode(r));
     rc |= js_put_str(j, "cluster", r->cluster);
+    if (r->fence)
+        rc |= js_put_bool(j, "fence", r->fence);
+    if (r->standby)
+        rc |= js_put_str(j, "standby", r->standby);
     if (r->properties.n)
         rc |= js_put_props(j, "properties", &r->properties);
     if (r->valid_from != 0)
@@ -430,6 +440,7 @@ pt_rule_fini(struct pt_rule *r)
     free(r->share_by);
     props_fini(&r->properties);
     free(r->cluster);
+    free(r->standby);
     free(r->comment);
     *r = (struct pt_rule){0};
 }

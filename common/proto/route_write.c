@@ -73,5 +73,12 @@ pt_report_write(struct buf *b, const struct pt_report *r)
         put_int(b, ",\"offset\":", p->offset);
         buf_puts(b, "}");
     }
-    buf_puts(b, r->n_positions ? "]}" : "}");
+    buf_puts(b, r->n_positions ? "]" : "");
+    for (size_t i = 0; i < r->n_phases; i++) {
+        put_str(b, i ? ",{\"name\":" : ",\"phases\":[{\"name\":",
+                r->phases[i].name);
+        put_int(b, ",\"ms\":", r->phases[i].ms);
+        buf_puts(b, "}");
+    }
+    buf_puts(b, r->n_phases ? "]}" : "}");
 }

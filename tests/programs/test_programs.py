@@ -455,7 +455,7 @@ class Routing(Folder):
                                    ("/v1/resolve", b"\xff\xfe\x00", 400), ("/v1/nothing", b"{}", 404),
                                    ("/healthz", b"{}", 405), ("/v1/resolve", b"{" + b" " * (8 << 20) + b"}", 413),
                                    ("/v1/changes", json.dumps({"author": "t", "operations": [{
-                                       "op": "put", "rule": {"id": "r", "cluster": "a", "fence": True}}]}).encode(), 501)):
+                                       "op": "put", "rule": {"id": "r", "cluster": "a", "fence": "at once"}}]}).encode(), 400)):
             try:
                 got, answer = post(self.service.url + path, body)
             except (BrokenPipeError, ConnectionResetError, urllib.error.URLError):

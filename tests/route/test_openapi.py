@@ -62,7 +62,7 @@ class Answers(openapi.Session):
                 "match": {"cluster.code": ["orders", "pay*"], "role": "consumer", "topic": "t", "group": "g", "client.id": "c?",
                           "attributes": {"zone": "z1"}, "not": {"group": "x", "attributes": {"zone": ["z9"]}},
                           "share": 50, "share.by": "client.id"},
-                "valid_from": "2020-01-01T00:00:00Z", "valid_until": "2999-01-01T01:00:00+01:00", "properties": {"ssl.ca.location": "/x"}}
+                "valid_from": "2020-01-01T00:00:00Z", "valid_until": "2999-01-01T01:00:00+01:00", "fence": True, "standby": "a", "properties": {"ssl.ca.location": "/x"}}
         w = self.wire()
         w.watch("moved", "orders")
         dry = self.change(rule("orders", "b"), dry_run=True)
@@ -105,7 +105,8 @@ class Answers(openapi.Session):
         SPEC.validator(SPEC.schemas["Answer"]).validate(first)
         self.seen.add(("/v1/watch", "post", "200"))
         report = {"instance": "client-1", "revision": first["revision"], "cluster": "a", "state": "switching", "detail": "why",
-                  "since": 1, "switch_ms": 41, "reread_bound": 0, "lag": 12, "positions": [{"topic": "orders", "partition": 0, "offset": 17}]}
+                  "since": 1, "switch_ms": 41, "reread_bound": 0, "lag": 12, "positions": [{"topic": "orders", "partition": 0, "offset": 17}],
+                  "phases": [{"name": "prepared", "ms": 12}, {"name": "delivering", "ms": 41}]}
         self.ok("POST", "/v1/reports", report)
         gone = self.wire()
         gone.watch("client-2", "orders")
@@ -113,6 +114,7 @@ class Answers(openapi.Session):
         listed = self.ok("GET", "/v1/clients")
         self.assertIn("client-1", [c["client"]["instance"] for c in listed["clients"]])
         self.assertFalse([c for c in listed["clients"] if "positions" in (c["report"] or {})])
+        self.assertEqual([c["report"]["phases"] for c in listed["clients"] if c["report"]], [report["phases"]])
         told = self.ok("GET", "/v1/clients?positions=true&instance=client-1")
         self.assertEqual(told["clients"][0]["report"]["positions"], report["positions"])
         page = self.ok("GET", "/v1/clients?limit=1")
@@ -124,6 +126,7 @@ class Answers(openapi.Session):
         self.refused(400, "POST", "/v1/reports", {**report, "state": "asleep"})
         self.refused(413, "POST", "/v1/reports", {**report, "detail": "x" * 600000})
         self.refused(413, "POST", "/v1/reports", {**report, "positions": report["positions"] * 1001})
+        self.refused(413, "POST", "/v1/reports", {**report, "phases": report["phases"] * 17})
 
     def test_6_refusals(self) -> None:
         self.refused(400, "POST", "/v1/changes", {"operations": [rule("z", "nowhere")]})
@@ -131,7 +134,7 @@ class Answers(openapi.Session):
         stale = self.refused(409, "POST", "/v1/changes", {"operations": [], "expect_revision": 1})
         self.assertTrue(stale["changed"])
         self.refused(413, "POST", "/v1/changes", b"{" + b" " * 700001 + b"}")
-        self.refused(501, "POST", "/v1/changes", {"operations": [rule("f", "a", fence=True)]})
+        self.refused(400, "POST", "/v1/changes", {"operations": [rule("f", "a", standby="a")]})
         self.refused(404, "GET", "/v1/nothing")
         self.refused(405, "POST", "/healthz", {})
         watch = {"client": {"instance": "x"}, "identity": identity("orders")}
@@ -166,7 +169,7 @@ class Bodies(openapi.Bodies):
         match = {"cluster.code": ["orders"], "role": "consumer", "topic": "t", "group": "g", "client.id": "c", "attributes": {"z": "1"},
                  "not": {"group": "x", "attributes": {"z": ["9"]}}, "share": 50, "share.by": "group"}
         whole = {"id": "r", "priority": 1, "enabled": False, "cluster": "a", "comment": "c", "match": match, "properties": {"ssl.ca.location": "/x"},
-                 "valid_from": "2020-01-01T00:00:00Z", "valid_until": "2999-01-01T00:00:00Z"}
+                 "valid_from": "2020-01-01T00:00:00Z", "valid_until": "2999-01-01T00:00:00Z", "fence": True, "standby": "b"}
         cluster = {"name": "a", "bootstrap.servers": "a:1", "properties": {"security.protocol": "ssl"}}
         flow = {"source": "a", "target": "b", "policy": "default", "separator": ".", "offset-syncs.topic.location": "source",
                 "mappers": ["http://h:1"]}

@@ -154,6 +154,22 @@ static const struct refusal bad_answers[] = {
     {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],"
            "'properties':{'sasl.password':'x'}"),
      ERR_INVALID, "routes[0].properties.sasl.password", ""},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'fence':'yes'"),
+     ERR_INVALID, "routes[0].fence", "\"yes\""},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'standby':'b'"),
+     ERR_INVALID, "routes[0].standby", "b"},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'standby':'a'"),
+     ERR_INVALID, "routes[0].standby", "a"},
+    {ROUTE("'cluster':null,'rule':null,'since':0,'view':[],'standby':'a'"),
+     ERR_INVALID, "routes[0].standby", "a"},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'standby':'/'"),
+     ERR_INVALID, "routes[0].standby", "/"},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'standby_view':"
+           "[{'topic':'t','origin':'a'}]"),
+     ERR_INVALID, "routes[0].standby_view", "t"},
+    {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'standby_view':"
+           "[{'topic':'t'}]"),
+     ERR_INVALID, "routes[0].standby_view[0].origin", ""},
     {ROUTE("'cluster':'a','rule':'r','since':1,'view':[],'hint':0"),
      ERR_INVALID, "routes[0].hint", "0"},
     {"{'revision':3,'routes':[],'clusters':[{'name':'a'}],'flows':[]}",
@@ -185,6 +201,8 @@ static const struct refusal bad_reports[] = {
      "lag", "-2"},
     {"{'instance':'i','revision':1,'state':'stuck','mood':2}", ERR_INVALID,
      "mood", "2"},
+#define PHASES(list)                                                           \
+    "{'instance':'i','revision':1,'state':'running','phases':[" list "]}"
 #define POSITIONS(p)                                                           \
     "{'instance':'i','revision':1,'state':'stuck','positions':[" p "]}"
     {POSITIONS("{'topic':'','partition':0,'offset':1}"), ERR_INVALID,
@@ -199,6 +217,14 @@ static const struct refusal bad_reports[] = {
     {POSITIONS("{'topic':'t','partition':0,'offset':1,'epoch':1}"), ERR_INVALID,
      "positions[0].epoch", "1"},
     {POSITIONS("7"), ERR_INVALID, "positions[0]", "7"},
+    {PHASES("7"), ERR_INVALID, "phases[0]", "7"},
+    {PHASES("{'ms':1}"), ERR_INVALID, "phases[0].name", ""},
+    {PHASES("{'name':'a b','ms':1}"), ERR_INVALID, "phases[0].name", "a b"},
+    {PHASES("{'name':'joined'}"), ERR_INVALID, "phases[0].ms", ""},
+    {PHASES("{'name':'joined','ms':-1}"), ERR_INVALID, "phases[0].ms", "-1"},
+    {PHASES("{'name':'joined','ms':1,'s':1}"), ERR_INVALID, "phases[0].s", "1"},
+    {PHASES("{'name':'1234567890123456789012345678901234567890x','ms':1}"),
+     ERR_LIMIT, "phases[0].name", "1234567890123456789012345678901234567890x"},
 };
 
 START_TEST(report_refused)
@@ -228,10 +254,13 @@ END_TEST
     "{'revision':12,'routes':[{'topic':'orders','cluster':'b',"                \
     "'rule':'orders-dr','since':12,'previous':'a',"                            \
     "'properties':{'security.protocol':'ssl'},'view':"                         \
-    "[{'topic':'orders','origin':'b'},{'topic':'a.orders','origin':'a'}]},"    \
+    "[{'topic':'orders','origin':'b'},{'topic':'a.orders','origin':'a'}],"     \
+    "'fence':true,'standby':'c','standby_view':"                               \
+    "[{'topic':'orders','origin':'c'},{'topic':'b.orders','origin':'b'}]},"    \
     "{'topic':'x','cluster':null,'rule':null,'since':0,'previous':null,"       \
     "'view':[]}],"                                                             \
-    "'clusters':[{'name':'b','bootstrap.servers':'h:1','properties':{}}],"     \
+    "'clusters':[{'name':'b','bootstrap.servers':'h:1','properties':{}},"      \
+    "{'name':'c','bootstrap.servers':'h:2','properties':{}}],"                 \
     "'flows':[" FLOW "]}"
 #define CLIENT                                                                 \
     "{'instance':'h-1-2','name':'billing','version':'0.1.0','host':'h7',"      \
@@ -240,7 +269,8 @@ END_TEST
     "{'instance':'h-1-2','revision':12,'cluster':'b','state':'running',"       \
     "'detail':null,'since':12,'switch_ms':41,'reread_bound':0,"                \
     "'lag':7,'positions':[{'topic':'orders','partition':0,'offset':17},"       \
-    "{'topic':'a.orders','partition':3,'offset':0}]}"
+    "{'topic':'a.orders','partition':3,'offset':0}],"                          \
+    "'phases':[{'name':'prepared','ms':12},{'name':'caught-up','ms':40}]}"
 
 START_TEST(cluster_round_trip)
 {
@@ -398,6 +428,34 @@ START_TEST(report_positions_capped)
 }
 END_TEST
 
+START_TEST(report_phases_capped)
+{
+    char name[] = "p";
+    struct pt_phase phases[PT_PHASES_MAX + 1];
+    struct pt_report r = {.instance = (char[]){"i"},
+                          .state = (char[]){"running"},
+                          .phases = phases};
+    for (int i = 0; i <= PT_PHASES_MAX; i++)
+        phases[i] = (struct pt_phase){name, i};
+    for (size_t over = 0; over < 2; over++) {
+        struct pt_report back;
+        struct err err;
+        r.n_phases = PT_PHASES_MAX + over;
+        struct json_t *j = pt_report_encode(&r);
+        const int rc = pt_report_decode(j, &back, &err);
+        js_free(j);
+        ck_assert_int_eq(rc, over ? ERR_LIMIT : 0);
+        if (over) {
+            ck_assert_str_eq(err.field, "phases");
+            continue;
+        }
+        ck_assert_uint_eq(back.n_phases, PT_PHASES_MAX);
+        ck_assert_int_eq(back.phases[PT_PHASES_MAX - 1].ms, PT_PHASES_MAX - 1);
+        pt_report_fini(&back);
+    }
+}
+END_TEST
+
 START_TEST(client_refused)
 {
     struct json_t *j = json_of("{'instance':'','pid':1}");
@@ -458,6 +516,14 @@ START_TEST(written_as_encoded)
     r.n_positions = 2;
     pt_report_write(&b, &r);
     assert_written(&b, pt_report_encode(&r));
+    struct pt_phase phases[] = {{words, 0}, {words, 17}};
+    r.phases = phases;
+    r.n_phases = 2;
+    pt_report_write(&b, &r);
+    assert_written(&b, pt_report_encode(&r));
+    r.n_positions = 0;
+    pt_report_write(&b, &r);
+    assert_written(&b, pt_report_encode(&r));
 }
 END_TEST
 
@@ -485,6 +551,7 @@ main(void)
     tcase_add_test(trips, report_round_trip);
     tcase_add_test(trips, report_small);
     tcase_add_test(trips, report_positions_capped);
+    tcase_add_test(trips, report_phases_capped);
     tcase_add_test(trips, written_as_encoded);
     suite_add_tcase(s, trips);
     SRunner *runner = srunner_create(s);

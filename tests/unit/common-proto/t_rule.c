@@ -46,8 +46,14 @@ static const struct refusal bad_rules[] = {
      "rule.match.attributes", ""},
     {"{'id':'r','cluster':'a','colour':1}", ERR_INVALID, "rule.colour", "1"},
     {"{'id':'r','cluster':'a','share':5}", ERR_INVALID, "rule.share", "5"},
-    {"{'id':'r','cluster':'a','fence':true}", ERR_UNSUPPORTED, "rule.fence",
-     "true"},
+    {"{'id':'r','cluster':'a','fence':1}", ERR_INVALID, "rule.fence", "1"},
+    {"{'id':'r','cluster':'a','standby':'b c'}", ERR_INVALID, "rule.standby",
+     "b c"},
+    {"{'id':'r','cluster':'a','standby':''}", ERR_INVALID, "rule.standby", ""},
+    {"{'id':'r','cluster':'a','standby':['b']}", ERR_INVALID, "rule.standby",
+     "[\"b\"]"},
+    {"{'id':'r','cluster':'a','standby':'a'}", ERR_INVALID, "rule.standby",
+     "a"},
     {"{'id':'r','cluster':'a','valid_from':1}", ERR_INVALID, "rule.valid_from",
      "1"},
     {"{'id':'r','cluster':'a','valid_until':''}", ERR_INVALID,
@@ -165,7 +171,8 @@ END_TEST
     "'not':{'cluster.code':['x'],'role':['producer'],'topic':['t','u*'],"      \
     "'group':['audit'],'client.id':['c?'],'attributes':{'zone':['z']}},"       \
     "'share':5,'share.by':'attributes.flink.id'},"                             \
-    "'cluster':'a','properties':{'sasl.password':"                             \
+    "'cluster':'a','fence':true,'standby':'b',"                                \
+    "'properties':{'sasl.password':"                                           \
     "'${file:/run/secrets/a:pw}','socket.keepalive.enable':'true'},"           \
     "'valid_from':'2026-12-01T03:00:00Z',"                                     \
     "'valid_until':'2026-12-01T05:00:00.250Z','comment':'why'}"

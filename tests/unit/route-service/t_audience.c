@@ -116,7 +116,13 @@ add_rule(struct text *t, int64_t now_ms)
         add(t, "'properties':{'ssl.ca.location':'%u'},", below(2));
     add(t, "'match':");
     add_match(t);
-    add(t, ",'cluster':'%c'}}", "abd"[below(3)]);
+    if (sometimes(15))
+        add(t, ",'fence':true");
+    const char to = "abd"[below(3)];
+    const char ready = "abd"[below(3)];
+    if (sometimes(30) && ready != to)
+        add(t, ",'standby':'%c'", ready);
+    add(t, ",'cluster':'%c'}}", to);
 }
 
 static void

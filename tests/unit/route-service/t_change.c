@@ -52,8 +52,8 @@ static const struct refusal bad_sets[] = {
      "{'topic':['t','[']}}}]}",
      ERR_INVALID, "operations[0].rule.match.topic[1]", "["},
     {"{'operations':[{'op':'put','rule':{'id':'x','cluster':'a',"
-     "'fence':true}}]}",
-     ERR_UNSUPPORTED, "operations[0].rule.fence", "true"},
+     "'standby':'a'}}]}",
+     ERR_INVALID, "operations[0].rule.standby", "a"},
     {"{'operations':[" MADE_CLUSTER("c") "," MADE_CLUSTER("d") "," MADE_CLUSTER(
          "c") "]}",
      ERR_INVALID, "operations[2].cluster", "c"},

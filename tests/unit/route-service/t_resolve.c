@@ -145,6 +145,38 @@ START_TEST(topics_apart)
 END_TEST
 
 /* What the service sends, the SDK's decoder takes. */
+#define READY(more) "{'op':'put','rule':{'id':'r','cluster':'b'" more "}}"
+
+/* What is kept ready comes with its address, its view and the flows; and is no
+ * reason for a new residency. */
+START_TEST(standby_and_fence)
+{
+    made_push(&head, MADE_FLOW("b", "c") "," MADE_FLOW("c", "b"));
+    made_push(&head, READY("")); /* 3 */
+    struct pt_answer a = answer_to(ID);
+    ck_assert(!a.routes[0].fence);
+    ck_assert_ptr_null(a.routes[0].standby);
+    ck_assert_uint_eq(a.n_clusters, 1);
+    pt_answer_fini(&a);
+    made_push(&head, READY(",'standby':'c','fence':true"));
+    assert_residency("b", 3, NULL);
+    a = answer_to(ID);
+    ck_assert(a.routes[0].fence);
+    ck_assert_str_eq(a.routes[0].standby, "c");
+    ck_assert_uint_eq(a.routes[0].n_standby_view, 2);
+    ck_assert_str_eq(a.routes[0].standby_view[0].topic, "orders");
+    ck_assert_str_eq(a.routes[0].standby_view[0].origin, "c");
+    ck_assert_str_eq(a.routes[0].standby_view[1].topic, "b.orders");
+    ck_assert_ptr_nonnull(pt_answer_cluster(&a, "c"));
+    ck_assert_uint_eq(a.n_flows, 2);
+    pt_answer_fini(&a);
+    made_push(&head, READY(",'standby':'a'"));
+    assert_residency("b", 3, NULL);
+    made_push(&head, READY(""));
+    assert_residency("b", 3, NULL);
+}
+END_TEST
+
 START_TEST(answer_can_be_decoded)
 {
     made_push(&head, MADE_FLOW("a", "b") "," MADE_FLOW("b", "a") "," TO("a"));
@@ -268,6 +300,7 @@ suite(void)
     tcase_add_test(t, time_without_route);
     tcase_add_test(t, previous_cluster_is_deleted);
     tcase_add_test(t, topics_apart);
+    tcase_add_test(t, standby_and_fence);
     tcase_add_test(t, answer_can_be_decoded);
     suite_add_tcase(s, t);
     t = tcase_create("views");
