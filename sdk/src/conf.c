@@ -309,7 +309,11 @@ conf_kafka_text(const shunt_conf_t *conf, const char *key)
     char *text = malloc(size);
     if (text)
         (void)rd_kafka_conf_get(conf->rk, key, text, &size);
-    return text;
+    /* The size asked for first is only an upper bound for lists of flags. */
+    if (text && *text)
+        return text;
+    free(text);
+    return NULL;
 }
 
 static int

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sdk/src/metrics_text.h"
@@ -24,31 +23,9 @@
 /* ---- from the engine to the application --------------------------------- */
 
 static void
-print_log(const shunt_t *rk, int level, const char *fac, const char *text)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)fprintf(stderr, "%%%d|%lld.%03ld|%s|%s| %s\n", level,
-                  (long long)now.tv_sec, now.tv_nsec / 1000000, fac, rk->name,
-                  text);
-}
-
-static void
-on_log(int level, const char *fac, const char *text, void *arg)
-{
-    const shunt_t *rk = arg;
-    if (level > LOG_INFO && str_starts_with(fac, "SHUNT"))
-        return;
-    if (rk->conf->log_cb)
-        rk->conf->log_cb(rk, level, fac, text);
-    else if (!rk->conf->log_set)
-        print_log(rk, level, fac, text);
-}
-
-static void
 on_control_log(int level, const char *line, void *arg)
 {
-    on_log(level, "SHUNTROUTE", line, arg);
+    handle_log(level, "SHUNTROUTE", line, arg);
 }
 
 static void
@@ -82,8 +59,9 @@ on_event(const struct engine_event *e, void *arg)
     if (e->to && (e->type == ENGINE_ROUTED || e->type == ENGINE_SWITCHED))
         atomic_store(&rk->cluster, name_intern(e->to));
     count_event(&rk->metrics, e);
+    handle_log_event(rk, e);
     if (rk->conf->event_cb && !event_queue_put(&rk->events, e))
-        on_log(LOG_ERR, "SHUNT", "out of memory: an event is lost", rk);
+        handle_log(LOG_ERR, "SHUNT", "out of memory: an event is lost", rk);
 }
 
 static void
@@ -92,9 +70,9 @@ on_error(rd_kafka_resp_err_t code, const char *text, void *arg)
     shunt_t *rk = arg;
     metrics_add(&rk->metrics, METRIC_ERRORS, 1);
     if (!rk->conf->error_cb)
-        on_log(LOG_ERR, "ERROR", text, rk);
+        handle_log(LOG_ERR, "ERROR", text, rk);
     else if (!event_queue_put_error(&rk->events, code, text))
-        on_log(LOG_ERR, "SHUNT", "out of memory: an error is lost", rk);
+        handle_log(LOG_ERR, "SHUNT", "out of memory: an error is lost", rk);
 }
 
 static void
@@ -203,7 +181,7 @@ fill_engine(shunt_t *rk, struct err *err)
         .mapping_ms = conf->own.mapping_ms,
         .flush_ms = conf->own.flush_ms,
         .on_event = on_event,
-        .on_log = on_log,
+        .on_log = handle_log,
         .on_error = on_error,
         .on_rebalance = on_rebalance,
         .on_commit = on_commit,
@@ -288,6 +266,8 @@ set_up(shunt_t *rk, struct err *err)
     rk->name = name_of(rk);
     int rc = rk->name ? fill_engine(rk, err) : err_nomem(err);
     if (!rc)
+        rc = handle_log_start(rk, err);
+    if (!rc)
         rc = worker_start(&rk->engine.worker, err);
     if (!rc)
         rc = start_control(rk, err);
@@ -317,6 +297,7 @@ tear_down(shunt_t *rk)
         rd_kafka_conf_destroy(rk->engine.template);
     free(rk->engine.group);
     pt_client_fini(&rk->engine.client);
+    logger_close(&rk->logger);
     metrics_fini(&rk->metrics);
     event_queue_fini(&rk->events);
     pthread_mutex_destroy(&rk->gate);
@@ -331,6 +312,7 @@ empty_handle(void)
     shunt_t *rk = calloc(1, sizeof(*rk));
     if (!rk || pthread_mutex_init(&rk->gate, NULL) != 0)
         goto no_gate;
+    rk->logger.fd = -1;
     if (event_queue_init(&rk->events) != 0)
         goto no_events;
     if (metrics_init(&rk->metrics) == 0)

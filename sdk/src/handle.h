@@ -13,6 +13,7 @@
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/engine.h"
 #include "sdk/src/event.h"
+#include "sdk/src/logger.h"
 #include "sdk/src/metrics.h"
 #include "sdk/src/producer/producer.h"
 
@@ -28,10 +29,18 @@ struct shunt_s {
     bool gate_open;
     _Atomic(const char *) cluster; /* interned; NULL: none yet */
     struct metrics metrics;
+    struct logger logger;
     struct shunt_s *prev, *next; /* list of metrics_text.c */
 };
 
 /* Calls event_cb and error_cb for what has been queued; how many. */
 int handle_tell(shunt_t *rk);
+
+/* handle_log.c */
+/* Reads SHUNT_LOG; the template of the engine is there.  ERR_NOMEM. */
+MUST_CHECK int handle_log_start(shunt_t *rk, struct err *err);
+/* A line to the file, log_cb or stderr; `arg` is the handle.  Any thread. */
+void handle_log(int level, const char *fac, const char *text, void *arg);
+void handle_log_event(shunt_t *rk, const struct engine_event *e);
 
 #endif

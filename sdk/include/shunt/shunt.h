@@ -106,7 +106,11 @@ SHUNT_EXPORT void shunt_conf_set_error_cb(shunt_conf_t *conf,
 /*
  * Log lines, of librdkafka and of Shunt ("SHUNT..." in `fac`); `level` is
  * syslog's.  Called from any thread; must not call any shunt_ function except
- * shunt_opaque() and shunt_name().  NULL silences.  Default: stderr.
+ * shunt_opaque() and shunt_name().  NULL silences.  Default: stderr.  The
+ * environment variable SHUNT_LOG turns a running program's log up and into a
+ * file, whatever the program set: "debug,file=/tmp/shunt-%p.log,
+ * kafka=cgrp+broker" (a level: error, warn, info, debug; %p is the process id;
+ * kafka: librdkafka's debug contexts).
  */
 SHUNT_EXPORT void
 shunt_conf_set_log_cb(shunt_conf_t *conf,
@@ -157,6 +161,12 @@ SHUNT_EXPORT void shunt_destroy(shunt_t *rk);
 
 /* The opaque of the configuration.  Any thread. */
 SHUNT_EXPORT void *shunt_opaque(const shunt_t *rk);
+
+/*
+ * Log lines with a level (syslog's) above `level` are dropped from now on.
+ * Before: the property log_level, or SHUNT_LOG.  Any thread.
+ */
+SHUNT_EXPORT void shunt_set_log_level(shunt_t *rk, int level);
 
 /* A name for logs ("orders#producer-1"), as long as the handle lives. */
 SHUNT_EXPORT const char *shunt_name(const shunt_t *rk);
