@@ -3,11 +3,8 @@
  * and, once closing, below the closing thread, where nothing of the consumer
  * is touched any more (`muted`).
  *
- * EAGER groups know only "assign all": partitions that start later are added
- * by assigning everything once more, each at its exact next offset; librdkafka
- * drops what was prefetched under the assignment before.  An offset below the
- * expected one is a record that must be delivered: the log was cut or made anew,
- * and auto.offset.reset went back.
+ * An offset below the expected one is a record that must be delivered: the log
+ * was cut or made anew, and auto.offset.reset went back.
  */
 #include "sdk/src/consumer/generation.h"
 
@@ -19,13 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/kafka/kconf.h"
-
-static bool
-cooperative(const struct generation *g)
-{
-    const char *protocol = rd_kafka_rebalance_protocol(g->rk);
-    return protocol && strcmp(protocol, "COOPERATIVE") == 0;
-}
+#include "sdk/src/consumer/generation_int.h"
 
 static void
 note(const struct generation *g, int level, const char *text)
@@ -34,9 +25,9 @@ note(const struct generation *g, int level, const char *text)
         g->hooks.on_log(level, "SHUNT", text, g->hooks.log_arg);
 }
 
-static void
-log_error_of(const struct generation *g, const char *what,
-             rd_kafka_error_t *error)
+void
+generation_log_error(const struct generation *g, const char *what,
+                     rd_kafka_error_t *error)
 {
     if (!error)
         return;
@@ -47,8 +38,9 @@ log_error_of(const struct generation *g, const char *what,
     rd_kafka_error_destroy(error);
 }
 
-static void
-log_code(const struct generation *g, const char *what, rd_kafka_resp_err_t code)
+void
+generation_log_code(const struct generation *g, const char *what,
+                    rd_kafka_resp_err_t code)
 {
     char text[512];
     (void)snprintf(text, sizeof(text), "%s on cluster %s: %s", what, g->cluster,
@@ -120,48 +112,12 @@ free_parts(struct generation *g)
     }
 }
 
-/* ---- assignment ---------------------------------------------------------- */
+/* ---- positions ----------------------------------------------------------- */
 
 static rd_kafka_topic_partition_list_t *
 new_list(void)
 {
     return rd_kafka_topic_partition_list_new(8); /* aborts without memory */
-}
-
-static void
-add_at(rd_kafka_topic_partition_list_t *l, const struct part *p)
-{
-    rd_kafka_topic_partition_list_add(l, p->key.topic, p->key.partition)
-        ->offset = p->next >= 0 ? p->next : p->start;
-}
-
-static void
-assign_all(struct generation *g)
-{
-    rd_kafka_topic_partition_list_t *l = new_list();
-    for (struct part *p = g->parts; p; p = p->hh.next) {
-        p->fetching = p->state == PART_RUNNING && !g->stopped;
-        if (p->fetching)
-            add_at(l, p);
-    }
-    const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, l);
-    if (rc)
-        log_code(g, "cannot assign", rc);
-    rd_kafka_topic_partition_list_destroy(l);
-}
-
-static void
-assign_more(struct generation *g)
-{
-    rd_kafka_topic_partition_list_t *l = new_list();
-    for (struct part *p = g->parts; p; p = p->hh.next) {
-        if (p->state != PART_RUNNING || p->fetching || g->stopped)
-            continue;
-        add_at(l, p);
-        p->fetching = true;
-    }
-    log_error_of(g, "cannot assign", rd_kafka_incremental_assign(g->rk, l));
-    rd_kafka_topic_partition_list_destroy(l);
 }
 
 static int64_t
@@ -187,121 +143,7 @@ generation_lag(const struct generation *g)
     return sum;
 }
 
-void
-generation_fetch(struct generation *g)
-{
-    if (cooperative(g))
-        assign_more(g);
-    else
-        assign_all(g);
-}
-
-/* Gives back those of `l` (NULL: all) that librdkafka knows of: it refuses a
- * whole list for one that it does not. */
-static void
-unassign_some(struct generation *g, const rd_kafka_topic_partition_list_t *l)
-{
-    rd_kafka_topic_partition_list_t *known = new_list();
-    for (struct part *p = g->parts; p; p = p->hh.next) {
-        if (!p->fetching)
-            continue;
-        if (l && !rd_kafka_topic_partition_list_find(l, p->key.topic,
-                                                     p->key.partition))
-            continue;
-        rd_kafka_topic_partition_list_add(known, p->key.topic,
-                                          p->key.partition);
-        p->fetching = false;
-    }
-    log_error_of(g, "cannot unassign",
-                 rd_kafka_incremental_unassign(g->rk, known));
-    rd_kafka_topic_partition_list_destroy(known);
-}
-
-static void
-unassign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
-{
-    if (cooperative(g)) {
-        unassign_some(g, l);
-        return;
-    }
-    for (struct part *p = g->parts; p; p = p->hh.next)
-        p->fetching = false;
-    const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, NULL);
-    if (rc)
-        log_code(g, "cannot unassign", rc);
-}
-
-void
-generation_stop(struct generation *g)
-{
-    g->stopped = true;
-    if (!g->joined)
-        return;
-    if (cooperative(g))
-        unassign_some(g, NULL);
-    else
-        assign_all(g);
-}
-
 /* ---- librdkafka's callbacks ---------------------------------------------- */
-
-static void
-own(struct generation *g, const rd_kafka_topic_partition_list_t *l,
-    enum part_state state)
-{
-    const int64_t now = clock_mono_ms();
-    for (int i = 0; i < l->cnt; i++) {
-        struct part *p =
-            generation_part(g, l->elems[i].topic, l->elems[i].partition);
-        if (!p)
-            continue; /* no memory: stays unassigned, found by the next one */
-        generation_set_state(g, p, state);
-        p->assigned_ms = now;
-        p->map_wanted = p->map_asked = p->map_done = p->end_wanted = false;
-        p->mapped.known = false;
-        p->commit = p->commit_since = -1;
-        if (state == PART_WAITING)
-            p->lost = false;
-    }
-}
-
-static void
-on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
-{
-    g->joined = true;
-    if (!g->stopped) {
-        own(g, l, PART_WAITING);
-        g->hooks.on_assign(g, l, g->hooks.arg);
-    }
-    generation_fetch(g);
-}
-
-static void
-on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
-{
-    if (!g->stopped) {
-        const bool lost = rd_kafka_assignment_lost(g->rk) != 0;
-        g->hooks.on_revoke(g, l, lost, g->hooks.arg);
-        own(g, l, PART_NONE);
-    }
-    unassign(g, l);
-}
-
-static void
-rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
-             rd_kafka_topic_partition_list_t *l, void *opaque)
-{
-    struct generation *g = opaque;
-    (void)rk;
-    if (atomic_load(&g->muted)) {
-        unassign(g, l);
-        return;
-    }
-    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-        on_assign(g, l);
-    else
-        on_revoke(g, l);
-}
 
 static void
 commit_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
@@ -390,7 +232,7 @@ start_handle(struct generation *g, const struct engine *e,
     if (rc != 0)
         return rc;
     rd_kafka_conf_set_opaque(conf, g);
-    rd_kafka_conf_set_rebalance_cb(conf, rebalance_cb);
+    rd_kafka_conf_set_rebalance_cb(conf, generation_rebalance_cb);
     rd_kafka_conf_set_offset_commit_cb(conf, commit_cb);
     rd_kafka_conf_set_error_cb(conf, error_cb);
     rd_kafka_conf_set_log_cb(conf, log_cb);
@@ -611,7 +453,7 @@ generation_serve(struct generation *g)
         if (!m)
             return;
         if (m->err)
-            log_code(g, "consumer error", m->err);
+            generation_log_code(g, "consumer error", m->err);
         rd_kafka_message_destroy(m);
     }
 }

@@ -233,45 +233,6 @@ track_news(struct track *tr)
     wake_up(tr->wake);
 }
 
-/* ---- positions ----------------------------------------------------------- */
-
-rd_kafka_resp_err_t
-track_committed(struct track *tr, rd_kafka_topic_partition_list_t *partitions,
-                int timeout_ms)
-{
-    if (!tr->cur)
-        return RD_KAFKA_RESP_ERR__STATE;
-    return rd_kafka_committed(tr->cur->rk, partitions, timeout_ms);
-}
-
-rd_kafka_resp_err_t
-track_position(struct track *tr, rd_kafka_topic_partition_list_t *partitions)
-{
-    for (int i = 0; i < partitions->cnt; i++) {
-        rd_kafka_topic_partition_t *t = &partitions->elems[i];
-        const struct part *p =
-            tr->cur ? generation_find(tr->cur, t->topic, t->partition) : NULL;
-        const bool delivered = p && p->state == PART_RUNNING && p->next >= 0 &&
-                               p->next != p->start;
-        t->offset = delivered ? p->next : RD_KAFKA_OFFSET_INVALID;
-        t->err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    }
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-rd_kafka_resp_err_t
-track_assignment(struct track *tr, rd_kafka_topic_partition_list_t **out)
-{
-    *out = rd_kafka_topic_partition_list_new(8);
-    for (const struct part *p = tr->cur ? tr->cur->parts : NULL; p;
-         p = p->hh.next)
-        if (p->state != PART_NONE)
-            rd_kafka_topic_partition_list_add(*out, p->key.topic,
-                                              p->key.partition);
-    rd_kafka_topic_partition_list_sort(*out, NULL, NULL);
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
 /* ---- names --------------------------------------------------------------- */
 
 void

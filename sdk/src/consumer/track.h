@@ -119,13 +119,6 @@ rd_kafka_resp_err_t track_unsubscribe(struct track *tr);
 rd_kafka_resp_err_t track_subscription(struct track *tr,
                                        rd_kafka_topic_partition_list_t **out);
 rd_kafka_message_t *track_poll(struct track *tr, int timeout_ms);
-rd_kafka_resp_err_t track_committed(struct track *tr,
-                                    rd_kafka_topic_partition_list_t *partitions,
-                                    int timeout_ms);
-rd_kafka_resp_err_t track_position(struct track *tr,
-                                   rd_kafka_topic_partition_list_t *partitions);
-rd_kafka_resp_err_t track_assignment(struct track *tr,
-                                     rd_kafka_topic_partition_list_t **out);
 void track_news(struct track *tr);
 void track_cluster(struct track *tr, char *buf, size_t size);
 const char *track_logical_name(struct track *tr, const char *physical);
@@ -134,6 +127,15 @@ rd_kafka_t *track_handle(struct track *tr);
 rd_kafka_resp_err_t track_close(struct track *tr);
 bool track_closed(const struct track *tr);
 void track_free(struct track *tr);
+
+/* track_ops.c */
+rd_kafka_resp_err_t track_committed(struct track *tr,
+                                    rd_kafka_topic_partition_list_t *partitions,
+                                    int timeout_ms);
+rd_kafka_resp_err_t track_position(struct track *tr,
+                                   rd_kafka_topic_partition_list_t *partitions);
+rd_kafka_resp_err_t track_assignment(struct track *tr,
+                                     rd_kafka_topic_partition_list_t **out);
 
 /* track_switch.c */
 /* Looks at the newest route and acts on it. */
