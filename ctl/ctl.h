@@ -43,7 +43,7 @@ struct ctl_conf {
     int64_t limit, before, revision, samples;
     bool json;
     bool dry_run;
-    bool yes, backwards, unverified;
+    bool yes, backwards, unverified, fence;
     bool help;
     bool version;
 };

@@ -50,12 +50,19 @@ is_there(const struct ctl *ctl, const struct json_t *rule)
     return strcmp(js_str(js_any(rule, "cluster")), ctl->conf.to) == 0;
 }
 
-/* A put of the rule with its new cluster. */
+/* A put of the rule with its new cluster.  A standby can't be where the rule
+ * leads to: then the cluster that is left is the one to keep ready. */
 static struct json_t *
 operation(const struct ctl *ctl, struct json_t *rule)
 {
     struct json_t *op = js_object();
-    int rc = js_put_str(rule, "cluster", ctl->conf.to);
+    const char *standby = js_str(js_any(rule, "standby"));
+    int rc = 0;
+    if (standby && strcmp(standby, ctl->conf.to) == 0)
+        rc |= js_put_str(rule, "standby", js_str(js_any(rule, "cluster")));
+    if (ctl->conf.fence)
+        rc |= js_put_bool(rule, "fence", true);
+    rc |= js_put_str(rule, "cluster", ctl->conf.to);
     rc |= js_put_str(op, "op", "put");
     rc |= js_put_take(op, "rule", js_ref(rule));
     if (rc)

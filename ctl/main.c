@@ -35,6 +35,8 @@ static const struct opt options[] = {
     {"from", OPT_STR, AT(from), NULL, 0, 0, "CLUSTER",
      "translate, group, land: where from; flip: only rules that are there now"},
     {"rule", OPT_STR, AT(rule), NULL, 0, 0, "ID", "flip: only this rule"},
+    {"fence", OPT_BOOL, AT(fence), "false", 0, 0, "",
+     "flip: clients stop where they are at once"},
     {"wait.ms", OPT_INT, AT(wait_ms), "30000", 0, 3600000, "MS",
      "flip: how long to watch the clients follow, 0: not at all; verify: how "
      "long to look"},
@@ -76,6 +78,9 @@ static const char common_options[] = " route.service timeout.ms json help "
 
 static const char rule_words[] =
     "  cluster=C                 where to (needed)\n"
+    "  standby=C                 cluster that clients keep ready besides\n"
+    "  fence=true                clients stop elsewhere at once, before they\n"
+    "                            can go on there\n"
     "  priority=N                the highest wins; default 0\n"
     "  enabled=false             is kept and matches nobody\n"
     "  comment=TEXT\n"
@@ -91,6 +96,9 @@ static const char rule_words[] =
     "                            (2026-12-01T03:00:00Z)\n"
     "  prop.KEY=VALUE            librdkafka property for whom it routes, over\n"
     "                            the cluster's\n";
+static const char flip_words[] =
+    "  A rule whose standby is the cluster it moves to gets the one it leaves as\n"
+    "  its standby.  A fence stays on the rules until fence=false is put.\n";
 static const char cluster_words[] =
     "  bootstrap.servers=H:P,..  needed\n"
     "  KEY=VALUE                 librdkafka properties of its clients; secrets\n"
@@ -176,8 +184,9 @@ static const struct ctl_command commands[] = {
     {"flip", "CODE --to CLUSTER",
      "move everything that asks for a cluster code",
      "shuntctl flip orders --to b --comment 'drill 17'\n"
-     "shuntctl flip orders --to b --dry-run",
-     NULL, CHANGE_OPTIONS "to from rule wait.ms ", ctl_flip},
+     "shuntctl flip orders --to b --dry-run\n"
+     "shuntctl flip orders --to b --fence --comment 'nobody writes to a'",
+     flip_words, CHANGE_OPTIONS "to from rule fence wait.ms ", ctl_flip},
     {"clients", "[KEY=VALUE...]",
      "the live clients of all servers, where they are and how they fare",
      "shuntctl clients\n"

@@ -149,13 +149,14 @@ print_rules(const struct json_t *items)
 {
     struct out_table t;
     out_table_init(&t, "RULE", "PRIORITY", "ENABLED", "CLUSTER", "MATCH",
-                   "WINDOW", "PROPERTIES", "COMMENT", NULL);
+                   "STANDBY", "FENCE", "WINDOW", "PROPERTIES", "COMMENT", NULL);
     for (size_t i = 0; i < js_len(items); i++) {
         const struct json_t *r = js_at(items, i);
         char *window = window_of(r);
         out_table_row(&t, out_str(r, "id"), out_str(r, "priority"),
                       out_str(r, "enabled"), out_str(r, "cluster"),
-                      out_str(r, "match"), window, out_str(r, "properties"),
+                      out_str(r, "match"), out_str(r, "standby"),
+                      out_str(r, "fence"), window, out_str(r, "properties"),
                       out_str(r, "comment"), NULL);
         free(window);
     }

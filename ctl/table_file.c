@@ -14,7 +14,7 @@
 /* A list of the table: where it stands, and which members come first. */
 struct list {
     const char *name;
-    const char *first[10];
+    const char *first[12];
 };
 
 static const struct list lists[] = {
@@ -23,8 +23,8 @@ static const struct list lists[] = {
      {"source", "target", "policy", "separator", "offset-syncs.topic.location",
       "mappers"}},
     {"rules",
-     {"id", "priority", "enabled", "match", "cluster", "properties",
-      "valid_from", "valid_until", "comment"}},
+     {"id", "priority", "enabled", "match", "cluster", "fence", "standby",
+      "properties", "valid_from", "valid_until", "comment"}},
 };
 #define N_LISTS (sizeof(lists) / sizeof(*lists))
 

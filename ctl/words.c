@@ -40,6 +40,8 @@ static const struct word_key flow_keys[] = {
 };
 static const struct word_key rule_keys[] = {
     {"cluster", WORD_STR, NULL, NULL},
+    {"fence", WORD_BOOL, NULL, NULL},
+    {"standby", WORD_STR, NULL, NULL},
     {"priority", WORD_INT, NULL, NULL},
     {"enabled", WORD_BOOL, NULL, NULL},
     {"comment", WORD_STR, NULL, NULL},

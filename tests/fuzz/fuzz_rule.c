@@ -81,7 +81,57 @@ put_dimensions(struct fuzz_input *in, struct buf *b)
         buf_puts(b, "\"attributes\":{");
         if (which & 32)
             put_patterns(in, b, "p");
-        put_match(in, b);
+        if (which & 64)
+            put_patterns(in, b, "q");
+        cut_comma(b);
+        buf_puts(b, "},");
+    }
+}
+
+static void
+put_match(struct fuzz_input *in, struct buf *b)
+{
+    buf_puts(b, "\"match\":{");
+    put_dimensions(in, b);
+    const uint8_t more = fuzz_byte(in);
+    if (more & 1) {
+        buf_puts(b, "\"not\":{");
+        put_dimensions(in, b);
+        cut_comma(b);
+        buf_puts(b, "},");
+    }
+    if (more & 2)
+        buf_printf(b, "\"share\":%zu,\"share.by\":\"%s\",", fuzz_below(in, 101),
+                   CHOOSE(in, "client.id", "group", "topic", "cluster.code",
+                          "attributes.p"));
+    cut_comma(b);
+    buf_puts(b, "},");
+}
+
+/* Within the first seconds of 1970, as are the times of the change sets. */
+static void
+put_moment(struct fuzz_input *in, struct buf *b, const char *key)
+{
+    buf_printf(b, "\"%s\":\"1970-01-01T00:00:%02zuZ\",", key,
+               fuzz_below(in, 60));
+}
+
+static void
+put_rule(struct fuzz_input *in, struct buf *b, size_t id)
+{
+    const uint8_t which = fuzz_byte(in);
+    buf_printf(b, "{\"op\":\"put\",\"rule\":{\"id\":\"r%zu\",", id);
+    if (which & 1)
+        buf_printf(b, "\"priority\":%zu,", fuzz_below(in, 3));
+    if (which & 2)
+        buf_printf(b, "\"enabled\":%s,", which & 4 ? "true" : "false");
+    if (which & 8)
+        put_moment(in, b, "valid_from");
+    if (which & 16)
+        put_moment(in, b, "valid_until");
+    if (which & 32)
+        buf_puts(b, "\"fence\":true,");
+    put_match(in, b);
     const size_t to = fuzz_below(in, 3);
     if (which & 64)
         buf_printf(b, "\"standby\":\"%c\",", "bca"[to]);

@@ -85,6 +85,29 @@ class Rules(Admin):
         text = self.says(0, "rule")
         self.assertRegex(text, r"canary +9 +true +b +.*not.attributes.site=x.* 2026-12-01T02:00:00Z\.\.2100-01-01T00:00:00Z")
 
+    def test_fence_and_standby(self) -> None:
+        """Both survive the table in a file; a flip to the standby leaves the other cluster as standby, and no residency begins with either."""
+        self.set_up_table()
+        before = self.table()
+        self.says(0, "rule", "put", "orders-main", "cluster=a", "standby=b", "cluster.code=orders")
+        self.assertRegex(self.says(0, "rule"), r"orders-main +0 +true +a +cluster.code=orders +b +- ")
+        self.assertRegex(self.says(1, "diff", str(before["revision"])), r'\+   standby: "b"')
+        exported = self.says(0, "export")
+        self.assertIn('"cluster":"a","standby":"b",', exported)
+        since = self.routed()["since"]
+        self.says(0, "flip", "orders", "--to", "b", "--fence", "--wait.ms", "0")
+        rule = self.table()["rules"][0]
+        self.assertEqual((rule["cluster"], rule["standby"], rule["fence"]), ("b", "a", True))
+        route = self.routed()
+        self.assertEqual((route["standby"], route["fence"], [v["topic"] for v in route["standby_view"]]), ("a", True, ["orders"]))
+        self.assertGreater(route["since"], since)
+        self.says(0, "apply", "-f", self.file("table.json", exported))
+        self.assertEqual(self.says(0, "export"), exported)
+        self.assertIn("operations[0].rule.standby", self.fails(1, "rule", "put", "orders-main", "cluster=a", "standby=a"))
+
+    def routed(self) -> dict:
+        return json.loads(self.says(0, "resolve", "orders", "topic=orders", "--json"))["routes"][0]
+
     def test_explain_says_why_not(self) -> None:
         self.set_up_table()
         self.says(0, "rule", "put", "later", "cluster=b", "priority=9", "cluster.code=orders", "valid_from=2100-01-01T00:00:00Z")

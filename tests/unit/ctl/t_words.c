@@ -49,9 +49,10 @@ END_TEST
 START_TEST(rule_words)
 {
     type(
-        "cluster=b;priority=-5;enabled=false;topic=t1,t2-*;attr.flink.id=1234");
+        "cluster=b;fence=true;standby=c;priority=-5;enabled=false;topic=t1,t2-*;attr.flink.id=1234");
     ck_assert_int_eq(words_rule("r", (int)words.n, words.v, &made, &err), 0);
-    is_json("{\"id\":\"r\",\"cluster\":\"b\",\"priority\":-5,"
+    is_json("{\"id\":\"r\",\"cluster\":\"b\",\"fence\":true,"
+            "\"standby\":\"c\",\"priority\":-5,"
             "\"enabled\":false,\"match\":{\"topic\":[\"t1\",\"t2-*\"],"
             "\"attributes\":{\"flink.id\":[\"1234\"]}}}");
 }
