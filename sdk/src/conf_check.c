@@ -1,0 +1,146 @@
+/* What shunt_new() and the engines ask of a configuration: pure reading. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sdk/src/conf.h"
+
+char *
+conf_kafka_text(const shunt_conf_t *conf, const char *key)
+{
+    size_t size = 0;
+    if (rd_kafka_conf_get(conf->rk, key, NULL, &size) != RD_KAFKA_CONF_OK ||
+        size <= 1)
+        return NULL;
+    char *text = malloc(size);
+    if (text)
+        (void)rd_kafka_conf_get(conf->rk, key, text, &size);
+    /* The size asked for first is only an upper bound for lists of flags. */
+    if (text && *text)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static int
+missing(struct err *err, const char *key, const char *why)
+{
+    return err_field(err, ERR_INVALID, key, "", "Property \"%s\" is needed: %s",
+                     key, why);
+}
+
+static int
+check_urls(const shunt_conf_t *conf, struct err *err)
+{
+    struct strlist urls = {0};
+    int rc = conf_servers(conf, &urls) != 0 ? err_nomem(err) : 0;
+    if (!rc && urls.n == 0)
+        rc = missing(err, "route.service",
+                     "the URL of a route service, as shunt-route prints it");
+    for (size_t i = 0; i < urls.n && !rc; i++)
+        if (!str_starts_with(urls.v[i], "http://") &&
+            !str_starts_with(urls.v[i], "https://"))
+            rc = err_field(err, ERR_INVALID, "route.service", urls.v[i],
+                           "Property \"route.service\": \"%s\" does not start "
+                           "with http:// or https://",
+                           urls.v[i]);
+    strlist_fini(&urls);
+    return rc;
+}
+
+static bool
+is_true(const shunt_conf_t *conf, const char *key)
+{
+    char *text = conf_kafka_text(conf, key);
+    const bool yes = text && strcmp(text, "true") == 0;
+    free(text);
+    return yes;
+}
+
+bool
+conf_commits(const shunt_conf_t *conf)
+{
+    return is_true(conf, "enable.auto.commit");
+}
+
+static int
+check_consumer(const shunt_conf_t *conf, struct err *err)
+{
+    char *group = conf_kafka_text(conf, "group.id");
+    const bool has = group != NULL;
+    free(group);
+    if (!has)
+        return missing(err, "group.id", "a consumer's group");
+    if (conf_commits(conf) && !is_true(conf, "enable.auto.offset.store"))
+        return err_field(err, ERR_INVALID, "enable.auto.offset.store", "false",
+                         "Property \"enable.auto.offset.store\": false with "
+                         "enable.auto.commit=true is not supported yet, "
+                         "nothing would ever be committed: set "
+                         "enable.auto.commit=false and commit by hand");
+    return 0;
+}
+
+int
+conf_check(const shunt_conf_t *conf, rd_kafka_type_t type, struct err *err)
+{
+    if (!conf)
+        return missing(err, "cluster.code", "there is no configuration");
+    if (!conf->own.cluster_code)
+        return missing(err, "cluster.code", "the logical cluster to use");
+    const int rc = check_urls(conf, err);
+    return rc || type != RD_KAFKA_CONSUMER ? rc : check_consumer(conf, err);
+}
+
+enum switch_position
+conf_position(const shunt_conf_t *conf)
+{
+    const char *word = conf->own.position;
+    if (word && strcmp(word, "delivered") == 0)
+        return SWITCH_DELIVERED;
+    if (word)
+        return strcmp(word, "stored") == 0 ? SWITCH_STORED : SWITCH_COMMITTED;
+    /* Who commits by hand may not have processed what was returned. */
+    return conf_commits(conf) ? SWITCH_STORED : SWITCH_COMMITTED;
+}
+
+static int
+default_cache_dir(char **out)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    const bool given = state && *state;
+    *out = NULL;
+    if (!given && (!home || !*home))
+        return 0;
+    const int n = given ? asprintf(out, "%s/shunt", state)
+                        : asprintf(out, "%s/.local/state/shunt", home);
+    if (n >= 0)
+        return 0;
+    *out = NULL;
+    return ERR_NOMEM;
+}
+
+int
+conf_cache_dir(const shunt_conf_t *conf, char **out)
+{
+    const char *dir = conf->own.cache_dir;
+    *out = NULL;
+    if (!dir)
+        return default_cache_dir(out);
+    if (!*dir)
+        return 0;
+    *out = strdup(dir);
+    return *out ? 0 : ERR_NOMEM;
+}
+
+int
+conf_servers(const shunt_conf_t *conf, struct strlist *out)
+{
+    const char *list = conf->own.route_service;
+    if (list && strlist_split(out, list, ",") != 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < out->n; i++)
+        for (size_t n = strlen(out->v[i]); n > 0 && out->v[i][n - 1] == '/';)
+            out->v[i][--n] = '\0';
+    return 0;
+}
