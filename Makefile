@@ -202,6 +202,16 @@ $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(MM2) $(call u
 endef
 $(foreach u,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/t_*.c)),$(eval $(call unit_rule,$(u))))
 
+# tests/sdk/t_NAME.c is one Check program for real brokers, run by
+# tests/sdk/test_sdk_real.py.
+SDK_REAL := $(patsubst tests/sdk/%.c,$(B)/sdk-real/%,$(wildcard tests/sdk/t_*.c))
+$(B)/sdk-real/%: $(B)/tests/sdk/%.o $(B)/tests/sdk/real.o $(B)/lib/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(TSAN_THREADS) -o $@ $(filter %.o,$^) $(B)/lib/libshunt.a \
+		$(if $(TSAN_THREADS),$(call lib,tests/support)) $(call pc_libs,$(libs_sdk) check) -pthread -lm
+sdk-real: $(SDK_REAL)
+
 # ---- fuzz targets ------------------------------------------------------------
 # tests/fuzz/fuzz_NAME.c is one libFuzzer program; built with clang in build/fuzz
 # by `make fuzz`, which starts make again with MODE=fuzz.
@@ -239,7 +249,7 @@ run-demo: all
 
 check: deps
 	@$(MAKE) --no-print-directory run-check
-run-check: all unit
+run-check: all unit sdk-real
 	@python3 tests/check.py --build $(B) --suites $(SUITES)
 
 FUZZ_SECONDS ?= 60
@@ -291,7 +301,7 @@ help:
 	@echo 'make clean      remove build/'
 	@echo 'SAN=address,undefined or SAN=thread build with sanitizers in a folder of their own'
 
-.PHONY: all examples unit fuzz fuzzers deps deps-demo demo run-demo check run-check lint \
+.PHONY: all examples unit sdk-real fuzz fuzzers deps deps-demo demo run-demo check run-check lint \
 	run-lint docs bench install clean help
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -8,6 +8,7 @@ import shutil
 import socket
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 from . import kafka_jars
 from .procs import Proc, ProcError, free_port, run
@@ -341,11 +342,14 @@ class RealKafka(Clusters):
             self.create_topic(where, topic, int(partitions))
 
 
-def start(kind: str, folder: Path, build: Path, topics: str | None = None) -> Clusters:
+def start(kind: str, folder: Path, build: Path, topics: str | None = None, **more: Any) -> Clusters:
+    """`more`: what that kind's constructor takes besides."""
+    if topics:
+        more["topics"] = topics
     if kind == "embedded":
-        return Embedded(folder, build, **({"topics": topics} if topics else {}))
+        return Embedded(folder, build, **more)
     if kind == "real":
-        return RealKafka(folder, build, **({"topics": topics} if topics else {}))
+        return RealKafka(folder, build, **more)
     raise ValueError(f"kind is \"embedded\" or \"real\", not {kind!r}")
 
 

@@ -29,11 +29,12 @@ START_S = 30.0
 
 class World:
     """`topics` as for shunt-sandbox; None: orders with 6 partitions.
-    `replicate=False`: start replication yourself, world.clusters.start_mm2()."""
+    `replicate=False`: start replication yourself, world.clusters.start_mm2();
+    `more`: for clusters.start()."""
 
     def __init__(self, name: str, kind: str = "embedded", build: str = "build/release",
                  topics: str | None = None, replicate: bool = True,
-                 mm2: dict[str, str] | None = None) -> None:
+                 mm2: dict[str, str] | None = None, **more: Any) -> None:
         self.kind = kind
         self.build = kafka.ROOT / build
         self.folder = kafka.ROOT / "build/run" / f"{name}-{os.getpid()}"
@@ -43,7 +44,7 @@ class World:
         self._procs: list[Proc] = []
         self._clusters: kafka.Clusters | None = None
         try:
-            self._clusters = kafka.start(kind, self.folder, self.build, topics)
+            self._clusters = kafka.start(kind, self.folder, self.build, topics, **more)
             if replicate:
                 self.clusters.start_mm2(mm2)
             self._start_parts()
