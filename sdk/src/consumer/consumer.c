@@ -1,9 +1,118 @@
-/* The tracks of one consumer, laid over by the API of consumer.h. */
+/*
+ * The calls of the application: each takes the lock, those that change what a
+ * track is made of take the wheel too (consumer_impl.h).
+ */
 #include "sdk/src/consumer/consumer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "sdk/src/consumer/consumer_impl.h"
+
+#define MAX_POLL_MS 300000 /* librdkafka's default */
+
+/* ---- lock and wheel ------------------------------------------------------ */
+
+void
+consumer_lock(struct consumer *c)
+{
+    pthread_mutex_lock(&c->lock);
+}
+
+void
+consumer_unlock(struct consumer *c)
+{
+    pthread_mutex_unlock(&c->lock);
+}
+
+static bool
+mine(const struct consumer *c)
+{
+    return c->depth > 0 && pthread_equal(c->driver, pthread_self());
+}
+
+bool
+consumer_nested(const struct consumer *c)
+{
+    return mine(c) && c->depth > 1;
+}
+
+static void
+take_wheel(struct consumer *c)
+{
+    c->driver = pthread_self();
+    c->depth++;
+}
+
+void
+consumer_drive(struct consumer *c)
+{
+    if (c->depth > 0 && !mine(c)) {
+        c->urgent++;
+        c->waiting++;
+        wake_up(c->wake);
+        while (c->depth > 0)
+            pthread_cond_wait(&c->parked, &c->lock);
+        c->waiting--;
+        c->urgent--;
+    }
+    take_wheel(c);
+}
+
+bool
+consumer_drive_until(struct consumer *c, int64_t end_ms)
+{
+    const struct timespec ts = {.tv_sec = end_ms / 1000,
+                                .tv_nsec = end_ms % 1000 * 1000000};
+    int rc = 0;
+    if (!mine(c)) {
+        c->waiting++;
+        while ((c->depth > 0 || c->urgent > 0) && rc == 0)
+            rc = pthread_cond_timedwait(&c->parked, &c->lock, &ts);
+        c->waiting--;
+        if (c->depth > 0 || c->urgent > 0)
+            return false;
+    }
+    take_wheel(c);
+    return true;
+}
+
+void
+consumer_park(struct consumer *c)
+{
+    c->depth--;
+    if (c->depth > 0 || c->waiting == 0)
+        return;
+    if (c->urgent > 0)
+        pthread_cond_broadcast(&c->parked);
+    else
+        pthread_cond_signal(&c->parked);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static int64_t
+max_poll_ms(const struct engine *e)
+{
+    char text[32];
+    size_t size = sizeof(text);
+    if (rd_kafka_conf_get(e->template, "max.poll.interval.ms", text, &size) !=
+        RD_KAFKA_CONF_OK)
+        return MAX_POLL_MS;
+    return atoll(text);
+}
+
+static void
+init_lock(struct consumer *c)
+{
+    pthread_condattr_t attr; /* none of these can fail on Linux */
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&c->parked, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    (void)pthread_mutex_init(&c->lock, NULL);
+}
 
 int
 consumer_new(const struct engine *e, struct consumer **out, struct err *err)
@@ -11,80 +120,18 @@ consumer_new(const struct engine *e, struct consumer **out, struct err *err)
     struct consumer *c = calloc(1, sizeof(*c));
     if (!c)
         return err_nomem(err);
-    const int rc = track_new(e, &c->track, err);
-    if (rc) {
-        free(c);
+    init_lock(c);
+    inhand_init(&c->hands, max_poll_ms(e));
+    c->wake = wake_new();
+    int rc = c->wake ? reaper_new(&c->reaper, err) : err_nomem(err);
+    if (rc == 0)
+        rc = track_new(e, c, &c->track, err);
+    if (rc != 0) {
+        consumer_free(c);
         return rc;
     }
     *out = c;
     return 0;
-}
-
-rd_kafka_resp_err_t
-consumer_subscribe(struct consumer *c,
-                   const rd_kafka_topic_partition_list_t *topics)
-{
-    return track_subscribe(c->track, topics);
-}
-
-rd_kafka_resp_err_t
-consumer_unsubscribe(struct consumer *c)
-{
-    return track_unsubscribe(c->track);
-}
-
-rd_kafka_resp_err_t
-consumer_subscription(struct consumer *c, rd_kafka_topic_partition_list_t **out)
-{
-    return track_subscription(c->track, out);
-}
-
-rd_kafka_message_t *
-consumer_poll(struct consumer *c, int timeout_ms)
-{
-    return track_poll(c->track, timeout_ms);
-}
-
-void
-consumer_news(struct consumer *c)
-{
-    track_news(c->track);
-}
-
-void
-consumer_cluster(struct consumer *c, char *buf, size_t size)
-{
-    track_cluster(c->track, buf, size);
-}
-
-const char *
-consumer_logical_name(struct consumer *c, const char *physical)
-{
-    return track_logical_name(c->track, physical);
-}
-
-const char *
-consumer_origin(struct consumer *c, const char *physical)
-{
-    return track_origin(c->track, physical);
-}
-
-rd_kafka_t *
-consumer_handle(struct consumer *c)
-{
-    return track_handle(c->track);
-}
-
-rd_kafka_resp_err_t
-consumer_close(struct consumer *c)
-{
-    return track_close(c->track);
-}
-
-bool
-consumer_closed(const struct consumer *c)
-{
-    return track_closed(c->track);
 }
 
 void
@@ -92,6 +139,166 @@ consumer_free(struct consumer *c)
 {
     if (!c)
         return;
+    if (c->track)
+        (void)consumer_close(c); /* reports nothing that matters any more */
     track_free(c->track);
+    reaper_unref(c->reaper);
+    wake_unref(c->wake);
+    inhand_fini(&c->hands);
+    pthread_cond_destroy(&c->parked);
+    pthread_mutex_destroy(&c->lock);
     free(c);
+}
+
+/* ---- subscription -------------------------------------------------------- */
+
+rd_kafka_resp_err_t
+consumer_subscribe(struct consumer *c,
+                   const rd_kafka_topic_partition_list_t *topics)
+{
+    consumer_lock(c);
+    const rd_kafka_resp_err_t code = track_subscribe(c->track, topics);
+    consumer_unlock(c);
+    return code;
+}
+
+rd_kafka_resp_err_t
+consumer_unsubscribe(struct consumer *c)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    consumer_lock(c);
+    consumer_drive(c);
+    if (consumer_nested(c)) {
+        c->leaving = true; /* the poll that is under way does it */
+        wake_up(c->wake);
+    } else {
+        code = track_unsubscribe(c->track);
+    }
+    consumer_park(c);
+    consumer_unlock(c);
+    return code;
+}
+
+rd_kafka_resp_err_t
+consumer_subscription(struct consumer *c, rd_kafka_topic_partition_list_t **out)
+{
+    consumer_lock(c);
+    const rd_kafka_resp_err_t code = track_subscription(c->track, out);
+    consumer_unlock(c);
+    return code;
+}
+
+/* ---- poll ---------------------------------------------------------------- */
+
+static int64_t
+end_of(int timeout_ms)
+{
+    return timeout_ms < 0 ? INT64_MAX / 2 : clock_mono_ms() + timeout_ms;
+}
+
+static void
+step(struct consumer *c)
+{
+    if (consumer_nested(c))
+        return; /* whoever called back is in the middle of one */
+    if (c->leaving)
+        (void)track_unsubscribe(c->track);
+    c->leaving = false;
+    track_step(c->track);
+}
+
+rd_kafka_message_t *
+consumer_poll(struct consumer *c, int timeout_ms)
+{
+    const int64_t end_ms = end_of(timeout_ms);
+    rd_kafka_message_t *m = NULL;
+    consumer_lock(c);
+    struct hand *hand = inhand_begin(&c->hands, 1, clock_mono_ms());
+    while (hand && !track_closed(c->track) && consumer_drive_until(c, end_ms)) {
+        step(c);
+        const int64_t left_ms = end_ms - clock_mono_ms();
+        m = track_turn(c->track, hand, left_ms > 0 ? left_ms : 0);
+        consumer_park(c);
+        if (m || clock_mono_ms() >= end_ms)
+            break;
+    }
+    inhand_end(hand);
+    consumer_unlock(c);
+    return m;
+}
+
+void
+consumer_news(struct consumer *c)
+{
+    wake_up(c->wake);
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+void
+consumer_cluster(struct consumer *c, char *buf, size_t size)
+{
+    consumer_lock(c);
+    track_cluster(c->track, buf, size);
+    consumer_unlock(c);
+}
+
+const char *
+consumer_logical_name(struct consumer *c, const char *physical)
+{
+    consumer_lock(c);
+    const char *name = track_logical_name(c->track, physical);
+    consumer_unlock(c);
+    return name;
+}
+
+const char *
+consumer_origin(struct consumer *c, const char *physical)
+{
+    consumer_lock(c);
+    const char *name = track_origin(c->track, physical);
+    consumer_unlock(c);
+    return name;
+}
+
+rd_kafka_t *
+consumer_handle(struct consumer *c)
+{
+    consumer_lock(c);
+    rd_kafka_t *rk = track_handle(c->track);
+    consumer_unlock(c);
+    return rk;
+}
+
+struct generation *
+consumer_hold(struct consumer *c)
+{
+    consumer_lock(c);
+    struct generation *g = track_hold(c->track);
+    consumer_unlock(c);
+    return g;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+rd_kafka_resp_err_t
+consumer_close(struct consumer *c)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__IN_PROGRESS;
+    consumer_lock(c);
+    consumer_drive(c);
+    if (!consumer_nested(c))
+        code = track_close(c->track);
+    consumer_park(c);
+    consumer_unlock(c);
+    return code;
+}
+
+bool
+consumer_closed(struct consumer *c)
+{
+    consumer_lock(c);
+    const bool closed = track_closed(c->track);
+    consumer_unlock(c);
+    return closed;
 }

@@ -3,11 +3,11 @@
  * application from whichever cluster the route names, and moves to another one
  * at its own position.
  *
- * Threads: one application thread at a time calls these functions (as with
- * consumer_poll of librdkafka); all state is its own.  consumer_news() may be
- * called by any thread at any time until consumer_free().  The callbacks of
- * `struct engine` are called by the thread that calls consumer_poll(),
- * consumer_close() and the like; on_log by any thread.
+ * Threads: any thread may call any function at any time until consumer_free();
+ * several may poll at once (each record goes to one of them).  The callbacks
+ * of `struct engine` are called by a thread that calls consumer_poll(),
+ * consumer_unsubscribe() or consumer_close(), one at a time and without a
+ * lock; on_log by any thread.
  *
  * Nothing moves unless consumer_poll() is called: it serves librdkafka's
  * callbacks, the automatic commits and every step of a switch.
@@ -27,6 +27,7 @@
 #include "sdk/src/engine.h"
 
 struct consumer;
+struct generation;
 
 /* Copies *e shallowly: what it points to outlives the consumer.  Connects to
  * nothing yet. ERR_NOMEM. */
@@ -48,11 +49,12 @@ consumer_subscription(struct consumer *c,
 
 /* librdkafka's semantics: a record, an error in m->err, or NULL.  The caller
  * destroys it with rd_kafka_message_destroy().  The call also says that the
- * record returned before is finished. -1: waits for ever. */
+ * record returned to this thread before is finished. -1: waits for ever. */
 rd_kafka_message_t *consumer_poll(struct consumer *c, int timeout_ms);
 
-/* NULL: everything that is finished, the record returned last included (as in
- * librdkafka, where it counts once it is returned). `async`: returns at once;
+/* NULL: everything that is finished, what was returned to this thread included
+ * (as in librdkafka, where it counts once it is returned); what other threads
+ * have in hand is not, unless this thread does not poll. `async`: returns at once;
  * else waits, at most as long as a request may take.  _NO_OFFSET: nothing to
  * commit; _STATE: not connected or closed; _UNKNOWN_PARTITION, and nothing is
  * committed: after a move, an offset past what was delivered on this cluster. */
@@ -80,21 +82,23 @@ void consumer_news(struct consumer *c);
 /* The cluster in use as a string, "" before the first one. */
 void consumer_cluster(struct consumer *c, char *buf, size_t size);
 /* What a physical topic on the current cluster (or on the one before it) is
- * called logically, and where its records were first written; the physical
- * name itself and "" when it is not in the view.  Borrowed until the next
- * call of consumer_poll() or consumer_subscribe(). */
+ * called logically, and where its records were first written; `physical`
+ * itself and "" when it is not in the view.  Valid for ever. */
 const char *consumer_logical_name(struct consumer *c, const char *physical);
 const char *consumer_origin(struct consumer *c, const char *physical);
-/* The handle now in use, for what the surface passes through (name, memberid,
- * watermarks, metadata); NULL: none yet. Borrowed until the next call of
- * consumer_poll(). */
+/* The handle now in use, only to be compared; NULL: none yet. */
 rd_kafka_t *consumer_handle(struct consumer *c);
+/* The generation now in use, for what the surface passes through to its `rk`
+ * (memberid, watermarks, metadata): the caller's until generation_unref(),
+ * which must come soon. NULL: none yet. */
+struct generation *consumer_hold(struct consumer *c);
 
-/* Commits what is finished, leaves the groups.  Takes at most a few seconds,
+/* Commits what is returned, leaves the groups.  _IN_PROGRESS: called inside a
+ * callback.  Takes at most a few seconds,
  * also with dead clusters or with messages that the application still holds
  * (their handle is then left behind, with a log line). */
 rd_kafka_resp_err_t consumer_close(struct consumer *c);
-bool consumer_closed(const struct consumer *c);
+bool consumer_closed(struct consumer *c);
 /* Closes if need be. NULL allowed. */
 void consumer_free(struct consumer *c);
 

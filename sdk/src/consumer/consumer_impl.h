@@ -1,12 +1,54 @@
-/* What a consumer is: its tracks. */
+/*
+ * What a consumer is: its lock, its wheel, its tracks.
+ *
+ * `lock` guards everything of the consumer, its tracks, generations and parts.
+ * Every function of this folder that is given one of them runs with the lock
+ * held, unless its comment says otherwise.  It is not held in calls of
+ * librdkafka that wait or that run callbacks, nor in callbacks of the
+ * application (log lines excepted, which must not call back): whoever takes
+ * it again looks again.
+ *
+ * The wheel: one thread at a time polls librdkafka and takes the steps of
+ * switches, whatever the number of threads that poll; it has the wheel also
+ * while it does not hold the lock.  So what a track is made of (cur, next,
+ * retired, state) changes below a thread that has the wheel and nowhere else,
+ * and records are delivered in the order of the log.  Callbacks are run by the
+ * thread that has the wheel; it may call everything but close.
+ *
+ * Order: lock, then the mutexes of control, worker, reaper, wake and
+ * librdkafka.
+ */
 #ifndef SHUNT_SDK_CONSUMER_IMPL_H
 #define SHUNT_SDK_CONSUMER_IMPL_H
 
+#include <pthread.h>
+
 #include "sdk/src/consumer/consumer.h"
+#include "sdk/src/consumer/inhand.h"
 #include "sdk/src/consumer/track.h"
 
 struct consumer {
+    pthread_mutex_t lock;
+    pthread_cond_t parked; /* the wheel is free */
+    int depth;             /* 0: nobody has the wheel; > 1: in a callback */
+    pthread_t driver;      /* who has it */
+    int urgent;            /* threads that want it for more than a poll */
+    int waiting;           /* threads that wait for it, those included */
+    bool leaving;          /* unsubscribe was called in a callback */
+    struct inhand hands;
+    struct wake *wake;
+    struct reaper *reaper;
     struct track *track;
 };
+
+void consumer_lock(struct consumer *c);
+void consumer_unlock(struct consumer *c);
+/* Waits for the wheel; whoever polls lets go of it. */
+void consumer_drive(struct consumer *c);
+/* The same for a poll, until `end_ms` (clock_mono_ms): false. */
+bool consumer_drive_until(struct consumer *c, int64_t end_ms);
+void consumer_park(struct consumer *c);
+/* The thread that has the wheel is in a callback of its own. */
+bool consumer_nested(const struct consumer *c);
 
 #endif

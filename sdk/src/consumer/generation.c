@@ -1,7 +1,7 @@
 /*
- * Owns one rd_kafka_t.  librdkafka calls back below generation_poll(), generation_serve()
- * and, once closing, below the closing thread, where nothing of the consumer
- * is touched any more (`muted`).
+ * Owns one rd_kafka_t.  librdkafka calls back below a poll, which is made without
+ * the lock, and, once closing, below the closing thread, where nothing of the
+ * consumer is touched any more (`muted`).
  *
  * An offset below the expected one is a record that must be delivered: the log
  * was cut or made anew, and auto.offset.reset went back.
@@ -17,6 +17,7 @@
 #include "common/base/clock.h"
 #include "common/kafka/kconf.h"
 #include "sdk/src/consumer/generation_int.h"
+#include "sdk/src/name.h"
 
 static void
 note(const struct generation *g, int level, const char *text)
@@ -145,14 +146,34 @@ generation_lag(const struct generation *g)
 
 /* ---- librdkafka's callbacks ---------------------------------------------- */
 
+bool
+generation_lock(struct generation *g)
+{
+    if (atomic_load(&g->muted))
+        return false;
+    pthread_mutex_lock(g->hooks.lock);
+    if (!atomic_load(&g->muted))
+        return true;
+    pthread_mutex_unlock(g->hooks.lock);
+    return false;
+}
+
+void
+generation_unlock(struct generation *g)
+{
+    pthread_mutex_unlock(g->hooks.lock);
+}
+
 static void
 commit_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
           rd_kafka_topic_partition_list_t *l, void *opaque)
 {
     struct generation *g = opaque;
     (void)rk;
-    if (!atomic_load(&g->muted))
-        g->hooks.on_commit(g, code, l, g->hooks.arg);
+    if (!generation_lock(g))
+        return;
+    g->hooks.on_commit(g, code, l, g->hooks.arg);
+    generation_unlock(g);
 }
 
 static void
@@ -160,9 +181,11 @@ error_cb(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     struct generation *g = opaque;
     (void)rk;
+    if (!generation_lock(g))
+        return;
     g->down = g->down || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    if (!atomic_load(&g->muted))
-        g->hooks.on_error(g, (rd_kafka_resp_err_t)code, reason, g->hooks.arg);
+    g->hooks.on_error(g, (rd_kafka_resp_err_t)code, reason, g->hooks.arg);
+    generation_unlock(g);
 }
 
 static void
@@ -247,11 +270,8 @@ start_handle(struct generation *g, const struct engine *e,
 static void
 free_views(struct generation *g)
 {
-    for (size_t i = 0; i < g->n_views; i++) {
+    for (size_t i = 0; i < g->n_views; i++)
         free(g->views[i].topic);
-        free(g->views[i].origin);
-        free(g->views[i].logical);
-    }
     free(g->views);
     g->views = NULL;
     g->n_views = 0;
@@ -336,8 +356,8 @@ add_view(struct generation *g, const struct pt_view *v, const char *logical)
         return ERR_NOMEM;
     g->views = all;
     all[g->n_views] = (struct view){.topic = strdup(v->topic),
-                                    .origin = strdup(v->origin),
-                                    .logical = strdup(logical)};
+                                    .origin = name_intern(v->origin),
+                                    .logical = name_intern(logical)};
     const struct view *mine = &all[g->n_views++];
     return mine->topic && mine->origin && mine->logical ? 0 : ERR_NOMEM;
 }
@@ -421,28 +441,12 @@ generation_view(const struct generation *g, const char *physical)
 
 /* ---- polling ------------------------------------------------------------- */
 
-static struct part *
-deliverable(struct generation *g, const rd_kafka_message_t *m)
+struct part *
+generation_deliverable(struct generation *g, const rd_kafka_message_t *m)
 {
     struct part *p =
         generation_find(g, rd_kafka_topic_name(m->rkt), m->partition);
     return p && p->state == PART_RUNNING && !g->stopped ? p : NULL;
-}
-
-rd_kafka_message_t *
-generation_poll(struct generation *g, int timeout_ms, struct part **part)
-{
-    rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
-    while (m && !m->err) {
-        g->down = false;
-        *part = deliverable(g, m);
-        if (*part)
-            return m;
-        rd_kafka_message_destroy(m);
-        m = rd_kafka_consumer_poll(g->rk, 0);
-    }
-    *part = NULL;
-    return m;
 }
 
 void

@@ -2,15 +2,17 @@
  * A generation: one librdkafka consumer handle bound to one cluster in one
  * residency, with what is known of each of its partitions.
  *
- * The application's thread owns a generation until generation_close_take(); then it
- * is closed and destroyed by a thread of its own, because destroying blocks
- * for as long as the application holds one of its messages.  Queries on the
- * worker hold a reference meanwhile.
+ * Everything of it is the consumer's, below its lock, until
+ * generation_close_take(); when the last reference is gone it is closed and
+ * destroyed by a thread of its own, because destroying blocks for as long as
+ * the application holds one of its messages.  Whoever calls librdkafka without
+ * the lock, queries on the worker too, holds a reference meanwhile.
  */
 #ifndef SHUNT_SDK_GENERATION_H
 #define SHUNT_SDK_GENERATION_H
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +40,7 @@ struct part_key {
 struct part {
     struct part_key key;
     enum part_state state;
+    uint64_t life;     /* inhand.h; another one with each change of the owner */
     bool lost;         /* taken away without a chance to commit */
     bool fetching;     /* part of librdkafka's assignment */
     bool end_wanted;   /* starts at the log end, which must be asked for */
@@ -58,14 +61,15 @@ struct part {
 
 /* A physical topic of the view. */
 struct view {
-    char *topic, *origin, *logical;
+    char *topic;
+    const char *origin, *logical; /* interned: valid for ever */
     bool fresh; /* the previous cluster has no such stream: nobody of the group
                    can know a position of it */
 };
 
 struct generation;
 
-/* Called on the thread that polls. */
+/* Called on the thread that polls, with `lock` held. */
 struct generation_hooks {
     void (*on_assign)(struct generation *g,
                       const rd_kafka_topic_partition_list_t *l, void *arg);
@@ -79,6 +83,8 @@ struct generation_hooks {
                      const char *text, void *arg);
     /* Any thread. */
     void (*on_log)(int level, const char *fac, const char *text, void *arg);
+    pthread_mutex_t
+        *lock;     /* of whoever owns the generation; on_log: not held */
     void *arg;     /* of the first four */
     void *log_arg; /* of on_log */
 };
@@ -128,11 +134,10 @@ MUST_CHECK int generation_subscribe(struct generation *g,
                                     struct err *err);
 struct view *generation_view(const struct generation *g, const char *physical);
 
-/* A record of a running partition that is to be delivered, or an error; serves
- * callbacks.  *part is set with a record. */
-rd_kafka_message_t *generation_poll(struct generation *g, int timeout_ms,
-                                    struct part **part);
-/* Serves callbacks; drops records. */
+/* The partition of a record that is to be delivered; NULL: it is not. */
+struct part *generation_deliverable(struct generation *g,
+                                    const rd_kafka_message_t *m);
+/* Serves callbacks; drops records.  Without the lock. */
 void generation_serve(struct generation *g);
 
 struct part *generation_find(struct generation *g, const char *topic,
@@ -158,6 +163,7 @@ bool generation_add_commit(const struct generation *g,
 /* The outcome comes to on_commit. */
 rd_kafka_resp_err_t generation_commit(struct generation *g,
                                       const rd_kafka_topic_partition_list_t *l);
+/* Without the lock. */
 rd_kafka_resp_err_t
 generation_commit_wait(struct generation *g,
                        const rd_kafka_topic_partition_list_t *l,

@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/consumer/generation_int.h"
+#include "sdk/src/consumer/inhand.h"
 
 static rd_kafka_topic_partition_list_t *
 new_list(void)
@@ -131,6 +132,7 @@ own(struct generation *g, const rd_kafka_topic_partition_list_t *l,
         if (!p)
             continue; /* no memory: stays unassigned, found by the next one */
         generation_set_state(g, p, state);
+        p->life = inhand_life();
         p->assigned_ms = now;
         p->map_wanted = p->map_asked = p->map_done = p->end_wanted = false;
         p->mapped.known = false;
@@ -162,18 +164,42 @@ on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
     unassign(g, l);
 }
 
+/* Gives back what librdkafka has of `l`. */
+static void
+unassign_muted(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    if (!cooperative(g)) {
+        (void)rd_kafka_assign(g->rk, NULL); /* nobody to tell */
+        return;
+    }
+    rd_kafka_topic_partition_list_t *all = NULL, *some = new_list();
+    if (rd_kafka_assignment(g->rk, &all) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        all = new_list();
+    for (int i = 0; i < all->cnt; i++) {
+        const rd_kafka_topic_partition_t *t = &all->elems[i];
+        if (rd_kafka_topic_partition_list_find(l, t->topic, t->partition))
+            rd_kafka_topic_partition_list_add(some, t->topic, t->partition);
+    }
+    rd_kafka_error_t *error = rd_kafka_incremental_unassign(g->rk, some);
+    if (error)
+        rd_kafka_error_destroy(error);
+    rd_kafka_topic_partition_list_destroy(some);
+    rd_kafka_topic_partition_list_destroy(all);
+}
+
 void
 generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                         rd_kafka_topic_partition_list_t *l, void *opaque)
 {
     struct generation *g = opaque;
     (void)rk;
-    if (atomic_load(&g->muted)) {
-        unassign(g, l);
+    if (!generation_lock(g)) {
+        unassign_muted(g, l);
         return;
     }
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
         on_assign(g, l);
     else
         on_revoke(g, l);
+    generation_unlock(g);
 }

@@ -1,10 +1,8 @@
 /*
- * The calls of the application, and the poll that drives everything else.
- *
- * track_poll() first declares the record returned before finished, then
- * takes turns: one step of whatever is under way (which never waits), then one
- * poll of the handle that delivers.  While more than that handle has to be
- * served the poll is cut into short turns.
+ * The life of a track and its poll.  consumer_poll() takes turns: one step of
+ * whatever is under way (which never waits), then one poll of the handle that
+ * delivers.  While more than that handle has to be served the poll is cut into
+ * short turns.
  */
 #include "sdk/src/consumer/track.h"
 
@@ -13,6 +11,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
+#include "sdk/src/consumer/consumer_impl.h"
 
 #define BUSY_MS  10   /* a turn while handles or answers are waited for */
 #define TURN_MS  1000 /* a turn otherwise: timers are looked at in between */
@@ -22,7 +21,8 @@
 #define RETRY_MAX_MS 10000
 
 int
-track_new(const struct engine *e, struct track **out, struct err *err)
+track_new(const struct engine *e, struct consumer *c, struct track **out,
+          struct err *err)
 {
     struct track *tr = calloc(1, sizeof(*tr));
     if (!tr)
@@ -32,12 +32,9 @@ track_new(const struct engine *e, struct track **out, struct err *err)
     tr->switch_ms = -1;
     backoff_init(&tr->retry, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
-    tr->wake = wake_new();
-    if (!tr->wake || reaper_new(&tr->reaper, NULL) != 0) {
-        wake_unref(tr->wake);
-        free(tr);
-        return err_nomem(err);
-    }
+    tr->c = c;
+    tr->wake = c->wake;
+    tr->reaper = c->reaper;
     *out = tr;
     return 0;
 }
@@ -94,19 +91,28 @@ track_subscribe(struct track *tr, const rd_kafka_topic_partition_list_t *topics)
 }
 
 static void
-leave(struct track *tr)
+wait_for_ends(struct track *tr)
 {
-    if (tr->cur && !tr->cur->stopped) {
-        track_finish_last(tr);
-        track_commit_wait(tr, tr->cur, NULL);
-        track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
-    }
-    track_drop_generations(tr);
-    if (!reaper_wait(tr->reaper, clock_mono_ms() + CLOSE_MS))
+    consumer_unlock(tr->c);
+    const bool all = reaper_wait(tr->reaper, clock_mono_ms() + CLOSE_MS);
+    consumer_lock(tr->c);
+    if (!all)
         track_log(tr, LOG_WARNING,
                   "a handle cannot be destroyed: the cluster does not "
                   "answer, or the application still holds a message; it is "
                   "left behind");
+}
+
+static void
+leave(struct track *tr)
+{
+    if (tr->cur && !tr->cur->stopped) {
+        inhand_finish_all(&tr->c->hands);
+        track_commit_wait(tr, tr->cur, NULL);
+        track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+    }
+    track_drop_generations(tr);
+    wait_for_ends(tr);
 }
 
 rd_kafka_resp_err_t
@@ -172,65 +178,110 @@ swallowed(struct track *tr, const rd_kafka_message_t *m)
     return true;
 }
 
-static rd_kafka_message_t *
-deliver(struct track *tr, rd_kafka_message_t *m, struct part *p)
+/* What was delivered before is behind it, or the log was cut. */
+static void
+count(struct hand *hand, struct part *p, int64_t offset)
 {
-    if (!m)
-        return NULL;
-    if (m->err && swallowed(tr, m)) {
-        rd_kafka_message_destroy(m);
-        return NULL;
-    }
-    if (p) {
-        tr->last = p;
-        tr->last_next = m->offset + 1;
-        p->next = m->offset + 1;
-    }
-    return m;
+    if (offset < p->finished)
+        p->finished = offset;
+    p->next = offset + 1;
+    inhand_take(hand, p->life, offset);
 }
 
-/* Waits for a record, or for anything that makes another step worth while. */
-static rd_kafka_message_t *
-turn(struct track *tr, int timeout_ms)
+/* True: for the application. */
+static bool
+deliver(struct track *tr, struct generation *g, struct hand *hand,
+        const rd_kafka_message_t *m)
 {
     const bool delivers =
         tr->state == TRACK_RUNNING || tr->state == TRACK_JOINING;
-    struct part *p = NULL;
-    if (!delivers && tr->state != TRACK_MAPPING) {
-        wake_wait(tr->wake, timeout_ms);
-        return NULL;
-    }
-    rd_kafka_message_t *m =
-        generation_poll(delivers ? tr->cur : tr->next, timeout_ms, &p);
-    if (delivers)
-        return deliver(tr, m, p);
-    if (m)
-        rd_kafka_message_destroy(m); /* an error: nothing is assigned yet */
-    return NULL;
+    if (!delivers || g != tr->cur)
+        return false;
+    if (m->err)
+        return !swallowed(tr, m);
+    g->down = false;
+    struct part *p = generation_deliverable(g, m);
+    if (p)
+        count(hand, p, m->offset);
+    return p != NULL;
+}
+
+static rd_kafka_message_t *
+poll(struct track *tr, struct generation *g, int timeout_ms)
+{
+    generation_ref(g);
+    consumer_unlock(tr->c);
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
+    consumer_lock(tr->c);
+    generation_unref(g);
+    return m;
+}
+
+static void
+wait_for_news(struct track *tr, int timeout_ms)
+{
+    consumer_unlock(tr->c);
+    wake_wait(tr->wake, timeout_ms);
+    consumer_lock(tr->c);
 }
 
 rd_kafka_message_t *
-track_poll(struct track *tr, int timeout_ms)
+track_turn(struct track *tr, struct hand *hand, int64_t left_ms)
 {
-    const int64_t end =
-        timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
-    track_finish_last(tr);
-    while (tr->state != TRACK_CLOSED) {
-        track_switch_step(tr);
-        track_commit_step(tr);
-        track_report_step(tr);
-        const int64_t left = end - clock_mono_ms();
-        rd_kafka_message_t *m = turn(tr, turn_ms(tr, left > 0 ? left : 0));
-        if (m || clock_mono_ms() >= end)
-            return m;
+    const int timeout_ms = turn_ms(tr, left_ms);
+    struct generation *g = tr->state == TRACK_MAPPING ? tr->next : tr->cur;
+    if (!g) {
+        wait_for_news(tr, timeout_ms);
+        return NULL;
     }
+    rd_kafka_message_t *m = poll(tr, g, timeout_ms);
+    if (!m || deliver(tr, g, hand, m))
+        return m;
+    rd_kafka_message_destroy(m);
     return NULL;
 }
 
 void
-track_news(struct track *tr)
+track_serve(struct track *tr, struct generation *g)
 {
-    wake_up(tr->wake);
+    generation_ref(g);
+    consumer_unlock(tr->c);
+    generation_serve(g);
+    consumer_lock(tr->c);
+    generation_unref(g);
+}
+
+void
+track_step(struct track *tr)
+{
+    track_switch_step(tr);
+    track_commit_step(tr);
+    track_report_step(tr);
+}
+
+/* ---- callbacks of the application ---------------------------------------- */
+
+void
+track_call_rebalance(struct track *tr, rd_kafka_resp_err_t code,
+                     const rd_kafka_topic_partition_list_t *l)
+{
+    if (!tr->e.on_rebalance)
+        return;
+    consumer_unlock(tr->c);
+    tr->e.on_rebalance(code, (rd_kafka_topic_partition_list_t *)(uintptr_t)l,
+                       tr->e.arg);
+    consumer_lock(tr->c);
+}
+
+void
+track_call_commit(struct track *tr, rd_kafka_resp_err_t code,
+                  rd_kafka_topic_partition_list_t *l)
+{
+    if (!tr->e.on_commit)
+        return;
+    consumer_unlock(tr->c);
+    tr->e.on_commit(code, l, tr->e.arg);
+    consumer_lock(tr->c);
 }
 
 /* ---- names --------------------------------------------------------------- */
@@ -274,6 +325,14 @@ track_handle(struct track *tr)
     return tr->cur ? tr->cur->rk : NULL;
 }
 
+struct generation *
+track_hold(struct track *tr)
+{
+    if (tr->cur)
+        generation_ref(tr->cur);
+    return tr->cur;
+}
+
 /* ---- the end ------------------------------------------------------------- */
 
 rd_kafka_resp_err_t
@@ -297,13 +356,10 @@ track_free(struct track *tr)
 {
     if (!tr)
         return;
-    (void)track_close(tr); /* reports nothing that matters any more */
     route_unref(tr->route);
     strlist_fini(&tr->topics);
     free(tr->complaint);
     free(tr->stale);
     free(tr->from);
-    reaper_unref(tr->reaper);
-    wake_unref(tr->wake);
     free(tr);
 }

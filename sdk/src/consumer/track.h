@@ -3,8 +3,11 @@
  * together to another one.  track.c (life, poll), track_switch.c (route,
  * states), track_handover.c (positions from the old cluster to the new one),
  * track_start.c (other start positions), track_commit.c (positions, commits),
- * track_tell.c (events, reports).  Everything runs on the application's
- * thread.
+ * track_tell.c (events, reports).
+ *
+ * Every function runs with the consumer's lock held; the life, the poll and the
+ * steps of a track below the thread that has the wheel (consumer_impl.h).
+ * Those that let go of the lock meanwhile say so.
  */
 #ifndef SHUNT_SDK_TRACK_H
 #define SHUNT_SDK_TRACK_H
@@ -76,11 +79,15 @@ struct starter {
     size_t unmapped;       /* started without one, not yet told */
 };
 
+struct consumer;
+struct hand;
+
 struct track {
+    struct consumer *c;
     struct engine e;
     enum track_state state;
-    struct wake *wake;
-    struct reaper *reaper;
+    struct wake *wake;     /* the consumer's */
+    struct reaper *reaper; /* the consumer's */
     struct strlist topics; /* logical */
     struct route *route;   /* the last one looked at */
     char *complaint;       /* about it, told once */
@@ -97,8 +104,6 @@ struct track {
     size_t n_landings;
     int64_t landing_again_ms, landing_end_ms;
 
-    struct part *last; /* of cur: the record returned last, not finished yet */
-    int64_t last_next; /* its offset + 1 */
     int64_t commit_at_ms, report_at_ms;
 
     int64_t join_ms; /* when the switch began */
@@ -110,25 +115,41 @@ struct track {
 };
 
 /* track.c */
-MUST_CHECK int track_new(const struct engine *e, struct track **out,
-                         struct err *err);
+MUST_CHECK int track_new(const struct engine *e, struct consumer *c,
+                         struct track **out, struct err *err);
 rd_kafka_resp_err_t
 track_subscribe(struct track *tr,
                 const rd_kafka_topic_partition_list_t *topics);
+/* Lets go of the lock. */
 rd_kafka_resp_err_t track_unsubscribe(struct track *tr);
 rd_kafka_resp_err_t track_subscription(struct track *tr,
                                        rd_kafka_topic_partition_list_t **out);
-rd_kafka_message_t *track_poll(struct track *tr, int timeout_ms);
-void track_news(struct track *tr);
+/* Everything that is due, without waiting; lets go of the lock. */
+void track_step(struct track *tr);
+/* Waits at most `left_ms`, without the lock, for a record, or for anything that
+ * makes another step worth while. */
+rd_kafka_message_t *track_turn(struct track *tr, struct hand *hand,
+                               int64_t left_ms);
+/* Serves callbacks of `g`, drops records; lets go of the lock. */
+void track_serve(struct track *tr, struct generation *g);
+/* Calls the application, without the lock. */
+void track_call_rebalance(struct track *tr, rd_kafka_resp_err_t code,
+                          const rd_kafka_topic_partition_list_t *l);
+void track_call_commit(struct track *tr, rd_kafka_resp_err_t code,
+                       rd_kafka_topic_partition_list_t *l);
 void track_cluster(struct track *tr, char *buf, size_t size);
 const char *track_logical_name(struct track *tr, const char *physical);
 const char *track_origin(struct track *tr, const char *physical);
 rd_kafka_t *track_handle(struct track *tr);
+/* With a reference for the caller; NULL: none. */
+struct generation *track_hold(struct track *tr);
+/* Lets go of the lock. */
 rd_kafka_resp_err_t track_close(struct track *tr);
 bool track_closed(const struct track *tr);
-void track_free(struct track *tr);
+void track_free(struct track *tr); /* closed; NULL allowed */
 
 /* track_ops.c */
+/* Lets go of the lock. */
 rd_kafka_resp_err_t track_committed(struct track *tr,
                                     rd_kafka_topic_partition_list_t *partitions,
                                     int timeout_ms);
@@ -141,13 +162,15 @@ rd_kafka_resp_err_t track_assignment(struct track *tr,
 /* Looks at the newest route and acts on it. */
 void track_follow(struct track *tr);
 void track_move(struct track *tr, enum track_state to);
-/* Everything of routes and switches that can be done without waiting. */
+/* Everything of routes and switches that can be done without waiting; lets go of
+ * the lock. */
 void track_switch_step(struct track *tr);
 /* Closes every handle in the background and forgets what is under way. */
 void track_drop_generations(struct track *tr);
 
 /* track_handover.c */
-/* Stops cur and asks where its positions are on the cluster of `next`. */
+/* Stops cur and asks where its positions are on the cluster of `next`.  Lets go
+ * of the lock, as do the next two, for the application's callback. */
 void track_handover_begin(struct track *tr);
 /* True: every position is decided, cur has been replaced by next. */
 bool track_handover_step(struct track *tr);
@@ -168,10 +191,14 @@ void track_start_part(struct track *tr, struct generation *g, struct part *p,
 bool track_start_pending(const struct track *tr);
 
 /* track_commit.c */
+/* Lets go of the lock unless `async`. */
 rd_kafka_resp_err_t track_commit(struct track *tr,
                                  const rd_kafka_topic_partition_list_t *offsets,
                                  bool async);
-void track_finish_last(struct track *tr);
+/* Next after the last record that is finished; -1: none. */
+int64_t track_finished(const struct track *tr, const struct part *p);
+/* `p` is about to be given up: what is finished by now stays so. */
+void track_freeze(const struct track *tr, struct part *p);
 /* What a switch carries over of this partition; -1: nothing known. */
 int64_t track_carry(const struct track *tr, const struct part *p);
 void track_commit_step(struct track *tr);
@@ -181,12 +208,13 @@ bool track_commits_by_time(const struct track *tr);
  * outcome comes later. */
 void track_commit_finished(struct track *tr);
 /* Everything finished and not committed, of partitions in `only` (NULL: all);
- * bounded. */
+ * bounded.  Lets go of the lock. */
 void track_commit_wait(struct track *tr, struct generation *g,
                        const rd_kafka_topic_partition_list_t *only);
 void track_land(struct track *tr, const char *topic, int32_t partition,
                 int64_t offset);
 void track_land_reset(struct track *tr);
+/* Lets go of the lock. */
 void track_on_commit(struct track *tr, struct generation *g,
                      rd_kafka_resp_err_t code,
                      rd_kafka_topic_partition_list_t *l);

@@ -11,24 +11,33 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
+#include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/track.h"
 
 #define COMMIT_WAIT_MS   3000
 #define LANDING_RETRY_MS 100
 
-void
-track_finish_last(struct track *tr)
+int64_t
+track_finished(const struct track *tr, const struct part *p)
 {
-    if (tr->last && tr->last->state == PART_RUNNING)
-        tr->last->finished = tr->last_next;
-    tr->last = NULL;
+    if (p->state != PART_RUNNING || p->next < 0)
+        return p->finished;
+    const int64_t held = inhand_lowest(&tr->c->hands, p->life, clock_mono_ms());
+    const int64_t at = held >= 0 ? held : p->next;
+    return at > p->finished ? at : p->finished;
+}
+
+void
+track_freeze(const struct track *tr, struct part *p)
+{
+    p->finished = track_finished(tr, p);
 }
 
 int64_t
 track_carry(const struct track *tr, const struct part *p)
 {
     if (tr->e.position != SWITCH_COMMITTED)
-        return p->finished;
+        return track_finished(tr, p);
     /* Never what is only on its way: it may fail. */
     if (p->acked >= 0)
         return p->acked;
@@ -38,23 +47,23 @@ track_carry(const struct track *tr, const struct part *p)
 static bool
 wanted(const struct part *p, const rd_kafka_topic_partition_list_t *only)
 {
-    if (p->state != PART_RUNNING || p->finished < 0 ||
-        p->finished == p->committed)
+    if (p->state != PART_RUNNING)
         return false;
     return !only || rd_kafka_topic_partition_list_find(only, p->key.topic,
                                                        p->key.partition);
 }
 
 static rd_kafka_topic_partition_list_t *
-finished_list(struct generation *g, const rd_kafka_topic_partition_list_t *only)
+finished_list(struct track *tr, struct generation *g,
+              const rd_kafka_topic_partition_list_t *only)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
     for (struct part *p = g->parts; p; p = p->hh.next) {
-        if (!wanted(p, only))
+        const int64_t at = wanted(p, only) ? track_finished(tr, p) : -1;
+        if (at < 0 || at == p->committed)
             continue;
-        if (generation_add_commit(g, l, p->key.topic, p->key.partition,
-                                  p->finished))
-            p->committed = p->finished;
+        if (generation_add_commit(g, l, p->key.topic, p->key.partition, at))
+            p->committed = at;
     }
     return l;
 }
@@ -82,7 +91,7 @@ track_commit_finished(struct track *tr)
 {
     if (!tr->e.auto_commit)
         return;
-    rd_kafka_topic_partition_list_t *l = finished_list(tr->cur, NULL);
+    rd_kafka_topic_partition_list_t *l = finished_list(tr, tr->cur, NULL);
     if (l->cnt > 0) {
         const rd_kafka_resp_err_t code = generation_commit(tr->cur, l);
         if (code)
@@ -91,22 +100,34 @@ track_commit_finished(struct track *tr)
     rd_kafka_topic_partition_list_destroy(l);
 }
 
+static rd_kafka_resp_err_t
+commit_and_wait(struct track *tr, struct generation *g,
+                const rd_kafka_topic_partition_list_t *l)
+{
+    generation_ref(g);
+    consumer_unlock(tr->c);
+    const rd_kafka_resp_err_t code =
+        generation_commit_wait(g, l, COMMIT_WAIT_MS);
+    consumer_lock(tr->c);
+    generation_unref(g);
+    return code;
+}
+
 void
 track_commit_wait(struct track *tr, struct generation *g,
                   const rd_kafka_topic_partition_list_t *only)
 {
     if (!tr->e.auto_commit)
         return;
-    rd_kafka_topic_partition_list_t *l = finished_list(g, only);
+    rd_kafka_topic_partition_list_t *l = finished_list(tr, g, only);
     const rd_kafka_resp_err_t code =
-        l->cnt > 0 ? generation_commit_wait(g, l, COMMIT_WAIT_MS)
-                   : RD_KAFKA_RESP_ERR_NO_ERROR;
+        l->cnt > 0 ? commit_and_wait(tr, g, l) : RD_KAFKA_RESP_ERR_NO_ERROR;
     settle_commit(g, l, code != 0);
     if (code)
         track_log(tr, LOG_WARNING, "cannot commit on cluster %s: %s",
                   g->cluster, rd_kafka_err2str(code));
-    if (l->cnt > 0 && tr->e.on_commit)
-        tr->e.on_commit(code, l, tr->e.arg);
+    if (l->cnt > 0)
+        track_call_commit(tr, code, l);
     rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -259,8 +280,7 @@ track_on_commit(struct track *tr, struct generation *g,
                   g->cluster, rd_kafka_err2str(code));
     if (g != tr->cur || settle_landings(tr, code, l))
         return;
-    if (tr->e.on_commit)
-        tr->e.on_commit(code, l, tr->e.arg);
+    track_call_commit(tr, code, l);
 }
 
 /* ---- calls of the application -------------------------------------------- */
@@ -308,24 +328,35 @@ given_list(struct track *tr, const rd_kafka_topic_partition_list_t *offsets)
     return l;
 }
 
+/* Where one thread polls and another one commits, what was returned counts, as
+ * in librdkafka. */
+static void
+finish_returned(struct track *tr)
+{
+    if (!inhand_finish(&tr->c->hands))
+        inhand_finish_all(&tr->c->hands);
+}
+
 rd_kafka_resp_err_t
 track_commit(struct track *tr, const rd_kafka_topic_partition_list_t *offsets,
              bool async)
 {
-    if (!tr->cur || tr->cur->stopped)
+    struct generation *g = tr->cur;
+    if (!g || g->stopped)
         return RD_KAFKA_RESP_ERR__STATE;
     if (!offsets)
-        track_finish_last(tr);
+        finish_returned(tr);
     else if (ahead(tr, offsets))
         return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     rd_kafka_topic_partition_list_t *l =
-        offsets ? given_list(tr, offsets) : finished_list(tr->cur, NULL);
+        offsets ? given_list(tr, offsets) : finished_list(tr, g, NULL);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__NO_OFFSET;
+    generation_ref(g); /* it may be left meanwhile */
     if (l->cnt > 0)
-        code = async ? generation_commit(tr->cur, l)
-                     : generation_commit_wait(tr->cur, l, COMMIT_WAIT_MS);
+        code = async ? generation_commit(g, l) : commit_and_wait(tr, g, l);
     if (code || !async)
-        settle_commit(tr->cur, l, code != 0);
+        settle_commit(g, l, code != 0);
+    generation_unref(g);
     rd_kafka_topic_partition_list_destroy(l);
     return code;
 }

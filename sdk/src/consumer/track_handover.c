@@ -34,7 +34,7 @@ track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code)
     if (!tr->e.on_rebalance || track_assignment(tr, &l) != 0)
         return;
     if (l->cnt > 0)
-        tr->e.on_rebalance(code, l, tr->e.arg);
+        track_call_rebalance(tr, code, l);
     rd_kafka_topic_partition_list_destroy(l);
 }
 

@@ -1,13 +1,20 @@
 /* What an application asks of a track's partitions. */
+#include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/track.h"
 
 rd_kafka_resp_err_t
 track_committed(struct track *tr, rd_kafka_topic_partition_list_t *partitions,
                 int timeout_ms)
 {
-    if (!tr->cur)
+    struct generation *g = track_hold(tr);
+    if (!g)
         return RD_KAFKA_RESP_ERR__STATE;
-    return rd_kafka_committed(tr->cur->rk, partitions, timeout_ms);
+    consumer_unlock(tr->c);
+    const rd_kafka_resp_err_t code =
+        rd_kafka_committed(g->rk, partitions, timeout_ms);
+    consumer_lock(tr->c);
+    generation_unref(g);
+    return code;
 }
 
 rd_kafka_resp_err_t

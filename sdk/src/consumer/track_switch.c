@@ -13,6 +13,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
+#include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/track.h"
 
 /* Joining takes longer than this only if something is wrong. */
@@ -51,7 +52,7 @@ track_move(struct track *tr, enum track_state to)
     track_report(tr);
 }
 
-/* ---- hooks: below generation_poll() and generation_serve() ----------------------------- */
+/* ---- hooks: below a poll of librdkafka, lock held ------------------------ */
 
 static void
 on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
@@ -63,10 +64,7 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
     for (struct part *p = g->parts; p; p = p->hh.next)
         p->lost = false; /* the group lives: somebody has it and goes on */
     tr->starter.again_ms = 0;
-    if (tr->e.on_rebalance)
-        tr->e.on_rebalance(RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
-                           (rd_kafka_topic_partition_list_t *)(uintptr_t)l,
-                           tr->e.arg);
+    track_call_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, l);
 }
 
 static void
@@ -81,20 +79,30 @@ mark_lost(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 }
 
 static void
+freeze(struct track *tr, struct generation *g,
+       const rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        struct part *p =
+            generation_find(g, l->elems[i].topic, l->elems[i].partition);
+        if (p)
+            track_freeze(tr, p);
+    }
+}
+
+static void
 on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l,
           bool lost, void *arg)
 {
     struct track *tr = arg;
     if (g != tr->cur)
         return;
-    if (tr->e.on_rebalance)
-        tr->e.on_rebalance(RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS,
-                           (rd_kafka_topic_partition_list_t *)(uintptr_t)l,
-                           tr->e.arg);
+    track_call_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, l);
     if (lost)
         mark_lost(g, l);
     else
         track_commit_wait(tr, g, l);
+    freeze(tr, g, l);
 }
 
 static void
@@ -153,6 +161,7 @@ bind_to(struct track *tr, const struct target *t)
         .on_commit = on_commit,
         .on_error = on_error,
         .on_log = tr->e.on_log,
+        .lock = &tr->c->lock,
         .arg = tr,
         .log_arg = tr->e.arg,
     };
@@ -355,7 +364,7 @@ has_positions(const struct generation *g)
 static void
 join_step(struct track *tr)
 {
-    generation_serve(tr->next);
+    track_serve(tr, tr->next);
     if (tr->next->joined || !has_positions(tr->cur)) {
         track_handover_begin(tr);
         track_move(tr, TRACK_MAPPING);
@@ -375,8 +384,8 @@ join_step(struct track *tr)
 static void
 map_step(struct track *tr)
 {
-    generation_serve(tr->cur);
-    generation_serve(tr->next);
+    track_serve(tr, tr->cur);
+    track_serve(tr, tr->next);
     if (track_handover_step(tr))
         track_follow(tr);
 }
@@ -388,7 +397,7 @@ retired_step(struct track *tr)
         struct generation *g = tr->retired[i];
         if (!g)
             continue;
-        generation_serve(g);
+        track_serve(tr, g);
         if (clock_mono_ms() < g->close_at_ms)
             continue;
         generation_close_take(g, tr->reaper);
@@ -425,7 +434,6 @@ track_drop_generations(struct track *tr)
     drop_next(tr);
     generation_close_take(tr->cur, tr->reaper);
     tr->cur = NULL;
-    tr->last = NULL;
     tr->stop_ms = tr->retry_ms = 0;
     tr->unopened = false;
     free(tr->stale);
