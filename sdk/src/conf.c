@@ -111,20 +111,76 @@ copy_own(struct conf_own *to, const struct conf_own *from)
     return failed ? ERR_NOMEM : 0;
 }
 
+/* As librdkafka does it: a filter is the beginning of a name. */
+static bool
+is_filtered(const char *name, size_t n, const char **filter)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_starts_with(name, filter[i]))
+            return true;
+    return false;
+}
+
+static int
+reset_option(struct conf_own *own, const struct opt *o)
+{
+    if (o->def)
+        return opt_set(conf_options, own, o->key, o->def, NULL);
+    if (o->type == OPT_STR) {
+        char **s = (char **)(void *)((char *)own + o->offset);
+        free(*s);
+        *s = NULL;
+    }
+    return 0;
+}
+
+static int
+drop_filtered(shunt_conf_t *conf, size_t n, const char **filter)
+{
+    int rc = 0;
+    for (const struct opt *o = conf_options; o->key; o++)
+        if (is_filtered(o->key, n, filter))
+            rc = rc ? rc : reset_option(&conf->own, o);
+    for (const struct conf_place *p = conf_places; p->name; p++)
+        if (is_filtered(p->name, n, filter))
+            memset((char *)conf + p->offset, 0, p->size);
+    struct props kept = {0};
+    for (size_t i = 0; i < conf->attrs.n; i++) {
+        char name[256];
+        (void)snprintf(name, sizeof(name), ATTR_PREFIX "%s",
+                       conf->attrs.v[i].key);
+        if (!is_filtered(name, n, filter))
+            rc = rc ? rc
+                    : props_set(&kept, conf->attrs.v[i].key,
+                                conf->attrs.v[i].value);
+    }
+    props_fini(&conf->attrs);
+    conf->attrs = kept;
+    return rc;
+}
+
 shunt_conf_t *
-shunt_conf_dup(const shunt_conf_t *conf)
+shunt_conf_dup_filter(const shunt_conf_t *conf, size_t filter_cnt,
+                      const char **filter)
 {
     shunt_conf_t *copy = calloc(1, sizeof(*copy));
     if (!copy)
         return NULL;
     *copy = *conf;
     copy->attrs = (struct props){0};
-    copy->rk = rd_kafka_conf_dup(conf->rk);
+    copy->rk = rd_kafka_conf_dup_filter(conf->rk, filter_cnt, filter);
     if (copy_own(&copy->own, &conf->own) == 0 &&
-        props_copy(&copy->attrs, &conf->attrs) == 0 && copy->rk)
+        props_copy(&copy->attrs, &conf->attrs) == 0 && copy->rk &&
+        drop_filtered(copy, filter_cnt, filter) == 0)
         return copy;
     shunt_conf_destroy(copy);
     return NULL;
+}
+
+shunt_conf_t *
+shunt_conf_dup(const shunt_conf_t *conf)
+{
+    return shunt_conf_dup_filter(conf, 0, NULL);
 }
 
 static const struct refusal *
@@ -183,13 +239,28 @@ set_own(shunt_conf_t *conf, const char *name, const char *value, char *errstr,
     return refuse(errstr, size, name, err.text);
 }
 
+/* As in librdkafka, no value means the default. */
+static rd_kafka_conf_res_t
+set_default(shunt_conf_t *conf, const char *name, char *errstr, size_t size)
+{
+    const struct opt *o = opt_find(conf_options, name);
+    if (str_starts_with(name, ATTR_PREFIX))
+        return refuse(errstr, size, name, "an attribute needs a value");
+    if (!o)
+        return rd_kafka_conf_set(conf->rk, name, NULL, errstr, size);
+    return reset_option(&conf->own, o) == 0
+               ? RD_KAFKA_CONF_OK
+               : refuse(errstr, size, name, err_text(ERR_NOMEM));
+}
+
 rd_kafka_conf_res_t
 shunt_conf_set(shunt_conf_t *conf, const char *name, const char *value,
                char *errstr, size_t errstr_size)
 {
-    if (!name || !value)
-        return refuse(errstr, errstr_size, name ? name : "(null)",
-                      "name and value are needed");
+    if (!name)
+        return refuse(errstr, errstr_size, "(null)", "a name is needed");
+    if (!value)
+        return set_default(conf, name, errstr, errstr_size);
     if (str_starts_with(name, ATTR_PREFIX))
         return set_attr(conf, name, value, errstr, errstr_size);
     if (opt_find(conf_options, name))
@@ -218,6 +289,8 @@ get_own(const shunt_conf_t *conf, const struct opt *o, char *dest, size_t *size)
     const void *field = (const char *)&conf->own + o->offset;
     if (o->type == OPT_STR)
         return give_text(*(const char *const *)field, dest, size);
+    if (o->type == OPT_BOOL)
+        return give_text(*(const bool *)field ? "true" : "false", dest, size);
     (void)snprintf(number, sizeof(number), "%lld",
                    (long long)*(const int64_t *)field);
     return give_text(number, dest, size);

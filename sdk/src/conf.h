@@ -35,7 +35,31 @@ struct shunt_conf_s {
     void (*offset_commit_cb)(shunt_t *, rd_kafka_resp_err_t,
                              rd_kafka_topic_partition_list_t *, void *);
     void (*event_cb)(shunt_t *, const shunt_event_t *, void *);
+    void (*dr_cb)(shunt_t *, void *, size_t, rd_kafka_resp_err_t, void *,
+                  void *);
+    void (*consume_cb)(rd_kafka_message_t *, void *);
+    /* Called by librdkafka's threads, through conf_net.c. */
+    int (*socket_cb)(int, int, int, void *);
+    int (*connect_cb)(int, const struct sockaddr *, int, const char *, void *);
+    int (*closesocket_cb)(int, void *);
+    int (*open_cb)(const char *, int, mode_t, void *);
+    int (*resolve_cb)(const char *, const char *, const struct addrinfo *,
+                      struct addrinfo **, void *);
+    int (*ssl_cert_verify_cb)(shunt_t *, const char *, int32_t, int *, int,
+                              const char *, size_t, char *, size_t, void *);
 };
+
+/* Where a callback or pointer stands, by the name that librdkafka gives it;
+ * ends with {0}. */
+struct conf_place {
+    const char *name;
+    size_t offset, size;
+};
+extern const struct conf_place conf_places[];
+
+/* Lets the application's transport callbacks be called by the handles that are
+ * made of `template`. */
+void conf_net_apply(const shunt_conf_t *conf, rd_kafka_conf_t *template);
 
 /* The table, for documentation; ends with {0}. */
 extern const struct opt conf_options[];

@@ -6,6 +6,32 @@
 
 #include "sdk/src/conf.h"
 
+#define PLACE(name, field)                                                     \
+    {                                                                          \
+        name, offsetof(struct shunt_conf_s, field),                            \
+            sizeof(((struct shunt_conf_s *)0)->field)                          \
+    }
+
+const struct conf_place conf_places[] = {
+    PLACE("opaque", opaque),
+    PLACE("dr_msg_cb", dr_msg_cb),
+    PLACE("dr_cb", dr_cb),
+    PLACE("consume_cb", consume_cb),
+    PLACE("error_cb", error_cb),
+    PLACE("log_cb", log_cb),
+    PLACE("log_cb", log_set),
+    PLACE("rebalance_cb", rebalance_cb),
+    PLACE("offset_commit_cb", offset_commit_cb),
+    PLACE("event_cb", event_cb),
+    PLACE("socket_cb", socket_cb),
+    PLACE("connect_cb", connect_cb),
+    PLACE("closesocket_cb", closesocket_cb),
+    PLACE("open_cb", open_cb),
+    PLACE("resolve_cb", resolve_cb),
+    PLACE("ssl.certificate.verify_cb", ssl_cert_verify_cb),
+    {0},
+};
+
 void
 shunt_conf_set_opaque(shunt_conf_t *conf, void *opaque)
 {
@@ -67,3 +93,19 @@ shunt_conf_set_event_cb(shunt_conf_t *conf,
     conf->event_cb = event_cb;
 }
 
+void
+shunt_conf_set_dr_cb(shunt_conf_t *conf,
+                     void (*dr_cb)(shunt_t *rk, void *payload, size_t len,
+                                   rd_kafka_resp_err_t err, void *opaque,
+                                   void *msg_opaque))
+{
+    conf->dr_cb = dr_cb;
+}
+
+void
+shunt_conf_set_consume_cb(shunt_conf_t *conf,
+                          void (*consume_cb)(rd_kafka_message_t *rkmessage,
+                                             void *opaque))
+{
+    conf->consume_cb = consume_cb;
+}

@@ -33,6 +33,13 @@ struct engine_event {
     const char *text;
 };
 
+/* First member of what rd_kafka_opaque() of every handle made of the template
+ * points to: callbacks that librdkafka makes on its own threads find the
+ * surface by it (conf_net.c). */
+struct engine_tag {
+    void *arg; /* of struct engine */
+};
+
 struct engine {
     /* Template of every generation: the application's librdkafka properties
      * without bootstrap.servers. Never changed after start; owned by the

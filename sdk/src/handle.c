@@ -103,6 +103,9 @@ on_delivery(const rd_kafka_message_t *m, void *opaque, void *arg)
     (void)opaque;
     if (rk->conf->dr_msg_cb)
         rk->conf->dr_msg_cb(rk, m, rk->conf->opaque);
+    else if (rk->conf->dr_cb)
+        rk->conf->dr_cb(rk, m->payload, m->len, m->err, rk->conf->opaque,
+                        m->_private);
 }
 
 static void
@@ -267,6 +270,8 @@ set_up(shunt_t *rk, struct err *err)
     int rc = rk->name ? fill_engine(rk, err) : err_nomem(err);
     if (!rc)
         rc = handle_log_start(rk, err);
+    if (!rc)
+        conf_net_apply(rk->conf, rk->engine.template);
     if (!rc)
         rc = worker_start(&rk->engine.worker, err);
     if (!rc)

@@ -11,6 +11,26 @@ shunt_version(void)
     return SHUNT_VERSION;
 }
 
+const shunt_conf_t *
+shunt_conf(shunt_t *rk)
+{
+    return rk->conf;
+}
+
+rd_kafka_topic_conf_t *
+shunt_default_topic_conf_dup(shunt_t *rk)
+{
+    const rd_kafka_topic_conf_t *conf =
+        rd_kafka_conf_get_default_topic_conf(rk->conf->rk);
+    return conf ? rd_kafka_topic_conf_dup(conf) : rd_kafka_topic_conf_new();
+}
+
+rd_kafka_type_t
+shunt_type(const shunt_t *rk)
+{
+    return rk->type;
+}
+
 void *
 shunt_opaque(const shunt_t *rk)
 {

@@ -55,7 +55,11 @@ shunt_consumer_poll(shunt_t *rk, int timeout_ms)
     if (m)
         note_names(rk, m);
     (void)handle_tell(rk);
-    return m;
+    if (!m || !rk->conf->consume_cb)
+        return m;
+    rk->conf->consume_cb(m, rk->conf->opaque);
+    rd_kafka_message_destroy(m);
+    return NULL;
 }
 
 rd_kafka_resp_err_t

@@ -55,6 +55,14 @@ SHUNT_EXPORT shunt_conf_t *shunt_conf_new(void);
  */
 SHUNT_EXPORT shunt_conf_t *shunt_conf_dup(const shunt_conf_t *conf);
 
+/*
+ * The same without the properties whose name begins with one of `filter`
+ * (librdkafka's names of callbacks, "error_cb", count too).
+ */
+SHUNT_EXPORT shunt_conf_t *shunt_conf_dup_filter(const shunt_conf_t *conf,
+                                                 size_t filter_cnt,
+                                                 const char **filter);
+
 /* Frees `conf`; NULL is allowed.  Not for one that shunt_new() has taken. */
 SHUNT_EXPORT void shunt_conf_destroy(shunt_conf_t *conf);
 
@@ -62,7 +70,7 @@ SHUNT_EXPORT void shunt_conf_destroy(shunt_conf_t *conf);
  * Sets one property.  Shunt's own are `cluster.code`, `route.*`, `switch.*`,
  * `client.name` and `attr.NAME`; every other name is librdkafka's.
  * conf:   the configuration.
- * name, value: copied.
+ * name, value: copied.  value NULL: back to the default.
  * errstr, errstr_size: receives the reason, NUL-terminated, unless NULL or 0.
  * Returns RD_KAFKA_CONF_OK; RD_KAFKA_CONF_UNKNOWN: no such property;
  * RD_KAFKA_CONF_INVALID: the value cannot be used, or the property is one
@@ -84,6 +92,28 @@ SHUNT_EXPORT rd_kafka_conf_res_t shunt_conf_get(const shunt_conf_t *conf,
                                                 const char *name, char *dest,
                                                 size_t *dest_size);
 
+/*
+ * Every property that has a value, as name, value, name, value, ...; Shunt's
+ * own first.  Secrets included.  *cntp receives the number of strings.  Owned
+ * by the caller: shunt_conf_dump_free().  NULL: out of memory.
+ */
+SHUNT_EXPORT const char **shunt_conf_dump(shunt_conf_t *conf, size_t *cntp);
+SHUNT_EXPORT void shunt_conf_dump_free(const char **arr, size_t cnt);
+
+/* Prints Shunt's properties and librdkafka's with ranges and defaults. */
+SHUNT_EXPORT void shunt_conf_properties_show(FILE *fp);
+
+/*
+ * The defaults of topics, as rd_kafka_conf_set_default_topic_conf().  tconf is
+ * taken.  Topic properties may as well be set with shunt_conf_set().
+ */
+SHUNT_EXPORT void
+shunt_conf_set_default_topic_conf(shunt_conf_t *conf,
+                                  rd_kafka_topic_conf_t *tconf);
+/* Borrowed from `conf`; NULL: none was set yet. */
+SHUNT_EXPORT rd_kafka_topic_conf_t *
+shunt_conf_get_default_topic_conf(shunt_conf_t *conf);
+
 /* The pointer that every callback gets and shunt_opaque() returns. */
 SHUNT_EXPORT void shunt_conf_set_opaque(shunt_conf_t *conf, void *opaque);
 
@@ -96,6 +126,72 @@ SHUNT_EXPORT void shunt_conf_set_dr_msg_cb(
     shunt_conf_t *conf,
     void (*dr_msg_cb)(shunt_t *rk, const rd_kafka_message_t *rkmessage,
                       void *opaque));
+
+/*
+ * Delivery reports in librdkafka's old form, for programs that still use it.
+ * With a dr_msg_cb too, only that is called.
+ */
+SHUNT_EXPORT void shunt_conf_set_dr_cb(
+    shunt_conf_t *conf,
+    void (*dr_cb)(shunt_t *rk, void *payload, size_t len,
+                  rd_kafka_resp_err_t err, void *opaque, void *msg_opaque));
+
+/*
+ * Consumer: records and errors go to `consume_cb`, and shunt_consumer_poll()
+ * returns NULL.  `rkmessage` is valid during the call.
+ */
+SHUNT_EXPORT void shunt_conf_set_consume_cb(
+    shunt_conf_t *conf,
+    void (*consume_cb)(rd_kafka_message_t *rkmessage, void *opaque));
+
+/*
+ * Sockets, name resolution, files and certificates of every connection to
+ * Kafka, as the functions of librdkafka of the same names; `opaque` is the
+ * configuration's.  Called by librdkafka's threads, of several clusters at
+ * once during a move: they must be thread-safe and must not call any shunt_
+ * function except shunt_opaque() and shunt_name().  Connections to route
+ * services and mappers are not concerned.
+ */
+SHUNT_EXPORT void shunt_conf_set_socket_cb(
+    shunt_conf_t *conf,
+    int (*socket_cb)(int domain, int type, int protocol, void *opaque));
+SHUNT_EXPORT void shunt_conf_set_connect_cb(
+    shunt_conf_t *conf,
+    int (*connect_cb)(int sockfd, const struct sockaddr *addr, int addrlen,
+                      const char *id, void *opaque));
+SHUNT_EXPORT void
+shunt_conf_set_closesocket_cb(shunt_conf_t *conf,
+                              int (*closesocket_cb)(int sockfd, void *opaque));
+SHUNT_EXPORT void shunt_conf_set_open_cb(shunt_conf_t *conf,
+                                         int (*open_cb)(const char *pathname,
+                                                        int flags, mode_t mode,
+                                                        void *opaque));
+SHUNT_EXPORT void shunt_conf_set_resolve_cb(
+    shunt_conf_t *conf, int (*resolve_cb)(const char *node, const char *service,
+                                          const struct addrinfo *hints,
+                                          struct addrinfo **res, void *opaque));
+/* RD_KAFKA_CONF_INVALID: librdkafka was built without SSL. */
+SHUNT_EXPORT rd_kafka_conf_res_t shunt_conf_set_ssl_cert_verify_cb(
+    shunt_conf_t *conf,
+    int (*ssl_cert_verify_cb)(shunt_t *rk, const char *broker_name,
+                              int32_t broker_id, int *x509_error, int depth,
+                              const char *buf, size_t size, char *errstr,
+                              size_t errstr_size, void *opaque));
+
+/*
+ * A certificate or key for every cluster, as rd_kafka_conf_set_ssl_cert();
+ * `buffer` is copied.  What the route table says of a cluster's certificates
+ * is laid over it.
+ */
+SHUNT_EXPORT rd_kafka_conf_res_t
+shunt_conf_set_ssl_cert(shunt_conf_t *conf, rd_kafka_cert_type_t cert_type,
+                        rd_kafka_cert_enc_t cert_enc, const void *buffer,
+                        size_t size, char *errstr, size_t errstr_size);
+
+/* What the engine of ssl.engine.location gets. Borrowed as long as handles of
+ * this configuration live. */
+SHUNT_EXPORT void shunt_conf_set_engine_callback_data(shunt_conf_t *conf,
+                                                      void *callback_data);
 
 /* Errors that no other call reports, as rd_kafka_conf_set_error_cb(). */
 SHUNT_EXPORT void shunt_conf_set_error_cb(shunt_conf_t *conf,
@@ -158,6 +254,18 @@ SHUNT_EXPORT shunt_t *shunt_new(rd_kafka_type_t type, shunt_conf_t *conf,
  * allowed.  Not from inside a callback.
  */
 SHUNT_EXPORT void shunt_destroy(shunt_t *rk);
+
+/* The handle's configuration, as long as it lives.  Any thread. */
+SHUNT_EXPORT const shunt_conf_t *shunt_conf(shunt_t *rk);
+
+/*
+ * A copy of the defaults for topics that the handle uses, for
+ * shunt_topic_new().  Owned by the caller.  Any thread.
+ */
+SHUNT_EXPORT rd_kafka_topic_conf_t *shunt_default_topic_conf_dup(shunt_t *rk);
+
+/* RD_KAFKA_PRODUCER or RD_KAFKA_CONSUMER. Any thread. */
+SHUNT_EXPORT rd_kafka_type_t shunt_type(const shunt_t *rk);
 
 /* The opaque of the configuration.  Any thread. */
 SHUNT_EXPORT void *shunt_opaque(const shunt_t *rk);

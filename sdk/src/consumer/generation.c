@@ -316,6 +316,7 @@ generation_new(const struct engine *e, const struct target *to,
     struct generation *g = calloc(1, sizeof(*g));
     if (!g)
         return err_nomem(err);
+    g->tag.arg = e->arg;
     g->hooks = *hooks;
     g->since = to->since;
     atomic_init(&g->refs, 1);

@@ -90,6 +90,7 @@ struct generation_hooks {
 };
 
 struct generation {
+    struct engine_tag tag; /* first: rd_kafka_opaque() */
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue; /* the consumer queue, for waking a poll */
     char *cluster;

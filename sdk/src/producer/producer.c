@@ -154,6 +154,7 @@ producer_new(const struct engine *e, struct producer **out, struct err *err)
     struct producer *p = calloc(1, sizeof(*p));
     if (!p)
         return err_nomem(err);
+    p->tag.arg = e->arg;
     p->e = *e;
     read_limits(p);
     backoff_init(&p->retry, RETRY_MIN_MS, RETRY_MAX_MS,

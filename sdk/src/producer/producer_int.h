@@ -50,6 +50,7 @@ struct batch {
 };
 
 struct producer {
+    struct engine_tag tag; /* first: rd_kafka_opaque() */
     struct engine e;
     int64_t message_timeout_ms; /* 0: none */
     size_t max_count, max_bytes, max_record_bytes;

@@ -121,6 +121,123 @@ START_TEST(position_follows_automatic_commits)
 }
 END_TEST
 
+static const char *
+value_in(const char **all, size_t n, const char *name)
+{
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (strcmp(all[i], name) == 0)
+            return all[i + 1];
+    return NULL;
+}
+
+START_TEST(everything_is_dumped)
+{
+    size_t n;
+    ck_assert_int_eq(set("cluster.code", "orders"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("attr.flink.id", "1234"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("fetch.min.bytes", "3"), RD_KAFKA_CONF_OK);
+    const char **all = shunt_conf_dump(conf, &n);
+    ck_assert_ptr_nonnull(all);
+    ck_assert_uint_eq(n % 2, 0);
+    ck_assert_str_eq(value_in(all, n, "cluster.code"), "orders");
+    ck_assert_str_eq(value_in(all, n, "switch.flush.timeout.ms"), "5000");
+    ck_assert_str_eq(value_in(all, n, "attr.flink.id"), "1234");
+    ck_assert_str_eq(value_in(all, n, "fetch.min.bytes"), "3");
+    ck_assert_ptr_null(value_in(all, n, "route.cache.dir"));
+    ck_assert_str_eq(all[0], "cluster.code");
+    shunt_conf_dump_free(all, n);
+    shunt_conf_dump_free(NULL, 0);
+}
+END_TEST
+
+static char *
+shown(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    shunt_conf_properties_show(f);
+    ck_assert_int_eq(fclose(f), 0);
+    return text;
+}
+
+START_TEST(everything_is_shown)
+{
+    char *text = shown();
+    for (const struct opt *o = conf_options; o->key; o++)
+        ck_assert_msg(strstr(text, o->key) && strstr(text, o->help), "%s",
+                      o->key);
+    ck_assert_ptr_nonnull(strstr(text, "fetch.min.bytes"));
+    free(text);
+}
+END_TEST
+
+START_TEST(copies_leave_out_what_is_filtered)
+{
+    static const char *filter[] = {"switch.", "attr.x", "opaque", "cluster.c",
+                                   "fetch.min"};
+    size_t size = 0;
+    ck_assert_int_eq(set("cluster.code", "orders"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("client.name", "n"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("switch.flush.timeout.ms", "7"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("attr.x1", "1"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("attr.y", "2"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("fetch.min.bytes", "3"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("fetch.max.bytes", "3000000"), RD_KAFKA_CONF_OK);
+    shunt_conf_set_opaque(conf, why);
+    shunt_conf_t *copy = shunt_conf_dup_filter(conf, 5, filter);
+    ck_assert_ptr_eq(conf->opaque, why);
+    shunt_conf_destroy(conf);
+    conf = copy;
+    ck_assert_ptr_null(conf->opaque);
+    expect("switch.flush.timeout.ms", "5000");
+    expect("client.name", "n");
+    expect("attr.y", "2");
+    expect("fetch.min.bytes", "1");
+    expect("fetch.max.bytes", "3000000");
+    ck_assert_int_eq(shunt_conf_get(conf, "attr.x1", NULL, &size),
+                     RD_KAFKA_CONF_UNKNOWN);
+    ck_assert_int_eq(shunt_conf_get(conf, "cluster.code", NULL, &size),
+                     RD_KAFKA_CONF_UNKNOWN);
+}
+END_TEST
+
+START_TEST(no_value_means_the_default)
+{
+    size_t size = 0;
+    ck_assert_int_eq(set("switch.flush.timeout.ms", "7"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("switch.flush.timeout.ms", NULL), RD_KAFKA_CONF_OK);
+    expect("switch.flush.timeout.ms", "5000");
+    ck_assert_int_eq(set("client.name", "n"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("client.name", NULL), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(shunt_conf_get(conf, "client.name", NULL, &size),
+                     RD_KAFKA_CONF_UNKNOWN);
+    ck_assert_int_eq(set("attr.x", NULL), RD_KAFKA_CONF_INVALID);
+    ck_assert_int_eq(set(NULL, "x"), RD_KAFKA_CONF_INVALID);
+}
+END_TEST
+
+START_TEST(defaults_of_topics)
+{
+    char text[64];
+    size_t size = sizeof(text);
+    rd_kafka_topic_conf_t *t = rd_kafka_topic_conf_new();
+    ck_assert_int_eq(rd_kafka_topic_conf_set(t, "acks", "1", NULL, 0),
+                     RD_KAFKA_CONF_OK);
+    ck_assert_ptr_null(shunt_conf_get_default_topic_conf(conf));
+    shunt_conf_set_default_topic_conf(conf, t);
+    ck_assert_ptr_eq(shunt_conf_get_default_topic_conf(conf), t);
+    expect("acks", "1");
+    shunt_conf_t *copy = shunt_conf_dup(conf);
+    shunt_conf_destroy(conf);
+    conf = copy;
+    t = shunt_conf_get_default_topic_conf(conf);
+    ck_assert_int_eq(rd_kafka_topic_conf_get(t, "acks", text, &size),
+                     RD_KAFKA_CONF_OK);
+    ck_assert_str_eq(text, "1");
+}
+END_TEST
+
 START_TEST(cache_folder)
 {
     char *path;
@@ -236,6 +353,11 @@ main(void)
     tcase_add_test(t, unknown_properties_have_librdkafkas_words);
     tcase_add_test(t, values_are_kept);
     tcase_add_test(t, position_follows_automatic_commits);
+    tcase_add_test(t, everything_is_dumped);
+    tcase_add_test(t, everything_is_shown);
+    tcase_add_test(t, copies_leave_out_what_is_filtered);
+    tcase_add_test(t, no_value_means_the_default);
+    tcase_add_test(t, defaults_of_topics);
     tcase_add_test(t, cache_folder);
     tcase_add_test(t, what_a_handle_needs);
     tcase_add_test(t, a_producer_lives_alone);
