@@ -3,7 +3,7 @@
 set -u
 build=${1:-build/release}
 passed=0 failed=0
-for lint in format.sh layers.sh headers.sh length.py options.sh symbols.sh fuzz.sh shell.sh; do
+for lint in format.sh layers.sh headers.sh length.py options.sh symbols.sh parity.sh fuzz.sh shell.sh; do
     if out=$("tests/lint/$lint" "$build" 2>&1); then
         passed=$((passed + 1))
         printf 'ok    %s  %s\n' "$lint" "$(printf '%s' "$out" | tail -n 1)"

@@ -6,6 +6,7 @@
 #define SHUNT_TESTS_SDK_DISK_WORLD_H
 
 #include <check.h>
+#include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <shunt/shunt.h>
 #include <stdio.h>
