@@ -11,6 +11,8 @@
 #include <check.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +42,7 @@ struct control {
 
 struct counted_route {
     struct route r;
-    int refs;
+    atomic_int refs;
 };
 
 struct asking {
@@ -53,25 +55,30 @@ static enum mapper mapper;
 void
 route_ref(struct route *r)
 {
-    ((struct counted_route *)r)->refs++;
+    atomic_fetch_add(&((struct counted_route *)r)->refs, 1);
 }
 
 void
 route_unref(struct route *r)
 {
     struct counted_route *c = (struct counted_route *)r;
-    if (!c || --c->refs > 0)
+    if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
         return;
     pt_answer_fini(&c->r.answer);
     free(c);
 }
 
+static pthread_mutex_t route_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 struct route *
 control_route(struct control *c)
 {
-    if (c->route)
-        route_ref(c->route);
-    return c->route;
+    pthread_mutex_lock(&route_mutex);
+    struct route *r = c->route;
+    if (r)
+        route_ref(r);
+    pthread_mutex_unlock(&route_mutex);
+    return r;
 }
 
 int
@@ -246,7 +253,7 @@ make_route(const char *cluster, int64_t since, const char *previous)
     struct counted_route *c = calloc(1, sizeof(*c));
     struct pt_answer *w = &c->r.answer;
     const bool on_a = strcmp(cluster, "a") == 0;
-    c->refs = 1;
+    atomic_init(&c->refs, 1);
     w->revision = since;
     w->n_routes = 1;
     w->routes = calloc(1, sizeof(*w->routes));
@@ -271,6 +278,19 @@ make_route(const char *cluster, int64_t since, const char *previous)
     set_flow(&w->flows[0], "a", "b");
     set_flow(&w->flows[1], "b", "a");
     return &c->r;
+}
+
+/* Takes the place of the route that is there. */
+static void
+give_route(struct control *c, const char *cluster, int64_t since,
+           const char *previous)
+{
+    struct route *r = make_route(cluster, since, previous);
+    pthread_mutex_lock(&route_mutex);
+    struct route *old = c->route;
+    c->route = r;
+    pthread_mutex_unlock(&route_mutex);
+    route_unref(old);
 }
 
 #endif

@@ -68,8 +68,7 @@ static void
 member_route(struct member *m, const char *cluster, int64_t since,
              const char *previous)
 {
-    route_unref(m->control.route);
-    m->control.route = make_route(cluster, since, previous);
+    give_route(&m->control, cluster, since, previous);
     consumer_news(m->c);
 }
 
