@@ -7,16 +7,11 @@ cat <<'E'
 # Options
 
 Written by `make docs` from the option tables. On the command line: `--KEY VALUE` or `--KEY=VALUE`; in a file given with
-`--config`: `KEY = VALUE`, `#` begins a comment. Properties of libshunt are set with `shunt_conf_set()`; every other
-property there is librdkafka's.
+`--config`: `KEY = VALUE`, `#` begins a comment. Properties of libshunt: [sdk-options.md](sdk-options.md).
 E
-for program in shunt-route shunt-offset shunt-replicator shuntctl shunt-sandbox libshunt; do
+for program in shunt-route shunt-offset shunt-replicator shuntctl shunt-sandbox; do
     echo
     echo "## $program"
     echo
-    if [ "$program" = libshunt ]; then
-        "$build/bin/sdk-options"
-    else
-        "$build/bin/$program" --help-options
-    fi
+    "$build/bin/$program" --help-options
 done

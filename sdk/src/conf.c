@@ -41,13 +41,7 @@ const struct opt conf_options[] = {
     {0},
 };
 
-/* Properties that librdkafka knows and a routed client must not or cannot
- * set. */
-static const struct refusal {
-    const char *key;
-    const char *harmless; /* this value may be set; NULL: none */
-    const char *why;
-} refusals[] = {
+const struct conf_refusal conf_refusals[] = {
     {"bootstrap.servers", NULL,
      "a routed client gets its brokers from the route service: set "
      "cluster.code and route.service instead"},
@@ -64,7 +58,10 @@ static const struct refusal {
     {"enable.partition.eof", "false", "not supported yet"},
     {"test.mock.num.brokers", "0",
      "a routed client gets its brokers from the route service"},
-    {"plugin.library.paths", "", "plugins are not supported yet"},
+    {"plugin.library.paths", "",
+     "a plugin sees one handle of librdkafka, and there is a new one at every "
+     "move"},
+    {0},
 };
 
 #define ATTR_PREFIX "attr."
@@ -183,12 +180,12 @@ shunt_conf_dup(const shunt_conf_t *conf)
     return shunt_conf_dup_filter(conf, 0, NULL);
 }
 
-static const struct refusal *
+static const struct conf_refusal *
 refusal_of(const char *name)
 {
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
-        if (strcmp(refusals[i].key, name) == 0)
-            return &refusals[i];
+    for (const struct conf_refusal *r = conf_refusals; r->key; r++)
+        if (strcmp(r->key, name) == 0)
+            return r;
     return NULL;
 }
 
@@ -265,7 +262,7 @@ shunt_conf_set(shunt_conf_t *conf, const char *name, const char *value,
         return set_attr(conf, name, value, errstr, errstr_size);
     if (opt_find(conf_options, name))
         return set_own(conf, name, value, errstr, errstr_size);
-    const struct refusal *r = refusal_of(name);
+    const struct conf_refusal *r = refusal_of(name);
     if (r && !str_equal(r->harmless, value))
         return refuse(errstr, errstr_size, name, r->why);
     return rd_kafka_conf_set(conf->rk, name, value, errstr, errstr_size);

@@ -61,8 +61,17 @@ extern const struct conf_place conf_places[];
  * made of `template`. */
 void conf_net_apply(const shunt_conf_t *conf, rd_kafka_conf_t *template);
 
-/* The table, for documentation; ends with {0}. */
+/* The table, for documentation too; ends with {0}. */
 extern const struct opt conf_options[];
+
+/* Properties that librdkafka knows and a routed client must not or cannot set;
+ * ends with {0}. */
+struct conf_refusal {
+    const char *key;
+    const char *harmless; /* this value may be set; NULL: none */
+    const char *why;
+};
+extern const struct conf_refusal conf_refusals[];
 
 /* ERR_INVALID unless a handle of this type can be made of it. */
 MUST_CHECK int conf_check(const shunt_conf_t *conf, rd_kafka_type_t type,

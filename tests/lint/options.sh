@@ -1,10 +1,24 @@
 #!/bin/sh
-# docs/options.md is what the programs' option tables say.
+# docs/options.md and docs/sdk-options.md are what the option tables say.
 set -u
 build=${1:-build/release}
+bad=0
 tmp=$(mktemp) || exit 1
 trap 'rm -f "$tmp"' EXIT
-sh scripts/options-md.sh "$build" >"$tmp" || exit 1
-diff -u docs/options.md "$tmp" && exit 0
-echo "docs/options.md differs from the option tables; \`make docs\` writes it anew"
-exit 1
+
+# same FILE COMMAND...: the command prints the file.
+same() {
+    file=$1
+    shift
+    "$@" >"$tmp" || {
+        bad=1
+        return
+    }
+    diff -u "$file" "$tmp" && return
+    echo "$file differs from the option tables; \`make docs\` writes it anew"
+    bad=1
+}
+
+same docs/options.md sh scripts/options-md.sh "$build"
+same docs/sdk-options.md "$build/bin/sdk-options"
+exit $bad

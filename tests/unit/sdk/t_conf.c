@@ -49,7 +49,7 @@ START_TEST(refusals)
         {"statistics.interval.ms", "1000", "not supported yet"},
         {"delivery.report.only.error", "true", "not supported yet"},
         {"enable.partition.eof", "true", "not supported yet"},
-        {"plugin.library.paths", "x.so", "not supported yet"},
+        {"plugin.library.paths", "x.so", "every move"},
         {"test.mock.num.brokers", "3", "route service"},
         {"switch.position", "somewhere", "stored, committed or delivered"},
         {"switch.flush.timeout.ms", "soon", "soon"},
