@@ -58,8 +58,8 @@ struct conf_place {
 extern const struct conf_place conf_places[];
 
 /* Lets the application's transport callbacks be called by the handles that are
- * made of `template`. */
-void conf_net_apply(const shunt_conf_t *conf, rd_kafka_conf_t *template);
+ * made of the engine's template. */
+void conf_net_apply(const shunt_conf_t *conf, struct engine *e);
 
 /* The table, for documentation too; ends with {0}. */
 extern const struct opt conf_options[];

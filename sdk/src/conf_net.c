@@ -15,25 +15,47 @@ conf_of(const void *opaque)
 }
 
 static int
+net_socket(int domain, int type, int protocol, void *arg)
+{
+    const shunt_conf_t *conf = ((const shunt_t *)arg)->conf;
+    return conf->socket_cb(domain, type, protocol, conf->opaque);
+}
+
+static int
+net_connect(int fd, const struct sockaddr *addr, int len, const char *id,
+            void *arg)
+{
+    const shunt_conf_t *conf = ((const shunt_t *)arg)->conf;
+    return conf->connect_cb(fd, addr, len, id, conf->opaque);
+}
+
+static int
+net_close(int fd, void *arg)
+{
+    const shunt_conf_t *conf = ((const shunt_t *)arg)->conf;
+    return conf->closesocket_cb(fd, conf->opaque);
+}
+
+static int
 on_socket(int domain, int type, int protocol, void *opaque)
 {
-    const shunt_conf_t *conf = conf_of(opaque);
-    return conf->socket_cb(domain, type, protocol, conf->opaque);
+    const struct engine_tag *tag = opaque;
+    return net_socket(domain, type, protocol, tag->arg);
 }
 
 static int
 on_connect(int sockfd, const struct sockaddr *addr, int addrlen, const char *id,
            void *opaque)
 {
-    const shunt_conf_t *conf = conf_of(opaque);
-    return conf->connect_cb(sockfd, addr, addrlen, id, conf->opaque);
+    const struct engine_tag *tag = opaque;
+    return net_connect(sockfd, addr, addrlen, id, tag->arg);
 }
 
 static int
 on_closesocket(int sockfd, void *opaque)
 {
-    const shunt_conf_t *conf = conf_of(opaque);
-    return conf->closesocket_cb(sockfd, conf->opaque);
+    const struct engine_tag *tag = opaque;
+    return net_close(sockfd, tag->arg);
 }
 
 static int
@@ -66,14 +88,20 @@ on_verify(rd_kafka_t *rk, const char *broker_name, int32_t broker_id,
 }
 
 void
-conf_net_apply(const shunt_conf_t *conf, rd_kafka_conf_t *template)
+conf_net_apply(const shunt_conf_t *conf, struct engine *e)
 {
+    rd_kafka_conf_t *template = e->template;
     if (conf->socket_cb)
         rd_kafka_conf_set_socket_cb(template, on_socket);
     if (conf->connect_cb)
         rd_kafka_conf_set_connect_cb(template, on_connect);
     if (conf->closesocket_cb)
         rd_kafka_conf_set_closesocket_cb(template, on_closesocket);
+    e->net = (struct engine_net){
+        .socket = conf->socket_cb ? net_socket : NULL,
+        .connect = conf->connect_cb ? net_connect : NULL,
+        .closesocket = conf->closesocket_cb ? net_close : NULL,
+    };
     if (conf->open_cb)
         rd_kafka_conf_set_open_cb(template, on_open);
     if (conf->resolve_cb)

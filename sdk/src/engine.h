@@ -40,6 +40,16 @@ struct engine_tag {
     void *arg; /* of struct engine */
 };
 
+/* The application's own sockets; NULL: the system's. Any thread of librdkafka.
+ * In the template already, for handles without sockets of the engine's. */
+struct engine_net {
+    int (*socket)(int domain, int type, int protocol, void *arg);
+    /* 0, also while it is under way, or an errno. */
+    int (*connect)(int fd, const struct sockaddr *addr, int len, const char *id,
+                   void *arg);
+    int (*closesocket)(int fd, void *arg);
+};
+
 struct engine {
     /* Template of every generation: the application's librdkafka properties
      * without bootstrap.servers. Never changed after start; owned by the
@@ -48,6 +58,7 @@ struct engine {
     struct control *control; /* borrowed */
     struct worker *worker;   /* borrowed */
     struct metrics *metrics; /* borrowed; NULL: nobody counts */
+    struct engine_net net;   /* called with `arg` */
     char *group;             /* consumer: group.id */
     struct pt_client client; /* for reports: instance, ... */
     bool auto_commit;        /* what is finished is committed by itself */

@@ -271,7 +271,7 @@ set_up(shunt_t *rk, struct err *err)
     if (!rc)
         rc = handle_log_start(rk, err);
     if (!rc)
-        conf_net_apply(rk->conf, rk->engine.template);
+        conf_net_apply(rk->conf, &rk->engine);
     if (!rc)
         rc = worker_start(&rk->engine.worker, err);
     if (!rc)
