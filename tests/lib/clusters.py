@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import kafka_jars
+from .hosts import OneHost
 from .procs import Proc, ProcError, free_port, run
 from .wait import wait_until
 
@@ -28,8 +29,9 @@ class Clusters(ABC):
     a: str
     b: str
 
-    def __init__(self, folder: Path, build: Path) -> None:
+    def __init__(self, folder: Path, build: Path, hosts: OneHost | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.hosts = hosts or OneHost()
         self.folder = folder
         self.build = build
         self.replication: Proc | None = None
@@ -68,8 +70,8 @@ class Clusters(ABC):
         if self.replication:
             self.replication.start()
         else:
-            self.replication = Proc("replication", self._replication_argv(path),
-                                    self.folder, env=jvm_env())
+            argv = self.hosts.argv("replication", self._replication_argv(path))
+            self.replication = Proc("replication", argv, self.folder, env=jvm_env())
         return self.replication
 
     def kill_mm2(self) -> None:
@@ -192,8 +194,8 @@ class RealKafka(Clusters):
                  broker_properties: dict[str, str] | None = None,
                  names: tuple[str, ...] = NAMES,
                  flows: tuple[tuple[str, str], ...] = (NAMES, NAMES[::-1]),
-                 users: dict[str, str] | None = None) -> None:
-        super().__init__(folder, build)
+                 users: dict[str, str] | None = None, hosts: OneHost | None = None) -> None:
+        super().__init__(folder, build, hosts)
         self.classpath = f"{kafka_jars.ensure()}/*"
         self.names, self.flows = names, flows
         self._ports = {name: free_port() for name in names}
@@ -210,7 +212,7 @@ class RealKafka(Clusters):
             raise
 
     def bootstrap(self, cluster: str) -> str:
-        return f"127.0.0.1:{self._ports[cluster]}"
+        return f"{self.hosts.address(cluster)}:{self._ports[cluster]}"
 
     def sasl(self, cluster: str, user: str) -> dict[str, str]:
         """What a client sets to be `user` there."""
@@ -266,20 +268,20 @@ class RealKafka(Clusters):
     def _broker(self, name: str) -> Proc:
         path = self.folder / f"{name}.properties"
         path.write_text("".join(f"{k}={v}\n" for k, v in self._properties(name).items()))
-        return Proc(f"broker-{name}",
-                    ["java", "-Xms128m", "-Xmx384m", *jvm_flags(), "-cp", self.classpath,
-                     "kafka.Kafka", path], self.folder, env=jvm_env(), start=False)
+        argv = self.hosts.argv(name, ["java", "-Xms128m", "-Xmx384m", *jvm_flags(), "-cp",
+                                      self.classpath, "kafka.Kafka", path])
+        return Proc(f"broker-{name}", argv, self.folder, env=jvm_env(), start=False)
 
     def _properties(self, name: str) -> dict[str, str]:
         controller = free_port()
-        at = {"PLAINTEXT": self._ports[name], "CONTROLLER": controller}
+        at = {"PLAINTEXT": self.bootstrap(name), "CONTROLLER": f"127.0.0.1:{controller}"}
         if self._users:
-            at["SASL_PLAINTEXT"] = self._sasl_ports[name]
+            at["SASL_PLAINTEXT"] = f"127.0.0.1:{self._sasl_ports[name]}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": ",".join(f"{listener}://127.0.0.1:{port}" for listener, port in at.items()),
+            "listeners": ",".join(f"{listener}://{address}" for listener, address in at.items()),
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map":
                 "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
@@ -342,14 +344,15 @@ class RealKafka(Clusters):
             self.create_topic(where, topic, int(partitions))
 
 
-def start(kind: str, folder: Path, build: Path, topics: str | None = None, **more: Any) -> Clusters:
+def start(kind: str, folder: Path, build: Path, topics: str | None = None,
+          hosts: OneHost | None = None, **more: Any) -> Clusters:
     """`more`: what that kind's constructor takes besides."""
     if topics:
         more["topics"] = topics
     if kind == "embedded":
         return Embedded(folder, build, **more)
     if kind == "real":
-        return RealKafka(folder, build, **more)
+        return RealKafka(folder, build, hosts=hosts, **more)
     raise ValueError(f"kind is \"embedded\" or \"real\", not {kind!r}")
 
 

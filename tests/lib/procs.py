@@ -149,6 +149,10 @@ class Proc:
         self._signal(signal.SIGKILL)
         self._reap()
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, and nothing is waited for."""
+        self._signal(signal.SIGTERM)
+
     def terminate(self, deadline_s: float = 10) -> int:
         """SIGTERM, and the exit code; fails if it has not ended in time."""
         self._signal(signal.SIGTERM)

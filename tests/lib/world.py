@@ -19,6 +19,7 @@ from typing import Any, Mapping, Sequence
 
 from . import clusters as kafka
 from . import kafka_jars
+from .hosts import OneHost
 from .rest import call
 from .procs import Proc, free_port
 from .wait import wait_until
@@ -30,21 +31,24 @@ START_S = 30.0
 class World:
     """`topics` as for shunt-sandbox; None: orders with 6 partitions.
     `replicate=False`: start replication yourself, world.clusters.start_mm2();
-    `more`: for clusters.start()."""
+    `hosts`: a, b, replication, route, mapper and every spawn()ed process run there
+    (embedded clusters and their replication always here); `more`: for clusters.start()."""
 
     def __init__(self, name: str, kind: str = "embedded", build: str = "build/release",
                  topics: str | None = None, replicate: bool = True,
-                 mm2: dict[str, str] | None = None, **more: Any) -> None:
+                 mm2: dict[str, str] | None = None, hosts: OneHost | None = None,
+                 **more: Any) -> None:
+        self.hosts = hosts or OneHost()
         self.kind = kind
         self.build = kafka.ROOT / build
         self.folder = kafka.ROOT / "build/run" / f"{name}-{os.getpid()}"
         self.folder.mkdir(parents=True)
-        self.route_url = f"http://127.0.0.1:{free_port()}"
-        self.mapper_url = f"http://127.0.0.1:{free_port()}"
+        self.route_url = f"http://{self.hosts.address('route')}:{free_port()}"
+        self.mapper_url = f"http://{self.hosts.address('mapper')}:{free_port()}"
         self._procs: list[Proc] = []
         self._clusters: kafka.Clusters | None = None
         try:
-            self._clusters = kafka.start(kind, self.folder, self.build, topics, **more)
+            self._clusters = kafka.start(kind, self.folder, self.build, topics, hosts, **more)
             if replicate:
                 self.clusters.start_mm2(mm2)
             self._start_parts()
@@ -125,7 +129,7 @@ class World:
 
     def spawn(self, name: str, argv: Sequence[object], **more: Any) -> Proc:
         """A process of this world: logs to its folder, ends with it."""
-        proc = Proc(name, argv, self.folder, **more)
+        proc = Proc(name, self.hosts.argv(name, argv), self.folder, **more)
         self._procs.append(proc)
         return proc
 
