@@ -1,9 +1,11 @@
 /*
- * The right positions lie behind the copy of the last record before q, and not
- * behind the copy of the first one from q on: offsets between the two hold
- * transaction markers, aborted records, or records of others.  Where contents
- * repeat, or records were copied twice, the copies can be several; then only
- * what is wrong for all of them is called wrong.
+ * The right positions lie behind the copy of the last record before q, and from
+ * each of them every record from q on is met.  Offsets between a record and the
+ * next hold transaction markers, aborted records, or records of others.  After
+ * a crash MirrorMaker 2 copies records a second time, beginning anywhere: then
+ * those before q may stand there once, and q and what follows twice, and who
+ * starts at the second copy skips nothing.  Where contents repeat, the copies
+ * can be several too; only what is wrong for all of them is called wrong.
  */
 #include "offset-mapper/judge.h"
 
@@ -44,17 +46,29 @@ find_copy(const struct judge_case *c, size_t n_before,
     match_find(&w, c->here, n_before, out);
 }
 
-/* Where the record after q stands behind `offset`; else the end of what was
- * seen. */
+/* Of a record, behind `offset`; -1: none. */
 static int64_t
-next_copy(const struct judge_case *c, size_t n_before, int64_t offset)
+last_copy(const struct content_window *t, const struct po_print *print,
+          int64_t offset)
 {
-    const struct content_window *t = c->there;
-    for (size_t i = 0; n_before < c->n_here && i < t->n; i++)
-        if (t->v[i].offset > offset &&
-            po_print_same(&t->v[i], &c->here[n_before]))
-            return t->v[i].offset;
-    return t->end;
+    for (size_t i = t->n; i > 0 && t->v[i - 1].offset > offset; i--)
+        if (po_print_same(&t->v[i - 1], print))
+            return t->v[i - 1].offset;
+    return -1;
+}
+
+/* The greatest position from which all records from q on are met that stand
+ * behind `offset`; else the end of what was seen. */
+static int64_t
+last_right(const struct judge_case *c, size_t n_before, int64_t offset)
+{
+    int64_t right = c->there->end;
+    for (size_t i = n_before; i < c->n_here; i++) {
+        const int64_t copy = last_copy(c->there, &c->here[i], offset);
+        if (copy >= 0 && copy < right)
+            right = copy;
+    }
+    return right;
 }
 
 /* The log ends with a record before it: its last offset. */
@@ -123,7 +137,7 @@ judge(const struct judge_case *c, struct judge_result *out)
         found.first = found.last = last_seen(c->there);
     }
     out->right_low = found.first + 1;
-    out->right_high = next_copy(c, n_before, found.last);
+    out->right_high = last_right(c, n_before, found.last);
     out->reread = count_from_to(c->there, c->position, out->right_low);
     out->verdict = compare(c, out);
 }

@@ -42,9 +42,9 @@ struct judge_case {
 struct judge_result {
     enum judge_verdict verdict;
     int64_t right_low, right_high; /* right are the positions in here: behind
-                                      the copy of the record before q, not
-                                      behind that of the next one; -1: not
-                                      known */
+                                      the copy of the record before q, and not
+                                      behind the last one of any from q on; -1:
+                                      not known */
     int64_t reread; /* records from the position up to the right one */
 };
 

@@ -64,6 +64,20 @@ static const struct {
     {"abcdef", 3, "abcabcdef", PO_EXACT, 6, 6, 6, JUDGE_RIGHT, 3, 6, 0},
     {"abcdef", 3, "abcabcdef", PO_EXACT, 7, 7, 7, JUDGE_PAST, 3, 6, 0},
     {"abcdef", 3, "abcabcdef", PO_EXACT, 2, 2, 2, JUDGE_LOW, 3, 6, 1},
+    /* a second copy that begins at q, or before it: all from there is met */
+    {"abcdef", 3, "abcddef", PO_EXACT, 3, 3, 3, JUDGE_RIGHT, 3, 4, 0},
+    {"abcdef", 3, "abcddef", PO_EXACT, 4, 4, 4, JUDGE_RIGHT, 3, 4, 0},
+    {"abcdef", 3, "abcddef", PO_EXACT, 5, 5, 5, JUDGE_PAST, 3, 4, 0},
+    {"abcdef", 2, "abcdbcdef", PO_EXACT, 5, 5, 5, JUDGE_RIGHT, 2, 5, 0},
+    {"abcdef", 2, "abcdbcdef", PO_EXACT, 6, 6, 6, JUDGE_PAST, 2, 5, 0},
+    /* it begins behind q: q stands before it only */
+    {"abcdef", 2, "abcddef", PO_EXACT, 3, 3, 3, JUDGE_PAST, 2, 2, 0},
+    /* it has not come as far as the first one, whose e is needed */
+    {"abcdef", 3, "abcded", PO_BOUNDED, 3, 3, 5, JUDGE_RIGHT, 3, 4, 0},
+    {"abcdef", 3, "abcded", PO_EXACT, 5, 5, 5, JUDGE_PAST, 3, 4, 0},
+    /* q itself is compacted away on the target */
+    {"abcdef", 3, "abc.ef", PO_EXACT, 4, 4, 4, JUDGE_RIGHT, 3, 4, 0},
+    {"abcdef", 3, "abc.ef", PO_EXACT, 5, 5, 5, JUDGE_PAST, 3, 4, 0},
     /* all alike */
     {"aaaaaa", 3, "aaaaaa", PO_EXACT, 3, 3, 3, JUDGE_RIGHT, 1, 6, 0},
     /* others wrote in between */
@@ -104,6 +118,102 @@ START_TEST(verdicts)
         cases[_i].here, (long long)cases[_i].q, cases[_i].there,
         (long long)cases[_i].position, judge_verdict_text(r.verdict),
         (long long)r.right_low, (long long)r.right_high, (long long)r.reread);
+}
+END_TEST
+
+/* ---- a MirrorMaker 2 that crashes -------------------------------------------- */
+
+#define COPIED   20
+#define CRASHES  3
+#define WORLDS   500
+#define LOG_ROOM (COPIED * (CRASHES + 1))
+
+/* Record i of the source, at `offset`. */
+static void
+numbered_print(struct po_print *print, int64_t offset, int i)
+{
+    po_print_make(print, offset, 1000 + i, "k", 1, &i, sizeof(i));
+}
+
+/* From 0 to `most`. */
+static int
+draw(unsigned *seed, int most)
+{
+    return rand_r(seed) % (most + 1);
+}
+
+/* Goes on to `until` each time, then back to somewhere; at last to the end.
+ * Which records stand on the target. */
+static size_t
+crashing_copies(unsigned *seed, int *copies)
+{
+    size_t n = 0;
+    for (int crash = 0, from = 0, until = 0; crash <= CRASHES; crash++) {
+        until += draw(seed, COPIED - until);
+        if (crash == CRASHES)
+            until = COPIED;
+        for (int i = from; i < until; i++)
+            copies[n++] = i;
+        from = until - draw(seed, until);
+    }
+    return n;
+}
+
+/* The greatest position from where all records from q on are met. */
+static int64_t
+last_right_of(const int *copies, size_t n, int q)
+{
+    bool met[COPIED] = {false};
+    int missing = COPIED - q;
+    size_t at = n;
+    while (missing > 0) {
+        const int i = copies[--at];
+        missing -= i >= q && !met[i];
+        met[i] = true;
+    }
+    return (int64_t)at;
+}
+
+static struct judge_result
+judge_exact(struct judge_case *c, int64_t position)
+{
+    struct judge_result r;
+    c->quality = PO_EXACT;
+    c->position = c->low = c->high = position;
+    judge(c, &r);
+    return r;
+}
+
+static void
+judge_a_world(unsigned seed)
+{
+    const unsigned name = seed;
+    int copies[LOG_ROOM];
+    struct po_print here[COPIED], there[LOG_ROOM];
+    const size_t n = crashing_copies(&seed, copies);
+    for (int i = 0; i < COPIED; i++)
+        numbered_print(&here[i], i, i);
+    for (size_t i = 0; i < n; i++)
+        numbered_print(&there[i], (int64_t)i, copies[i]);
+    const struct content_window w = {
+        .end = (int64_t)n, .at_end = true, .v = there, .n = n};
+    for (int q = 1; q <= COPIED; q++) {
+        const int64_t right = last_right_of(copies, n, q);
+        struct judge_case c = {
+            .q = q, .here = here, .n_here = COPIED, .there = &w};
+        const struct judge_result r = judge_exact(&c, right);
+        ck_assert_msg(r.verdict == JUDGE_RIGHT && r.right_high == right,
+                      "seed %u, before %d: %lld is %s, right up to %lld", name,
+                      q, (long long)right, judge_verdict_text(r.verdict),
+                      (long long)r.right_high);
+        ck_assert_int_eq(judge_exact(&c, right + 1).verdict, JUDGE_PAST);
+    }
+}
+
+START_TEST(nothing_is_skipped_in_second_copies)
+{
+    for (unsigned seed = 1; seed <= WORLDS; seed++)
+        judge_a_world(seed);
 }
 END_TEST
 
@@ -432,6 +542,7 @@ main(void)
     Suite *s = suite_create("verify");
     TCase *judged = tcase_create("verdicts");
     tcase_add_loop_test(judged, verdicts, 0, sizeof(cases) / sizeof(cases[0]));
+    tcase_add_test(judged, nothing_is_skipped_in_second_copies);
     suite_add_tcase(s, judged);
     TCase *tc = tcase_create("sampler");
     tcase_add_checked_fixture(tc, setup, teardown);
