@@ -21,8 +21,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUITES = ("unit", "programs", "route", "mapper", "sandbox", "real")
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.lib import failures  # noqa: E402
+
+SUITES = ("unit", "programs", "route", "mapper", "sandbox", "real")
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 
@@ -32,7 +36,8 @@ class Tally:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
-    failures: list[str] = field(default_factory=list)
+    failed_programs: list[str] = field(default_factory=list)
+    what_failed: list[str] = field(default_factory=list)
 
     def line(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -74,7 +79,8 @@ def run(name: str, command: list[str], deadline_s: int, tally: Tally) -> None:
         if failed or "skipped:" in line or line.startswith(("story", "demo:")):
             print(f"      {line}", flush=True)
     if failed:
-        tally.failures.append(name)
+        tally.failed_programs.append(name)
+        tally.what_failed += failures.of_output(output, name)
 
 
 def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
@@ -119,9 +125,12 @@ def main() -> int:
         if not found:
             print(f"FAIL  {suite}: there are no tests below {build}; was it built?")
             tally.failed += 1
+            tally.what_failed.append(f"{suite}: there are no tests below {build}")
         for name, command, deadline_s in found:
             run(name, command, deadline_s, tally)
-    for name in tally.failures:
+    if tally.what_failed:  # once more at the end: CI shows beginning and end of a long output
+        print("\n".join([failures.BEGIN, *tally.what_failed[:failures.IN_ALL], failures.END]))
+    for name in tally.failed_programs:
         print(f"failed: {name}")
     print(f"{time.monotonic() - started:.0f} s")
     print(tally.line())
