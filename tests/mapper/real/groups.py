@@ -67,17 +67,6 @@ def test_landing_never_goes_backwards(lab: Lab) -> None:
     expect(committed(lab, "b", "billing", f"a.{TOPIC}") == before, "it went back")
 
 
-def test_landing_is_never_below_the_log_start(lab: Lab) -> None:
-    """Where the target's first records are gone, a position among them is one out of range."""
-    there = lab.dump("b", f"a.{TOPIC}")
-    start = there[2][15].offset
-    lab.ktool("delete-records", "b", f"a.{TOPIC}", 2, start)
-    positions = [{"topic": TOPIC, "partition": 2, "offset": 5}]
-    landed = land(lab, "late-group", dry_run=False, positions=positions)
-    expect(results(landed) == {"landed": 1}, str(landed))
-    expect(committed(lab, "b", "late-group", f"a.{TOPIC}") == {2: start}, f"{landed}, the log starts at {start}")
-
-
 def test_landing_is_refused_with_members(lab: Lab) -> None:
     before = committed(lab, "b", "billing", f"a.{TOPIC}")
     member = Proc("member", [BUILD / "bin/ktool", "join", lab.clusters.b, "billing", f"a.{TOPIC}"], lab.folder)
@@ -91,6 +80,18 @@ def test_landing_is_refused_with_members(lab: Lab) -> None:
     expect(committed(lab, "b", "billing", f"a.{TOPIC}") == before, "nothing was written")
     finish(member)
     wait_until(lambda: results(land(lab, "billing", dry_run=False)) == {"same": 3}, WAIT_S, "the member has left")
+
+
+def test_landing_is_never_below_the_log_start(lab: Lab) -> None:
+    """Where the target's first records are gone, a position among them is one out of range.  Behind those that land at
+    exact positions: by content none is exact any more, where MirrorMaker 2 has lost the first syncs."""
+    there = lab.dump("b", f"a.{TOPIC}")
+    start = there[2][15].offset
+    lab.ktool("delete-records", "b", f"a.{TOPIC}", 2, start)
+    positions = [{"topic": TOPIC, "partition": 2, "offset": 5}]
+    landed = land(lab, "late-group", dry_run=False, positions=positions)
+    expect(results(landed) == {"landed": 1}, str(landed))
+    expect(committed(lab, "b", "late-group", f"a.{TOPIC}") == {2: start}, f"{landed}, the log starts at {start}")
 
 
 def test_landing_with_the_source_dead(lab: Lab) -> None:
