@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPT_OF(field) offsetof(struct conf_own, field)
-#define DAY_MS        86400000
+#define OPT_OF(field)  offsetof(struct conf_own, field)
+#define DAY_MS         86400000
+#define CATCHUP_MAX_MS 600000 /* a mapper waits no longer */
 
 const struct opt conf_options[] = {
     {"cluster.code", OPT_STR, OPT_OF(cluster_code), NULL, 0, 0, "CODE",
@@ -30,6 +31,10 @@ const struct opt conf_options[] = {
      "may still make it"},
     {"switch.mapping.timeout.ms", OPT_INT, OPT_OF(mapping_ms), "10000", 0,
      DAY_MS, "MS", "consumer: how long to wait for a translated position"},
+    {"switch.catchup.timeout.ms", OPT_INT, OPT_OF(catchup_ms), "5000", 0,
+     CATCHUP_MAX_MS, "MS",
+     "consumer: how long a move waits for records that replication has not "
+     "brought yet; then they are read again"},
     {"switch.flush.timeout.ms", OPT_INT, OPT_OF(flush_ms), "5000", 0, DAY_MS,
      "MS",
      "producer: how long to wait for acknowledgements of the cluster "

@@ -18,7 +18,7 @@ struct conf_own {
     char *cache_dir; /* NULL: the default place; "": none */
     char *client_name;
     char *position;
-    int64_t settle_ms, mapping_ms, flush_ms, request_timeout_ms;
+    int64_t settle_ms, mapping_ms, catchup_ms, flush_ms, request_timeout_ms;
 };
 
 struct shunt_conf_s {

@@ -22,6 +22,7 @@ enum engine_event_type {
     ENGINE_SWITCHED, /* it is done: stall_ms, reread_bound */
     ENGINE_STUCK,    /* it cannot be done now; the client stays and retries */
     ENGINE_WARNING,  /* words in `text`, e.g. a start without a mapping */
+    ENGINE_PHASE,    /* a step of a switch is done: phase, ms */
 };
 
 struct engine_event {
@@ -30,6 +31,10 @@ struct engine_event {
     int64_t since;         /* revision of the residency */
     int64_t stall_ms;      /* SWITCHED: time without delivery; else -1 */
     int64_t reread_bound;  /* SWITCHED: sum of high - low; -1 unknown */
+    int64_t catchup_ms;    /* SWITCHED: of stall_ms, what was waited for records
+                           that replication had not brought yet; else -1 */
+    const char *phase;     /* PHASE: static; else NULL */
+    int64_t ms;            /* PHASE: since the switch began; else -1 */
     const char *text;
 };
 
@@ -67,6 +72,7 @@ struct engine {
     enum switch_position position;
     int64_t settle_ms;  /* switch.group.settle.ms */
     int64_t mapping_ms; /* switch.mapping.timeout.ms */
+    int64_t catchup_ms; /* switch.catchup.timeout.ms */
     int64_t flush_ms;   /* switch.flush.timeout.ms: producers, old cluster */
     /* Callbacks into the surface; any may be NULL. */
     void (*on_event)(const struct engine_event *e, void *arg);

@@ -10,7 +10,7 @@
 static const char *const names[] = {
     [SHUNT_EVENT_ROUTED] = "ROUTED",     [SHUNT_EVENT_SWITCH] = "SWITCH",
     [SHUNT_EVENT_SWITCHED] = "SWITCHED", [SHUNT_EVENT_STUCK] = "STUCK",
-    [SHUNT_EVENT_WARNING] = "WARNING",
+    [SHUNT_EVENT_WARNING] = "WARNING",   [SHUNT_EVENT_PHASE] = "PHASE",
 };
 
 static const shunt_event_type_t public_types[] = {
@@ -19,6 +19,7 @@ static const shunt_event_type_t public_types[] = {
     [ENGINE_SWITCHED] = SHUNT_EVENT_SWITCHED,
     [ENGINE_STUCK] = SHUNT_EVENT_STUCK,
     [ENGINE_WARNING] = SHUNT_EVENT_WARNING,
+    [ENGINE_PHASE] = SHUNT_EVENT_PHASE,
 };
 
 int
@@ -95,6 +96,9 @@ event_queue_put(struct event_queue *q, const struct engine_event *from)
     e->since = from->since;
     e->stall_ms = from->stall_ms;
     e->reread_bound = from->reread_bound;
+    e->catchup_ms = from->type == ENGINE_SWITCHED ? from->catchup_ms : -1;
+    e->phase = from->type == ENGINE_PHASE ? from->phase : NULL;
+    e->ms = from->type == ENGINE_PHASE ? from->ms : -1;
     const bool all = copy(&e->from, from->from) && copy(&e->to, from->to) &&
                      copy(&e->text, from->text);
     if (all)
@@ -158,6 +162,24 @@ int64_t
 shunt_event_reread_bound(const shunt_event_t *event)
 {
     return event->reread_bound;
+}
+
+int64_t
+shunt_event_catchup_ms(const shunt_event_t *event)
+{
+    return event->catchup_ms;
+}
+
+const char *
+shunt_event_phase(const shunt_event_t *event)
+{
+    return event->phase;
+}
+
+int64_t
+shunt_event_ms(const shunt_event_t *event)
+{
+    return event->ms;
 }
 
 const char *

@@ -16,7 +16,8 @@ struct shunt_event_s {
     rd_kafka_resp_err_t code;
     shunt_event_type_t type;
     char *from, *to, *text; /* owned; NULL: none */
-    int64_t since, stall_ms, reread_bound;
+    int64_t since, stall_ms, reread_bound, catchup_ms, ms;
+    const char *phase; /* static; NULL: none */
 };
 
 struct event_queue {

@@ -49,6 +49,9 @@ count_event(struct metrics *m, const struct engine_event *e)
     case ENGINE_WARNING:
         metrics_add(m, METRIC_WARNINGS, 1);
         break;
+    case ENGINE_PHASE:
+        metrics_phase(m, e->to ? e->to : "", e->phase, e->ms);
+        break;
     }
 }
 
@@ -182,6 +185,7 @@ fill_engine(shunt_t *rk, struct err *err)
         .position = conf_position(conf),
         .settle_ms = conf->own.settle_ms,
         .mapping_ms = conf->own.mapping_ms,
+        .catchup_ms = conf->own.catchup_ms,
         .flush_ms = conf->own.flush_ms,
         .on_event = on_event,
         .on_log = handle_log,

@@ -25,15 +25,15 @@ handle_log_event(shunt_t *rk, const struct engine_event *e)
     static const char *const names[] = {
         [ENGINE_ROUTED] = "ROUTED",     [ENGINE_SWITCH] = "SWITCH",
         [ENGINE_SWITCHED] = "SWITCHED", [ENGINE_STUCK] = "STUCK",
-        [ENGINE_WARNING] = "WARNING",
+        [ENGINE_WARNING] = "WARNING",   [ENGINE_PHASE] = "PHASE",
     };
     char text[512];
     if (!logger_wants(&rk->logger, LOG_DEBUG))
         return;
+    const char *more = e->phase ? e->phase : e->text;
     (void)snprintf(text, sizeof(text), "%s %s -> %s, since %lld%s%s",
                    names[e->type], e->from ? e->from : "-", e->to ? e->to : "-",
-                   (long long)e->since, e->text ? ": " : "",
-                   e->text ? e->text : "");
+                   (long long)e->since, more ? ": " : "", more ? more : "");
     handle_log(LOG_DEBUG, "SHUNTEVENT", text, rk);
 }
 

@@ -36,6 +36,10 @@ static const struct note {
     {"switch.mapping.timeout.ms", "C", "ms", "0.1.0",
      "Afterwards reading begins at an older commit or at the log's start, with "
      "a warning: nothing is lost, more is read again."},
+    {"switch.catchup.timeout.ms", "C", "ms", "0.1.0",
+     "Part of a move's stall, told apart from the rest of it. 0: what is on its "
+     "way is read again, and announced. A cluster whose brokers are all dead is "
+     "not waited for."},
     {"switch.flush.timeout.ms", "P", "ms", "0.1.0",
      "Longer: fewer records may stand twice. What is not acknowledged then is "
      "produced again on the new cluster."},

@@ -426,7 +426,8 @@ typedef enum shunt_event_type_t {
     SHUNT_EVENT_SWITCHED = 3, /* it is done */
     SHUNT_EVENT_STUCK = 4,    /* it cannot be done now: the handle stays where
                                  it is and keeps trying */
-    SHUNT_EVENT_WARNING = 5   /* see shunt_event_text() */
+    SHUNT_EVENT_WARNING = 5,  /* see shunt_event_text() */
+    SHUNT_EVENT_PHASE = 6     /* a move has come so far: shunt_event_phase() */
 } shunt_event_type_t;
 
 typedef struct shunt_event_s shunt_event_t;
@@ -451,6 +452,27 @@ SHUNT_EXPORT int64_t shunt_event_since(const shunt_event_t *event);
 SHUNT_EXPORT int64_t shunt_event_stall_ms(const shunt_event_t *event);
 /* SWITCHED, consumer: records that may be read again; -1: unknown. */
 SHUNT_EXPORT int64_t shunt_event_reread_bound(const shunt_event_t *event);
+/*
+ * SWITCHED, consumer: how much of shunt_event_stall_ms() was spent waiting for
+ * records that replication had not brought to the new cluster yet (at most
+ * switch.catchup.timeout.ms); else -1.
+ */
+SHUNT_EXPORT int64_t shunt_event_catchup_ms(const shunt_event_t *event);
+/*
+ * PHASE: how far a move has come; else NULL.  Static.  Of a consumer, in this
+ * order, those that do not apply left out:
+ * "joined"     the new cluster is connected, and there is an assignment in the
+ *              group there
+ * "stopped"    nothing is delivered from the old cluster any more
+ * "mapped"     the mapper has answered where the positions are there
+ * "caught-up"  what replication had not brought yet has arrived, or
+ *              switch.catchup.timeout.ms is over
+ * "committed"  other members have been told where to start, by commits
+ * "delivering" the first record of the new cluster is delivered
+ */
+SHUNT_EXPORT const char *shunt_event_phase(const shunt_event_t *event);
+/* PHASE: milliseconds since the move began (SWITCH); else -1. */
+SHUNT_EXPORT int64_t shunt_event_ms(const shunt_event_t *event);
 /* Words for people; never NULL.  Borrowed from the event. */
 SHUNT_EXPORT const char *shunt_event_text(const shunt_event_t *event);
 

@@ -21,6 +21,7 @@
 #include "common/base/err.h"
 #include "common/base/strs.h"
 #include "sdk/src/consumer/handover.h"
+#include "sdk/src/consumer/prints.h"
 #include "sdk/src/consumer/reaper.h"
 #include "sdk/src/engine.h"
 
@@ -56,6 +57,7 @@ struct part {
     int64_t commit_since;
     int64_t assigned_ms; /* clock_mono_ms of the ASSIGN */
     struct mapped mapped;
+    struct prints prints; /* of what was delivered last */
     UT_hash_handle hh;
 };
 

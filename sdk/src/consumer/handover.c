@@ -63,7 +63,20 @@ handover_mapped(const struct po_translated *t, const struct po_position *asked,
                            .position = t->position,
                            .low = t->low,
                            .high = t->high,
-                           .coming = t->coming};
+                           .coming = t->coming,
+                           .ahead = t->quality == PO_AHEAD};
+}
+
+bool
+handover_wait(const struct mapped *m)
+{
+    return m->known && m->ahead;
+}
+
+bool
+handover_verify(const struct mapped *m, bool printed)
+{
+    return m->known && !printed && (m->ahead || m->high != m->low);
 }
 
 static int64_t

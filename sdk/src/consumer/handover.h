@@ -27,6 +27,7 @@ struct mapped {
     bool known;
     int64_t position, low, high; /* high -1: nothing bounds it */
     int64_t coming;              /* records on their way: read again, too */
+    bool ahead;                  /* the record before it has not arrived */
 };
 
 /* Believes a mapper only as far as its answer makes sense: the partition that
@@ -34,6 +35,12 @@ struct mapped {
 struct mapped handover_mapped(const struct po_translated *t,
                               const struct po_position *asked,
                               const char *expected_topic);
+
+/* Whether another question may make it exact: it waits for replication, or the
+ * mapper reads the record before it on the cluster that is left, which
+ * `printed` (a fingerprint was sent) makes needless. */
+bool handover_wait(const struct mapped *m);
+bool handover_verify(const struct mapped *m, bool printed);
 
 struct start_facts {
     int64_t since;        /* R */

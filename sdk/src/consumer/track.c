@@ -201,9 +201,11 @@ deliver(struct track *tr, struct generation *g, struct hand *hand,
         return !swallowed(tr, m);
     g->down = false;
     struct part *p = generation_deliverable(g, m);
-    if (p)
-        count(hand, p, m->offset);
-    return p != NULL;
+    if (!p)
+        return false;
+    count(hand, p, m->offset);
+    track_delivered(tr, p, m);
+    return true;
 }
 
 static rd_kafka_message_t *

@@ -37,6 +37,7 @@ enum track_state {
 
 #define RETIRED_MAX   4
 #define POSITIONS_MAX 10000 /* of one question; offset-mapper/PROTOCOL.md */
+#define PHASES_MAX    12
 
 /* One final position of the old generation on its way to the new one. */
 struct carry {
@@ -46,6 +47,7 @@ struct carry {
     char *to_topic; /* owned */
     int64_t commit, commit_since; /* found on the new cluster; -1: none */
     struct mapped mapped;
+    bool printed; /* its last record was described to the mapper */
 };
 
 struct handover {
@@ -54,8 +56,10 @@ struct handover {
     struct asking *asking; /* NULL: answered or given up */
     struct po_question question;
     struct query *query; /* commits on the new cluster */
+    unsigned rounds;     /* of questions that are over */
+    int64_t asked_ms;    /* when the one under way began */
     bool mapped;         /* nothing more will come from the mappers */
-    int64_t deadline_ms;
+    int64_t deadline_ms; /* of the commits */
 };
 
 /* A commit that others of the group wait for: repeated until it stands. */
@@ -106,11 +110,16 @@ struct track {
 
     int64_t commit_at_ms, report_at_ms;
 
-    int64_t join_ms; /* when the switch began */
-    int64_t stop_ms; /* when cur stopped; 0: no switch to be told of */
-    char *from;      /* cluster left, for the event */
-    int64_t bound;   /* of this switch */
-    int64_t switch_ms, last_bound; /* of the last one, for reports */
+    int64_t join_ms;    /* when the switch began */
+    int64_t stop_ms;    /* when cur stopped; 0: no switch to be told of */
+    char *from;         /* cluster left, for the event */
+    int64_t bound;      /* of this switch */
+    int64_t catchup_ms; /* likewise: waited for replication */
+    int64_t switch_ms, last_bound;      /* of the last one, for reports */
+    struct pt_phase phases[PHASES_MAX]; /* likewise; names are static */
+    size_t n_phases;
+    bool told_first; /* its first record was delivered */
+    bool printing;   /* a mapper may want fingerprints */
     bool stuck;
 };
 
@@ -178,6 +187,13 @@ void track_handover_reset(struct track *tr);
 /* Tells the application of all partitions of cur. */
 void track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code);
 
+/* track_translate.c */
+/* Asks the mappers where everything in tr->hand is on the cluster of `next`. */
+void track_translate_begin(struct track *tr);
+/* Until tr->hand.mapped. */
+void track_translate_step(struct track *tr);
+bool track_unread(const struct carry *v);
+
 /* track_start.c */
 void track_start_step(struct track *tr);
 /* `old` is asked, if it answers, which streams it has: nobody waits for a
@@ -227,9 +243,25 @@ void track_event(struct track *tr, enum engine_event_type type,
 /* It cannot go to `to` now. */
 void track_stuck(struct track *tr, const struct target *to, const char *text);
 void track_warn(struct track *tr, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A step of the switch under way is done; `name` is static. */
+void track_phase(struct track *tr, const char *name);
+void track_phases_begin(struct track *tr);
+/* Below track_delivered(), while a switch is told of. */
+void track_first_delivered(struct track *tr);
 /* Tells the first start on the new cluster once, if a switch is under way. */
 void track_switched(struct track *tr);
 void track_report(struct track *tr);
 void track_report_step(struct track *tr);
+
+/* What every record costs that is delivered, in the order of delivery: its
+ * fingerprint, for the position after it. */
+static inline void
+track_delivered(struct track *tr, struct part *p, const rd_kafka_message_t *m)
+{
+    if (tr->printing && m->offset >= p->prints.from)
+        prints_note(&p->prints, tr->cur->rk, m);
+    if (tr->n_phases > 0 && !tr->told_first)
+        track_first_delivered(tr);
+}
 
 #endif

@@ -227,6 +227,8 @@ settle_landings(struct track *tr, rd_kafka_resp_err_t code,
         }
         drop_landing(tr, n);
     }
+    if (any && tr->n_landings == 0)
+        track_phase(tr, "committed");
     return any;
 }
 

@@ -86,42 +86,6 @@ add_carry(struct track *tr, const struct part *p)
     return 0;
 }
 
-/* Nothing of it was ever read: there is no position to translate. */
-static bool
-unread(const struct carry *v)
-{
-    return v->offset <= 0;
-}
-
-static int
-add_question(struct po_question *q, const struct carry *v)
-{
-    struct po_position *at = &q->positions[q->n];
-    at->topic = strdup(v->from->key.topic);
-    at->partition = v->from->key.partition;
-    at->offset = v->offset;
-    if (!at->topic)
-        return ERR_NOMEM;
-    q->n++;
-    return 0;
-}
-
-static int
-fill_question(struct track *tr)
-{
-    struct handover *h = &tr->hand;
-    struct po_question *q = &h->question;
-    q->from = strdup(tr->cur->cluster);
-    q->to = strdup(tr->next->cluster);
-    q->positions = calloc(h->n + 1, sizeof(*q->positions));
-    if (!q->from || !q->to || !q->positions)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < h->n && q->n < POSITIONS_MAX; i++)
-        if (!unread(&h->v[i]) && add_question(q, &h->v[i]) != 0)
-            return ERR_NOMEM;
-    return 0;
-}
-
 static int
 collect(struct track *tr)
 {
@@ -130,7 +94,7 @@ collect(struct track *tr)
         if (known && add_carry(tr, p) != 0)
             return ERR_NOMEM;
     }
-    return fill_question(tr);
+    return 0;
 }
 
 static void
@@ -147,93 +111,28 @@ ask_commits(struct track *tr)
     h->query = query_commits(tr->e.worker, tr->wake, tr->next, l);
 }
 
-static void
-give_up(struct track *tr, const char *why)
-{
-    tr->hand.mapped = true;
-    track_warn(tr, "no translation from cluster %s to %s: %s", tr->cur->cluster,
-               tr->next->cluster, why);
-}
-
-static void
-ask(struct track *tr)
-{
-    struct handover *h = &tr->hand;
-    struct err err = {0};
-    if (control_ask(tr->e.control, &h->question, h->deadline_ms, &h->asking,
-                    &err) == 0)
-        return;
-    h->asking = NULL;
-    give_up(tr, err.text);
-}
-
 void
 track_handover_begin(struct track *tr)
 {
     const int64_t now = clock_mono_ms();
     track_handover_reset(tr);
-    free(tr->from);
-    tr->from = strdup(tr->cur->cluster);
     tr->stop_ms = now;
-    tr->bound = 0;
+    tr->bound = tr->catchup_ms = 0;
     /* First: what the application commits now is carried over as well. */
     track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
     if (collect(tr) != 0)
         track_warn(tr, "out of memory: some positions are not carried over");
     tr->hand.deadline_ms = now + tr->e.mapping_ms;
-    tr->hand.mapped = tr->hand.question.n == 0;
-    if (!tr->hand.mapped)
-        ask(tr);
+    track_translate_begin(tr);
     ask_commits(tr);
     if (!tr->cur->down)
         track_commit_finished(tr);
     generation_stop(tr->cur);
     tr->cur->close_at_ms = now + tr->e.settle_ms;
+    track_phase(tr, "stopped");
 }
 
-/* ---- translating --------------------------------------------------------- */
-
-static struct carry *
-find_carry(struct handover *h, const struct po_position *asked)
-{
-    for (size_t i = 0; i < h->n; i++)
-        if (h->v[i].from->key.partition == asked->partition &&
-            strcmp(h->v[i].from->key.topic, asked->topic) == 0)
-            return &h->v[i];
-    return NULL;
-}
-
-static void
-take_translation(struct handover *h, const struct po_translation *t)
-{
-    for (size_t i = 0; i < t->n && i < h->question.n; i++) {
-        const struct po_position *asked = &h->question.positions[i];
-        struct carry *v = find_carry(h, asked);
-        if (v)
-            v->mapped = handover_mapped(&t->v[i], asked, v->to_topic);
-    }
-    h->mapped = true;
-}
-
-static void
-ask_step(struct track *tr)
-{
-    struct handover *h = &tr->hand;
-    struct po_translation answer = {0};
-    struct err err = {0};
-    if (h->mapped)
-        return;
-    const int rc = asking_result(h->asking, &answer, &err);
-    if (rc > 0)
-        return;
-    asking_free(h->asking);
-    h->asking = NULL;
-    if (rc == 0)
-        take_translation(h, &answer);
-    else
-        give_up(tr, err.text);
-    po_translation_fini(&answer);
-}
+/* ---- commits that stand there ---------------------------------------------- */
 
 static void
 take_commits(struct track *tr)
@@ -270,7 +169,7 @@ decide(const struct track *tr, const struct carry *v)
         .mapped = v->mapped,
     };
     struct start s = handover_start(&f);
-    if (unread(v) && s.kind != START_AT)
+    if (track_unread(v) && s.kind != START_AT)
         s = (struct start){START_AT, s.offset, tr->e.reset_latest ? -1 : 0};
     return s;
 }
@@ -286,6 +185,8 @@ apply(struct track *tr, const struct carry *v)
         return;
     p->commit = v->commit;
     p->commit_since = v->commit_since;
+    if (s.kind == START_AT && s.reread == 0)
+        prints_carry(&p->prints, &v->from->prints, v->offset, s.offset);
     if (p->state == PART_WAITING) {
         track_start_part(tr, tr->cur, p, &s);
         return;
@@ -331,6 +232,7 @@ finish(struct track *tr)
     track_land_reset(tr);
     tr->cur = tr->next;
     tr->next = NULL;
+    tr->told_first = false;
     for (size_t i = 0; i < tr->hand.n; i++)
         apply(tr, &tr->hand.v[i]);
     track_start_ask_topics(tr, old);
@@ -348,7 +250,7 @@ bool
 track_handover_step(struct track *tr)
 {
     struct handover *h = &tr->hand;
-    ask_step(tr);
+    track_translate_step(tr);
     if (h->query && query_done(h->query))
         take_commits(tr);
     const bool late = clock_mono_ms() >= h->deadline_ms;

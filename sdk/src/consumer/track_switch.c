@@ -222,7 +222,10 @@ begin_switch(struct track *tr, const struct target *t)
     tr->next = bind_to(tr, &to);
     if (!tr->next)
         return;
+    free(tr->from);
+    tr->from = strdup(tr->cur->cluster);
     tr->join_ms = clock_mono_ms();
+    track_phases_begin(tr);
     track_event(tr, ENGINE_SWITCH, tr->cur->cluster, NULL);
     track_move(tr, TRACK_JOINING);
 }
@@ -325,6 +328,15 @@ settle_complaint(struct track *tr)
     track_report(tr);
 }
 
+static bool
+has_mappers(const struct pt_answer *a)
+{
+    for (size_t i = 0; i < a->n_flows; i++)
+        if (a->flows[i].mappers.n > 0)
+            return true;
+    return false;
+}
+
 void
 track_follow(struct track *tr)
 {
@@ -335,6 +347,7 @@ track_follow(struct track *tr)
         return;
     route_unref(tr->route);
     tr->route = r;
+    tr->printing = has_mappers(&r->answer);
     if (tr->state == TRACK_IDLE || tr->state == TRACK_CLOSED)
         return;
     tr->retry_ms = 0;
@@ -365,6 +378,8 @@ static void
 join_step(struct track *tr)
 {
     track_serve(tr, tr->next);
+    if (tr->next->joined)
+        track_phase(tr, "joined");
     if (tr->next->joined || !has_positions(tr->cur)) {
         track_handover_begin(tr);
         track_move(tr, TRACK_MAPPING);

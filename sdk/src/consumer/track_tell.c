@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "common/base/clock.h"
@@ -44,6 +45,7 @@ track_event(struct track *tr, enum engine_event_type type, const char *from,
         .since = g ? g->since : 0,
         .stall_ms = done ? tr->switch_ms : -1,
         .reread_bound = done ? tr->last_bound : -1,
+        .catchup_ms = done ? tr->catchup_ms : -1,
         .text = text,
     };
     if (tr->e.on_event)
@@ -78,6 +80,49 @@ track_warn(struct track *tr, const char *fmt, ...)
     track_event(tr, ENGINE_WARNING, tr->from, text);
 }
 
+/* ---- phases of a switch -------------------------------------------------- */
+
+void
+track_phases_begin(struct track *tr)
+{
+    tr->n_phases = 0;
+    tr->told_first = true; /* cur delivers meanwhile */
+}
+
+void
+track_phase(struct track *tr, const char *name)
+{
+    const struct generation *g = newest(tr);
+    const struct engine_event e = {
+        .type = ENGINE_PHASE,
+        .from = tr->from,
+        .to = g ? g->cluster : NULL,
+        .since = g ? g->since : 0,
+        .stall_ms = -1,
+        .reread_bound = -1,
+        .phase = name,
+        .ms = clock_mono_ms() - tr->join_ms,
+    };
+    for (size_t i = 0; i < tr->n_phases; i++)
+        if (strcmp(tr->phases[i].name, name) == 0)
+            return; /* told, in this switch */
+    if (tr->n_phases < PHASES_MAX)
+        tr->phases[tr->n_phases++] =
+            (struct pt_phase){(char *)(uintptr_t)name, e.ms};
+    if (tr->e.on_event)
+        tr->e.on_event(&e, tr->e.arg);
+}
+
+void
+track_first_delivered(struct track *tr)
+{
+    tr->told_first = true;
+    track_phase(tr, "delivering");
+    track_report(tr);
+}
+
+/* -------------------------------------------------------------------------- */
+
 void
 track_switched(struct track *tr)
 {
@@ -87,10 +132,11 @@ track_switched(struct track *tr)
     tr->last_bound = tr->bound;
     tr->stop_ms = 0;
     track_log(tr, LOG_NOTICE,
-              "switched from cluster %s to %s: no delivery for %lld ms, may "
-              "read again %lld records",
+              "switched from cluster %s to %s: no delivery for %lld ms (%lld "
+              "of them for replication), may read again %lld records",
               tr->from ? tr->from : "(none)", tr->cur->cluster,
-              (long long)tr->switch_ms, (long long)tr->last_bound);
+              (long long)tr->switch_ms, (long long)tr->catchup_ms,
+              (long long)tr->last_bound);
     track_event(tr, ENGINE_SWITCHED, tr->from, NULL);
     track_report(tr);
 }
@@ -146,6 +192,8 @@ track_report(struct track *tr)
         .switch_ms = tr->switch_ms,
         .reread_bound = tr->last_bound,
         .lag = tr->cur ? generation_lag(tr->cur) : -1,
+        .phases = tr->phases,
+        .n_phases = tr->n_phases,
     };
     tell_positions(tr, &r);
     tr->report_at_ms = clock_mono_ms() + REPORT_MS;

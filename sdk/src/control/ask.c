@@ -101,7 +101,7 @@ asking_new(const struct po_question *q, const struct pt_answer *route,
     atomic_init(&a->refs, 1);
     a->state = 1;
     a->deadline_ms = deadline_ms;
-    a->request_ms = request_ms;
+    a->request_ms = request_ms + q->wait_ms;
     a->n_asked = q->n;
     backoff_init(&a->backoff, ASK_MIN_MS, ASK_MAX_MS,
                  (uint64_t)clock_mono_us());

@@ -51,10 +51,13 @@ on_event(shunt_t *rk, const shunt_event_t *event, void *opaque)
         (void)snprintf(s->before, sizeof(s->before), "%s", from);
     if (to)
         (void)snprintf(s->now, sizeof(s->now), "%s", to);
-    logfile_put(s->log, 'S', "%s %s %s %lld %lld %lld", shunt_event_name(event),
+    const char *phase = shunt_event_phase(event);
+    const int64_t ms =
+        phase ? shunt_event_ms(event) : shunt_event_stall_ms(event);
+    logfile_put(s->log, 'S', "%s%s%s %s %s %lld %lld %lld",
+                shunt_event_name(event), phase ? ":" : "", phase ? phase : "",
                 or_dash(from), or_dash(to), (long long)shunt_event_since(event),
-                (long long)shunt_event_stall_ms(event),
-                (long long)shunt_event_reread_bound(event));
+                (long long)ms, (long long)shunt_event_reread_bound(event));
     log_info("%s %s -> %s since %lld: %s", shunt_event_name(event),
              or_dash(from), or_dash(to), (long long)shunt_event_since(event),
              shunt_event_text(event));

@@ -63,6 +63,21 @@ believed(struct po_translated t)
     return handover_mapped(&t, &asked, "a.orders").known;
 }
 
+/* A second question costs time: only where it may help. */
+START_TEST(only_what_may_become_exact_is_asked_again)
+{
+    const struct mapped exact = {true, 90, 90, 90, 0, false},
+                        bounded = {true, 80, 80, 90, 0, false},
+                        ahead = {true, 80, 80, 80, 7, true}, none = {0};
+    ck_assert(!handover_wait(&exact) && !handover_verify(&exact, false));
+    ck_assert(!handover_wait(&bounded) && !handover_verify(&bounded, true));
+    ck_assert(handover_verify(&bounded, false));
+    ck_assert(handover_wait(&ahead) && !handover_verify(&ahead, true));
+    ck_assert(handover_verify(&ahead, false));
+    ck_assert(!handover_wait(&none) && !handover_verify(&none, false));
+}
+END_TEST
+
 START_TEST(a_mapper_is_believed_as_far_as_it_makes_sense)
 {
     ck_assert(believed(answer(PO_EXACT, 90, 90, 90)));
@@ -133,7 +148,7 @@ START_TEST(the_commit_of_this_residency_comes_first)
     f.has_previous = false;
     assert_start(f, START_AT, 50, 0);
     f.map_done = true;
-    f.mapped = (struct mapped){true, 10, 10, 10, 0};
+    f.mapped = (struct mapped){true, 10, 10, 10, 0, false};
     assert_start(f, START_AT, 50, 0);
 }
 END_TEST
@@ -191,13 +206,13 @@ START_TEST(an_older_commit_never_raises_a_translated_start)
     f.commit_since = R - 1;
     for (size_t i = 0; i < sizeof(commits) / sizeof(*commits); i++) {
         f.commit = commits[i];
-        f.mapped = (struct mapped){true, 85, 80, 90, 0};
+        f.mapped = (struct mapped){true, 85, 80, 90, 0, false};
         assert_start(f, START_AT, 80, 10);
-        f.mapped = (struct mapped){true, 80, 80, 80, 0};
+        f.mapped = (struct mapped){true, 80, 80, 80, 0, false};
         assert_start(f, START_AT, 80, 0);
-        f.mapped = (struct mapped){true, 80, 70, -1, 0};
+        f.mapped = (struct mapped){true, 80, 70, -1, 0, false};
         assert_start(f, START_AT, 70, -1);
-        f.mapped = (struct mapped){true, 70, 70, 75, 8}; /* ahead */
+        f.mapped = (struct mapped){true, 70, 70, 75, 8, true}; /* ahead */
         assert_start(f, START_AT, 70, 13);
     }
 }
@@ -291,6 +306,7 @@ main(void)
     tcase_add_test(t, metadata_comes_back);
     tcase_add_test(t, foreign_metadata_is_not_ours);
     tcase_add_test(t, a_mapper_is_believed_as_far_as_it_makes_sense);
+    tcase_add_test(t, only_what_may_become_exact_is_asked_again);
     tcase_add_test(t, an_answer_to_another_question_is_refused);
     tcase_add_test(t, the_commit_of_this_residency_comes_first);
     tcase_add_test(t, what_this_member_finished_here_counts_as_such_a_commit);
