@@ -92,6 +92,13 @@ def check_kept(got: dict[str, Any], written_twice: int = 0) -> None:
           f"{got['moved']}: {told(got)}")
 
 
+def check_once(got: dict[str, Any]) -> None:
+    """Both clusters alive and a mapping that is exact: nothing twice, and nothing announced."""
+    check(got["read_twice"] == 0 and got["bound"] == 0,
+          f"read twice {got['read_twice']}, bound {got['bound']}: a flip between living clusters reads nothing "
+          f"twice: {told(got)}")
+
+
 def told(got: dict[str, Any]) -> str:
     """The figures in a line."""
     names = (("acknowledged", "acked"), ("lost", "lost"), ("read_twice", "read twice"),

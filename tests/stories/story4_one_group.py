@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.lib.world import World  # noqa: E402
 from tests.stories.fleet import Fleet  # noqa: E402
-from tests.stories.story import (check, check_kept, check_reports,  # noqa: E402
+from tests.stories.story import (check, check_kept, check_once, check_reports,  # noqa: E402
                                  check_switches, figures, main, say)
 
 WRITERS = ("w1", "w2")
@@ -37,6 +37,7 @@ def story(world: World, fleet: Fleet) -> dict[str, Any]:
     verdict = fleet.verdict()
     got = figures(fleet, verdict)
     check_kept(got)
+    check_once(got)
     check_reports(verdict)
     check_switches(verdict, BILLING, 1)
     check_switches(verdict, (*WRITERS, *AUDIT), 0)
