@@ -55,18 +55,25 @@ struct engine_net {
     int (*closesocket)(int fd, void *arg);
 };
 
+/* What shunt_sasl_set_credentials() was told last; NULL: nothing yet. */
+struct credentials {
+    pthread_mutex_t mutex;
+    char *username, *password;
+};
+
 struct engine {
     /* Template of every generation: the application's librdkafka properties
      * without bootstrap.servers. Never changed after start; owned by the
      * surface. Callbacks are NOT set in it. */
     rd_kafka_conf_t *template;
-    struct control *control; /* borrowed */
-    struct worker *worker;   /* borrowed */
-    struct metrics *metrics; /* borrowed; NULL: nobody counts */
-    struct engine_net net;   /* called with `arg` */
-    char *group;             /* consumer: group.id */
-    struct pt_client client; /* for reports: instance, ... */
-    bool auto_commit;        /* what is finished is committed by itself */
+    struct control *control;         /* borrowed */
+    struct worker *worker;           /* borrowed */
+    struct metrics *metrics;         /* borrowed; NULL: nobody counts */
+    struct engine_net net;           /* called with `arg` */
+    struct credentials *credentials; /* borrowed; NULL: none ever */
+    char *group;                     /* consumer: group.id */
+    struct pt_client client;         /* for reports: instance, ... */
+    bool auto_commit; /* what is finished is committed by itself */
     int64_t auto_commit_interval_ms; /* 0: only when partitions are given up */
     bool reset_latest;               /* auto.offset.reset=latest|end|largest */
     enum switch_position position;
@@ -89,5 +96,9 @@ struct engine {
     void (*on_delivery)(const rd_kafka_message_t *m, void *opaque, void *arg);
     void *arg;
 };
+
+/* A copy of the template for one more handle, with the credentials that hold
+ * now; the caller's.  Any thread. */
+rd_kafka_conf_t *engine_conf(const struct engine *e);
 
 #endif

@@ -178,6 +178,7 @@ fill_engine(shunt_t *rk, struct err *err)
     rk->engine = (struct engine){
         .template = rd_kafka_conf_dup(conf->rk),
         .metrics = &rk->metrics,
+        .credentials = &rk->credentials,
         .group = conf_kafka_text(conf, "group.id"),
         .auto_commit = conf_commits(conf),
         .auto_commit_interval_ms = interval ? atoll(interval) : 5000,
@@ -308,6 +309,9 @@ tear_down(shunt_t *rk)
     pt_client_fini(&rk->engine.client);
     logger_close(&rk->logger);
     metrics_fini(&rk->metrics);
+    free(rk->credentials.username);
+    free(rk->credentials.password);
+    pthread_mutex_destroy(&rk->credentials.mutex);
     event_queue_fini(&rk->events);
     pthread_mutex_destroy(&rk->gate);
     free(rk->name);
@@ -324,8 +328,12 @@ empty_handle(void)
     rk->logger.fd = -1;
     if (event_queue_init(&rk->events) != 0)
         goto no_events;
-    if (metrics_init(&rk->metrics) == 0)
+    if (metrics_init(&rk->metrics) != 0)
+        goto no_metrics;
+    if (pthread_mutex_init(&rk->credentials.mutex, NULL) == 0)
         return rk;
+    metrics_fini(&rk->metrics);
+no_metrics:
     event_queue_fini(&rk->events);
 no_events:
     pthread_mutex_destroy(&rk->gate);

@@ -29,6 +29,7 @@ struct shunt_s {
     bool gate_open;
     _Atomic(const char *) cluster; /* interned; NULL: none yet */
     struct metrics metrics;
+    struct credentials credentials;
     struct logger logger;
     struct shunt_s *prev, *next; /* list of metrics_text.c */
 };

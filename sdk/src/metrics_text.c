@@ -155,6 +155,38 @@ write_phases(struct buf *b, const struct metrics_shot *shots, size_t n)
         }
 }
 
+static void
+write_stream(struct buf *b, const char *name, const struct metrics_shot *s,
+             const struct stream_gauge *g, int64_t value)
+{
+    char partition[16];
+    (void)snprintf(partition, sizeof(partition), "%" PRId32, g->partition);
+    const char *labels[] = {"cluster",   g->cluster ? g->cluster : "",
+                            "topic",     g->topic ? g->topic : "",
+                            "partition", partition,
+                            "origin",    g->origin ? g->origin : "",
+                            NULL};
+    if (value >= 0)
+        sample(b, name, s, labels, value);
+}
+
+static void
+write_streams(struct buf *b, const struct metrics_shot *shots, size_t n)
+{
+    head(b, "stream_lag", "gauge",
+         "Records of a partition behind the position.");
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < shots[i].n_streams; k++)
+            write_stream(b, "stream_lag", &shots[i], &shots[i].streams[k],
+                         shots[i].streams[k].lag);
+    head(b, "stream_position", "gauge",
+         "Offset of the record to be delivered next.");
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < shots[i].n_streams; k++)
+            write_stream(b, "stream_position", &shots[i], &shots[i].streams[k],
+                         shots[i].streams[k].position);
+}
+
 void
 metrics_render(struct buf *b, const struct metrics_shot *shots, size_t n)
 {
@@ -164,11 +196,13 @@ metrics_render(struct buf *b, const struct metrics_shot *shots, size_t n)
         write_gauge(b, shots, n, &gauges[i]);
     write_clusters(b, shots, n);
     write_phases(b, shots, n);
+    write_streams(b, shots, n);
 }
 
 /* ---- gathering ---------------------------------------------------------- */
 
-static void
+/* ERR_NOMEM. */
+static int
 gather(shunt_t *rk, struct metrics_shot *s)
 {
     struct metrics *m = &rk->metrics;
@@ -191,6 +225,9 @@ gather(shunt_t *rk, struct metrics_shot *s)
     s->n_phases = m->n_phases;
     memcpy(s->phases, m->phases, sizeof(s->phases));
     pthread_mutex_unlock(&m->mutex);
+    return rk->consumer
+               ? consumer_streams(rk->consumer, &s->streams, &s->n_streams)
+               : 0;
 }
 
 /* Below list_mutex.  NULL: out of memory. */
@@ -201,13 +238,17 @@ text_of(shunt_t *first, size_t n)
     struct metrics_shot *shots = calloc(n ? n : 1, sizeof(*shots));
     if (!shots)
         return NULL;
+    int rc = 0;
     size_t i = 0;
-    for (shunt_t *rk = first; i < n; rk = rk->next)
-        gather(rk, &shots[i++]);
+    for (shunt_t *rk = first; i < n && !rc; rk = rk->next)
+        rc = gather(rk, &shots[i++]);
     buf_init(&b, TEXT_MAX);
-    metrics_render(&b, shots, n);
+    if (!rc)
+        metrics_render(&b, shots, n);
+    for (i = 0; i < n; i++)
+        free(shots[i].streams);
     free(shots);
-    return buf_take(&b);
+    return rc ? NULL : buf_take(&b);
 }
 
 char *

@@ -8,6 +8,7 @@
 #include <shunt/shunt.h>
 
 #include "common/base/buf.h"
+#include "sdk/src/consumer/gauges.h"
 #include "sdk/src/metrics.h"
 
 struct metrics_shot {
@@ -17,9 +18,11 @@ struct metrics_shot {
     int64_t counters[METRICS_N];
     struct metric_phase phases[METRIC_PHASES_MAX];
     size_t n_phases;
-    int64_t revision, since; /* 0: none yet */
-    int64_t stall_ms;        /* of the last move; -1: none */
-    int64_t outq;            /* -1: a consumer */
+    int64_t revision, since;      /* 0: none yet */
+    int64_t stall_ms;             /* of the last move; -1: none */
+    int64_t outq;                 /* -1: a consumer */
+    struct stream_gauge *streams; /* owned by whoever took the snapshot */
+    size_t n_streams;
 };
 
 void metrics_render(struct buf *b, const struct metrics_shot *shots, size_t n);

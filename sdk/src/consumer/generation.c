@@ -134,13 +134,18 @@ lag_of(const struct generation *g, const struct part *p)
 }
 
 int64_t
+generation_part_lag(const struct generation *g, const struct part *p)
+{
+    return p->state == PART_RUNNING ? lag_of(g, p) : -1;
+}
+
+int64_t
 generation_lag(const struct generation *g)
 {
     int64_t sum = g->joined ? 0 : -1;
     for (const struct part *p = g->parts; p; p = p->hh.next)
         if (p->state != PART_NONE)
-            sum =
-                handover_sum(sum, p->state == PART_RUNNING ? lag_of(g, p) : -1);
+            sum = handover_sum(sum, generation_part_lag(g, p));
     return sum;
 }
 
@@ -229,7 +234,7 @@ int
 generation_conf(const struct engine *e, const struct pt_cluster *cluster,
                 bool has_previous, rd_kafka_conf_t **out, struct err *err)
 {
-    rd_kafka_conf_t *conf = rd_kafka_conf_dup(e->template);
+    rd_kafka_conf_t *conf = engine_conf(e);
     int rc = kconf_set_all_refs(conf, &cluster->properties, err);
     if (rc == 0)
         rc = kconf_set(conf, "bootstrap.servers", cluster->bootstrap_servers,

@@ -150,8 +150,9 @@ struct part *generation_part(struct generation *g, const char *topic,
                              int32_t partition);
 void generation_set_state(struct generation *g, struct part *p,
                           enum part_state to);
-/* Records that its partitions hold behind the position, as far as librdkafka
+/* Records that a partition, or all of them, hold behind the position, as far as librdkafka
  * knows their ends from what it fetched; -1: unknown. */
+int64_t generation_part_lag(const struct generation *g, const struct part *p);
 int64_t generation_lag(const struct generation *g);
 /* Fetches every RUNNING partition at its `next`, or `start`. */
 void generation_fetch(struct generation *g);

@@ -130,6 +130,17 @@ START_TEST(of_a_producer)
 }
 END_TEST
 
+/* Of the one partition that had the record. */
+static void
+expect_gauges(shunt_t *rk)
+{
+    char *text = shunt_metrics_text(rk);
+    ck_assert_msg(strstr(text, "topic=\"orders\"") && strstr(text, "} 1\n"),
+                  "%s", text);
+    ck_assert_ptr_nonnull(strstr(text, ",origin=\"a\"} 0\n"));
+    free(text);
+}
+
 START_TEST(of_a_consumer)
 {
     shunt_t *p = disk_handle_take(RD_KAFKA_PRODUCER, shunt_conf_new());
@@ -145,6 +156,7 @@ START_TEST(of_a_consumer)
         ck_assert_ptr_null(shunt_consumer_poll(rk, 100));
     ck_assert_int_eq(consumed, 1);
     expect_all_called();
+    expect_gauges(rk);
     ck_assert_int_eq(shunt_consumer_close(rk), 0);
     shunt_destroy(rk);
     ck_assert_int_eq(atomic_load(&strangers), 0);

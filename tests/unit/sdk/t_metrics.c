@@ -98,6 +98,8 @@ times(const char *text, const char *what)
 
 START_TEST(text_of_two_handles)
 {
+    struct stream_gauge streams[] = {{"a", "b.orders", "b", 3, 70, 5},
+                                     {"a", "orders", NULL, 4, -1, -1}};
     struct metrics_shot shots[2] = {
         {.handle = "o\"r\\d\n#consumer-1",
          .role = "consumer",
@@ -106,6 +108,8 @@ START_TEST(text_of_two_handles)
          .revision = 12,
          .stall_ms = -1,
          .outq = -1,
+         .streams = streams,
+         .n_streams = 2,
          .n_phases = 1,
          .phases = {{"b", "joined", 17}}},
         {.handle = "p",
@@ -129,6 +133,11 @@ START_TEST(text_of_two_handles)
     HAS(text, "shunt_sdk_outq{handle=\"p\"} 0\n");
     HAS(text, ",to=\"b\",phase=\"joined\"} 17\n");
     HAS(text, "shunt_sdk_last_switch_stall_ms{handle=\"p\"} 3\n");
+    HAS(text, "shunt_sdk_stream_lag{handle=\"o\\\"r\\\\d\\n#consumer-1\","
+              "cluster=\"a\",topic=\"b.orders\",partition=\"3\",origin=\"b\"} "
+              "5\n");
+    HAS(text, ",partition=\"3\",origin=\"b\"} 70\n");
+    NOT(text, "partition=\"4\"");
     NOT(text, "cluster=\"(null)\"");
     free(text);
 }

@@ -1,0 +1,24 @@
+/* See engine.h. */
+#include "sdk/src/engine.h"
+
+static void
+set_credentials(rd_kafka_conf_t *conf, const struct credentials *c)
+{
+    /* Any text is allowed. */
+    (void)rd_kafka_conf_set(conf, "sasl.username", c->username, NULL, 0);
+    (void)rd_kafka_conf_set(conf, "sasl.password", c->password, NULL, 0);
+}
+
+rd_kafka_conf_t *
+engine_conf(const struct engine *e)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(e->template);
+    struct credentials *c = e->credentials;
+    if (!c)
+        return conf;
+    pthread_mutex_lock(&c->mutex);
+    if (c->username)
+        set_credentials(conf, c);
+    pthread_mutex_unlock(&c->mutex);
+    return conf;
+}
