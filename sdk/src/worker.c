@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "common/base/clock.h"
+#include "sdk/src/thread.h"
 
 struct job {
     int64_t at_ms;
@@ -104,7 +105,7 @@ worker_start(struct worker **out, struct err *err)
         free(w);
         return err_nomem(err);
     }
-    const int rc = pthread_create(&w->thread, NULL, run, w);
+    const int rc = thread_start(&w->thread, "shunt:worker", run, w);
     if (rc != 0) {
         fini_sync(w);
         free(w);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "sdk/src/thread.h"
 
 /* Leaving a group of a dead cluster is given up after this. */
 #define LEAVE_MS 3000
@@ -95,7 +96,7 @@ reaper_run(struct reaper *r, void (*fn)(void *arg), void *arg)
     pthread_t thread;
     if (e) {
         *e = (struct ending){.reaper = r, .fn = fn, .arg = arg};
-        if (pthread_create(&thread, NULL, run, e) == 0) {
+        if (thread_start(&thread, "shunt:reaper", run, e) == 0) {
             pthread_detach(thread);
             return;
         }

@@ -27,6 +27,7 @@
 #include "sdk/src/control/cache.h"
 #include "sdk/src/control/effective.h"
 #include "sdk/src/control/watch.h"
+#include "sdk/src/thread.h"
 
 #define REPORT_RETRY_MS 1000
 #define ASKINGS_MAX     64
@@ -682,7 +683,7 @@ control_start(const struct control_conf *conf, struct control **out,
     if (!rc)
         rc = set_up(c, err);
     if (!rc) {
-        const int e = pthread_create(&c->thread, NULL, run, c);
+        const int e = thread_start(&c->thread, "shunt:control", run, c);
         if (e)
             rc = err_errno(err, ERR_IO, e, "cannot start the control thread");
     }
