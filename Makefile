@@ -284,8 +284,9 @@ install: all
 	install $(B)/lib/libshunt.so $(DESTDIR)$(PREFIX)/lib/libshunt.so.$(VERSION)
 	ln -sf libshunt.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libshunt.so.0
 	ln -sf libshunt.so.0 $(DESTDIR)$(PREFIX)/lib/libshunt.so
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' sdk/shunt.pc.in \
-		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/shunt.pc
+	for pc in shunt shunt-static; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' sdk/$$pc.pc.in \
+			>$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$pc.pc || exit 1; done
 
 clean:
 	rm -rf build

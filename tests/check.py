@@ -91,6 +91,7 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300),
                 ("shuntctl", ["python3", "tests/programs/test_shuntctl.py"], 300),
                 ("groups", ["python3", "tests/programs/test_groups.py"], 300),
+                ("install", ["python3", "tests/programs/test_install.py"], 300),
                 ("mm2_vectors", ["python3", "tests/programs/test_mm2_vectors.py"], 300)]
     if suite in ("route", "mapper"):
         return [(f"{suite}: {p.stem.removeprefix('test_')}", ["python3", str(p)], 600)
