@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sdk/src/name.h"
+
 int
 metrics_init(struct metrics *m)
 {
@@ -48,7 +50,8 @@ phase_place(struct metrics *m, const char *to, const char *phase)
 void
 metrics_phase(struct metrics *m, const char *to, const char *phase, int64_t ms)
 {
-    if (!m)
+    to = name_intern(to);
+    if (!m || !to)
         return;
     pthread_mutex_lock(&m->mutex);
     struct metric_phase *place = phase_place(m, to, phase);

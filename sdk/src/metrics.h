@@ -140,6 +140,7 @@ metrics_get(const struct metrics *m, enum metric which)
 
 /* The phases of an earlier move to this cluster are forgotten. */
 void metrics_switch_begins(struct metrics *m, const char *to);
+/* `phase` is static. */
 void metrics_phase(struct metrics *m, const char *to, const char *phase,
                    int64_t ms);
 /* `stall_ms` -1: the first cluster, nothing was left. */
