@@ -13,6 +13,13 @@
 #include "sdk/src/metrics.h"
 #include "sdk/src/worker.h"
 
+/* Who takes a producer's delivery reports. */
+enum engine_reports {
+    REPORTS_NONE,     /* nobody */
+    REPORTS_CALLBACK, /* on_delivery */
+    REPORTS_EVENT,    /* whoever calls producer_event() */
+};
+
 enum switch_position { SWITCH_STORED, SWITCH_COMMITTED, SWITCH_DELIVERED };
 
 /* What happens around a switch, for the application's event callback. */
@@ -92,8 +99,14 @@ struct engine {
                          void *arg);
     void (*on_commit)(rd_kafka_resp_err_t code,
                       rd_kafka_topic_partition_list_t *offsets, void *arg);
-    /* Exactly one for each accepted record; `opaque` is the application's. */
+    /* Exactly one for each accepted record (REPORTS_CALLBACK); `opaque` is the
+     * application's. */
+    enum engine_reports reports;
     void (*on_delivery)(const rd_kafka_message_t *m, void *opaque, void *arg);
+    /* Other events of librdkafka to enable (RD_KAFKA_EVENT_STATS, ...); `ev` is
+     * borrowed. */
+    int events;
+    void (*on_kafka_event)(rd_kafka_event_t *ev, void *arg);
     void *arg;
 };
 

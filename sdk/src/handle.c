@@ -195,6 +195,7 @@ fill_engine(shunt_t *rk, struct err *err)
         .on_error = on_error,
         .on_rebalance = on_rebalance,
         .on_commit = on_commit,
+        .reports = conf->dr_msg_cb ? REPORTS_CALLBACK : REPORTS_NONE,
         .on_delivery = on_delivery,
         .arg = rk,
     };

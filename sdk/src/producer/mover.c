@@ -1,36 +1,45 @@
 /*
- * The worker's side of the producer engine: looks at the route, prepares the
- * next generation, leaves the old one.
+ * The worker's side of the producer engine: looks at the route, prepares
+ * generations, takes lanes from one to another.
  *
- * Order of a move: connect and learn about every topic on the target, while
- * the old generation goes on; hold new records; flush the old one, as long as
- * it answers and switch.flush.timeout.ms allows; take back what is left; hand
- * it to the target, in its order, ahead of what was held.  A cluster whose
- * bootstrap servers or properties have changed is moved to like another one.
+ * Order of a move: connect to the target and learn about the topics, while the
+ * old generation goes on; keep its lanes still (new records wait in them);
+ * flush it, as long as it answers and switch.flush.timeout.ms allows; carry
+ * what is left back into the lanes, ahead of what waits; bind the lanes to the
+ * target and hand over.  A fence begins with the third step and does not
+ * flush.  A cluster whose bootstrap servers or properties have changed is moved
+ * to like another one.  Topics of the old generation that stay where they are
+ * only wait for the flush; if it had to be cut, they get a new one.
+ *
+ * News during a flush end it: the next look decides anew what becomes of the
+ * lanes, so a flip back only lets them go on.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <utlist.h>
 
 #include "common/base/clock.h"
 #include "sdk/src/name.h"
 #include "sdk/src/producer/producer_int.h"
 
 #define WARM_TIMEOUT_MS 1000
-#define FLUSH_SLICE_MS  5
+#define FLUSH_SLICE_MS  1
 #define DOWN_GRACE_MS   200
 #define PUMP_AGAIN_MS   10
+#define PUMP_AT_ONCE    512
+#define EXPIRE_MS       1000
+#define CLOSE_AGAIN_MS  1000
 
 static void look(void *arg);
 static void pump(void *arg);
+static void expire(void *arg);
 
 void
 mover_post_look(struct producer *p, int64_t not_before_ms)
 {
     /* A retry is not needed when another look will come anyway. */
-    if (p->stopping || (p->looks > 0 && not_before_ms > 0))
+    if (atomic_load(&p->stopping) || (p->looks > 0 && not_before_ms > 0))
         return;
     if (worker_post(p->e.worker, not_before_ms, look, p) == 0)
         p->looks++;
@@ -39,101 +48,168 @@ mover_post_look(struct producer *p, int64_t not_before_ms)
 void
 mover_post_pump(struct producer *p, int64_t not_before_ms)
 {
-    if (p->stopping || p->pump_posted)
+    if (atomic_load(&p->stopping) || p->pumping)
         return;
     if (worker_post(p->e.worker, not_before_ms, pump, p) == 0)
-        p->pump_posted = true;
+        p->pumping = true;
 }
 
-static bool
-stopping(struct producer *p)
+void
+mover_post_expire(struct producer *p)
 {
-    pthread_mutex_lock(&p->lock);
-    const bool is = p->stopping;
-    pthread_mutex_unlock(&p->lock);
-    return is;
+    if (atomic_load(&p->stopping) || p->expiring || p->message_timeout_ms == 0)
+        return;
+    if (worker_post(p->e.worker, clock_mono_ms() + EXPIRE_MS, expire, p) == 0)
+        p->expiring = true;
 }
 
 static void
-close_dead(struct producer *p)
+look_again(struct producer *p, int64_t not_before_ms)
 {
-    pthread_mutex_lock(&p->lock);
-    struct gen *g = p->dead;
-    p->dead = NULL;
-    pthread_mutex_unlock(&p->lock);
-    while (g) {
-        struct gen *next = g->next_dead;
-        gen_close(g);
-        g = next;
+    gate_write(p);
+    mover_post_look(p, not_before_ms);
+    gate_leave(p);
+}
+
+/* ---- small jobs --------------------------------------------------------- */
+
+static void
+expire(void *arg)
+{
+    struct producer *p = arg;
+    struct record *r, *tmp;
+    const int64_t now_ms = clock_mono_ms();
+    gate_write(p);
+    p->expiring = false;
+    for (struct lane *l = p->lanes; l; l = l->next)
+        DL_FOREACH_SAFE(l->held, r, tmp)
+        {
+            if (r->deadline_ms <= now_ms)
+                lane_fail(p, r, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+        }
+    lanes_bury(p);
+    if (atomic_load(&p->held) > 0)
+        mover_post_expire(p);
+    gate_leave(p);
+}
+
+/* By pieces: produce calls get their turn.  True: something waits, and could
+ * be handed over. */
+static bool
+pump_once(struct producer *p, bool *full)
+{
+    bool more = false;
+    gate_write(p);
+    for (struct lane *l = p->lanes; l; l = l->next) {
+        const bool ok = lane_pump(p, l, PUMP_AT_ONCE);
+        more = more || (ok && l->gen && !l->still && l->held);
+        *full = *full || !ok;
     }
+    lanes_bury(p);
+    gate_leave(p);
+    return more;
+}
+
+static void
+pump_all(struct producer *p)
+{
+    bool full = false;
+    while (!atomic_load(&p->stopping) && pump_once(p, &full))
+        full = false;
+    if (!full)
+        return;
+    gate_write(p);
+    mover_post_pump(p, clock_mono_ms() + PUMP_AGAIN_MS);
+    gate_leave(p);
 }
 
 static void
 pump(void *arg)
 {
     struct producer *p = arg;
-    close_dead(p);
-    pthread_mutex_lock(&p->lock);
-    p->pump_posted = false;
-    if (!p->holding && lanes_pump(p) != LANES_EMPTY)
-        mover_post_pump(p, clock_mono_ms() + PUMP_AGAIN_MS);
-    const bool failed = p->failed != NULL;
-    pthread_mutex_unlock(&p->lock);
-    if (failed)
-        producer_wake(p);
+    gate_write(p);
+    p->pumping = false;
+    gate_leave(p);
+    pump_all(p);
 }
 
-/* ---- what is said of it ------------------------------------------------- */
+/* ---- generations -------------------------------------------------------- */
 
 static void
-report(struct producer *p, const char *state, const char *cluster,
-       int64_t since, int64_t switch_ms, const char *detail)
+link_gen(struct producer *p, struct gen *g)
 {
-    struct route *r = control_route(p->e.control);
-    /* Encoded at once, never changed: the casts only lend the strings. */
-    const struct pt_report rep = {
-        .instance = p->e.client.instance,
-        .revision = r ? r->answer.revision : 0,
-        .cluster = (char *)(uintptr_t)cluster,
-        .state = (char *)(uintptr_t)state,
-        .detail = (char *)(uintptr_t)detail,
-        .since = since,
-        .switch_ms = switch_ms,
-        .reread_bound = 0,
-        .lag = -1,
-    };
-    route_unref(r);
-    if (control_report(p->e.control, &rep) != 0)
-        producer_log(p, LOG_WARNING, "out of memory: a report is not sent");
+    gate_write(p);
+    pthread_mutex_lock(&p->drain);
+    LL_PREPEND(p->gens, g);
+    pthread_mutex_unlock(&p->drain);
+    gate_leave(p);
 }
 
-static void
-tell(struct producer *p, enum engine_event_type type, const char *to,
-     int64_t since, int64_t stall_ms, const char *text)
+/* gate written, drain held. */
+static bool
+closable(const struct producer *p, struct gen *g)
 {
-    const struct engine_event e = {
-        .type = type,
-        .from = p->cluster,
-        .to = to,
-        .since = since,
-        .stall_ms = stall_ms,
-        .reread_bound = -1,
-        .text = text,
-    };
-    producer_tell(p, &e);
+    const struct taken *t;
+    if (!g->cluster || g->n_lanes > 0 || g->users > 0 || gen_records(g) > 0)
+        return false;
+    for (const struct lane *l = p->lanes; l; l = l->next)
+        if (l->target == g || (l->wanted && !atomic_load(&g->leaving) &&
+                               gen_is_for(g, l->wanted)))
+            return false;
+    DL_FOREACH(p->ready, t)
+    {
+        if (t->gen == g)
+            return false;
+    }
+    return true;
 }
 
 static void
-say_stuck(struct producer *p, const struct pt_cluster *cluster, int64_t since,
-          const char *why)
+close_gen(void *arg)
 {
-    if (p->stuck)
-        return;
-    p->stuck = true;
-    producer_log(p, LOG_WARNING, "cannot move to cluster %s yet: %s",
-                 cluster->name, why);
-    tell(p, ENGINE_STUCK, cluster->name, since, -1, why);
-    report(p, "stuck", p->cluster, since, -1, why);
+    gen_close(arg);
+}
+
+/* Those that nothing is bound to; later, while reports of theirs wait. */
+static void
+close_idle(struct producer *p)
+{
+    struct gen *g, *tmp, *list = NULL;
+    bool later = false;
+    gate_write(p);
+    pthread_mutex_lock(&p->drain);
+    LL_FOREACH_SAFE(p->gens, g, tmp)
+    {
+        if (closable(p, g)) {
+            LL_DELETE(p->gens, g);
+            LL_PREPEND(list, g);
+        } else if (g->cluster && g->n_lanes == 0) {
+            later = true;
+        }
+    }
+    pthread_mutex_unlock(&p->drain);
+    if (later)
+        mover_post_look(p, clock_mono_ms() + CLOSE_AGAIN_MS);
+    gate_leave(p);
+    LL_FOREACH_SAFE(list, g, tmp)
+    {
+        atomic_store(&g->leaving, true); /* it logs no more */
+        reaper_expect(p->reaper);
+        reaper_run(p->reaper, close_gen, g);
+    }
+}
+
+static struct gen *
+gen_for(struct producer *p, const struct pt_cluster *cluster, struct err *err)
+{
+    struct gen *g = NULL;
+    for (g = p->gens; g; g = g->next) /* only the worker changes the list */
+        if (!atomic_load(&g->leaving) && gen_is_for(g, cluster))
+            return g;
+    if (gen_open(p, cluster, &g, err) != 0)
+        return NULL;
+    link_gen(p, g);
+    return g;
 }
 
 /* ---- the route ---------------------------------------------------------- */
@@ -147,335 +223,290 @@ route_of(const struct pt_answer *a, const char *topic)
     return NULL;
 }
 
-static struct lane *
-nth_lane(struct producer *p, size_t n)
+/* gate written. A topic whose rule is gone stays where it is. */
+static void
+plan_lane(struct producer *p, struct lane *l, const struct pt_answer *a)
 {
-    pthread_mutex_lock(&p->lock);
-    struct lane *l = p->lanes;
-    while (l && n-- > 0)
-        l = l->next;
-    pthread_mutex_unlock(&p->lock);
-    return l; /* lanes live as long as the producer */
+    const struct pt_route *r = route_of(a, l->topic);
+    l->orphan = r && !r->cluster;
+    l->wanted = r && r->cluster ? pt_answer_cluster(a, r->cluster) : NULL;
+    l->target = NULL;
+    l->fence = l->wanted && r->fence;
+    if (l->wanted)
+        l->since = r->since;
+    else if (r && r->cluster)
+        producer_log(p, LOG_ERR,
+                     "the route names cluster %s and does not say "
+                     "where it is",
+                     r->cluster);
 }
 
-/* The first topic that has a route decides for all.  Returns its route. */
-static const struct pt_route *
+static void
 plan(struct producer *p, const struct pt_answer *a)
 {
-    const struct pt_route *first = NULL;
-    pthread_mutex_lock(&p->lock);
+    gate_write(p);
+    for (struct lane *l = p->lanes; l; l = l->next)
+        plan_lane(p, l, a);
+    for (struct gen *g = p->gens; g; g = g->next)
+        g->failed = false;
+    gate_leave(p);
+}
+
+/* The answer is gone after the look. */
+static void
+forget_plan(struct producer *p)
+{
+    gate_write(p);
     for (struct lane *l = p->lanes; l; l = l->next) {
-        const struct pt_route *r = route_of(a, l->topic);
-        l->wanted = r ? name_intern(r->cluster) : NULL;
-        if (!first && l->wanted)
-            first = r;
-        l->orphan = r && !r->cluster;
+        l->wanted = NULL;
+        l->target = NULL;
     }
-    pthread_mutex_unlock(&p->lock);
-    return first;
+    gate_leave(p);
 }
 
-/* Once for each topic and change. */
-static void
-complain(struct producer *p)
+static struct lane *
+next_lane(struct producer *p, const struct lane *l)
 {
-    struct lane *l;
-    for (size_t i = 0; (l = nth_lane(p, i)); i++) {
-        const bool bad = l->orphan || l->state == LANE_ELSEWHERE;
-        if (l->orphan && !l->complained)
-            producer_log(p, LOG_WARNING,
-                         "no rule matches topic %s: its "
-                         "records wait",
-                         l->topic);
-        else if (bad && !l->complained)
-            producer_log(p, LOG_ERR,
-                         "topic %s is routed to cluster %s and others of this "
-                         "producer to %s: not supported yet, its records are "
-                         "refused",
-                         l->topic, l->wanted, p->cluster);
-        l->complained = bad;
-    }
+    gate_read(p);
+    struct lane *next = l ? l->next : p->lanes;
+    gate_leave(p);
+    return next;
 }
 
-/* lock held. A topic whose rule is gone stays where it is. */
-static void
-sort_lanes(struct producer *p, const char *cluster)
+/* ---- preparing ---------------------------------------------------------- */
+
+/* Has nowhere else to be: a topic's own trouble is then its records' affair. */
+static bool
+homeless(const struct lane *l)
 {
-    for (struct lane *l = p->lanes; l; l = l->next) {
-        if (l->wanted)
-            l->state =
-                strcmp(l->wanted, cluster) == 0 ? LANE_OPEN : LANE_ELSEWHERE;
-    }
+    return !l->gen && !l->left;
 }
 
-/* Every topic that is bound for this cluster and not open on it yet. */
 static int
-warm_lanes(struct producer *p, struct gen *g, bool all, struct err *err)
+warm(struct producer *p, struct gen *g, struct lane *l, struct err *err)
 {
-    int worst = 0;
-    struct lane *l;
-    for (size_t i = 0; (l = nth_lane(p, i)) && !stopping(p); i++) {
-        pthread_mutex_lock(&p->lock);
-        const bool due = l->wanted && strcmp(l->wanted, g->cluster) == 0 &&
-                         (all || l->state != LANE_OPEN);
-        pthread_mutex_unlock(&p->lock);
-        const int rc = due ? gen_warm(g, l->topic, WARM_TIMEOUT_MS, err) : 0;
-        if (rc == ERR_UNAVAILABLE)
-            return rc; /* the others would wait as long */
-        worst = rc ? rc : worst;
-    }
-    return worst;
-}
-
-/* ---- a move ------------------------------------------------------------- */
-
-static void
-drop_target(struct producer *p)
-{
-    pthread_mutex_lock(&p->lock);
-    struct gen *g = p->target;
-    p->target = NULL;
-    gen_release(p, g);
-    pthread_mutex_unlock(&p->lock);
-}
-
-/* 0: p->target can be moved to. */
-static int
-prepare(struct producer *p, const struct pt_cluster *cluster, int64_t since,
-        struct err *err)
-{
-    if (p->target && !gen_is_for(p->target, cluster))
-        drop_target(p);
-    if (!p->target) {
-        struct gen *g = NULL;
-        struct gen_conf conf = producer_gen_conf(p);
-        const int rc = gen_open(&conf, cluster, since, &g, err);
-        if (rc)
-            return rc;
-        pthread_mutex_lock(&p->lock);
-        p->target = g;
-        pthread_mutex_unlock(&p->lock);
-    }
-    const int rc = warm_lanes(p, p->target, true, err);
-    lanes_drain(p, p->target);
-    /* With nowhere to stay, a topic's own trouble is its records' affair. */
-    return rc == ERR_KAFKA && !p->current ? 0 : rc;
-}
-
-struct old_state {
-    size_t inflight;
-    bool all_down, stopping;
-};
-
-static struct old_state
-old_state(struct producer *p)
-{
-    pthread_mutex_lock(&p->lock);
-    const struct old_state s = {
-        .inflight = p->old->inflight,
-        .all_down = p->old->all_down,
-        .stopping = p->stopping,
-    };
-    pthread_mutex_unlock(&p->lock);
-    return s;
+    gate_read(p);
+    const rd_kafka_topic_conf_t *conf = l->conf; /* for ever, once it is there */
+    gate_leave(p);
+    return gen_warm(g, l->topic, conf, WARM_TIMEOUT_MS, err);
 }
 
 static void
-flush_old(struct producer *p)
-{
-    const int64_t start_ms = clock_mono_ms();
-    for (;;) {
-        lanes_drain(p, p->old);
-        const struct old_state s = old_state(p);
-        const int64_t spent_ms = clock_mono_ms() - start_ms;
-        if (s.inflight == 0 || s.stopping || spent_ms >= p->e.flush_ms ||
-            (s.all_down && spent_ms >= DOWN_GRACE_MS))
-            return;
-        (void)rd_kafka_flush(p->old->rk, FLUSH_SLICE_MS);
-    }
-}
-
-/* Returns how many records come along. */
-static size_t
-take_back(struct producer *p)
-{
-    pthread_mutex_lock(&p->lock);
-    const size_t n = p->old->inflight;
-    p->old->leaving = true;
-    pthread_mutex_unlock(&p->lock);
-    if (n == 0)
-        return 0;
-    for (;;) {
-        /* Again and again: a partition on its way from one broker's thread to
-         * another's is passed over, and would keep its records for long. */
-        (void)rd_kafka_purge(p->old->rk, RD_KAFKA_PURGE_F_QUEUE |
-                                             RD_KAFKA_PURGE_F_INFLIGHT);
-        lanes_drain(p, p->old);
-        const struct old_state s = old_state(p);
-        if (s.inflight == 0 || s.stopping)
-            return n;
-        (void)rd_kafka_flush(p->old->rk, FLUSH_SLICE_MS);
-    }
-}
-
-static void
-hold(struct producer *p)
-{
-    pthread_mutex_lock(&p->lock);
-    p->holding = true;
-    p->old = p->current;
-    p->current = NULL;
-    pthread_mutex_unlock(&p->lock);
-}
-
-static void
-enter(struct producer *p, int64_t since)
-{
-    pthread_mutex_lock(&p->lock);
-    struct gen *old = p->old;
-    p->old = NULL;
-    p->current = p->target;
-    p->current->since = since;
-    p->target = NULL;
-    p->cluster = p->current->cluster;
-    sort_lanes(p, p->cluster);
-    lanes_rewind(p);
-    p->holding = false;
-    gen_release(p, old);
-    pthread_mutex_unlock(&p->lock);
-}
-
-static void
-pump_all(struct producer *p)
-{
-    enum lanes_left left = LANES_MORE;
-    while (left == LANES_MORE) { /* by pieces: produce calls get their turn */
-        pthread_mutex_lock(&p->lock);
-        left = p->stopping ? LANES_EMPTY : lanes_pump(p);
-        pthread_mutex_unlock(&p->lock);
-    }
-    pump(p); /* what did not fit, later */
-}
-
-static void
-move(struct producer *p, int64_t since)
-{
-    char text[160];
-    const char *from = p->cluster;
-    const char *to = p->target->cluster;
-    const int64_t start_ms = clock_mono_ms();
-    tell(p, ENGINE_SWITCH, to, since, -1, "");
-    report(p, "switching", from, since, -1, NULL);
-    hold(p);
-    flush_old(p);
-    const int64_t flush_ms = clock_mono_ms() - start_ms;
-    const size_t n = take_back(p);
-    if (stopping(p))
-        return;
-    enter(p, since);
-    pump_all(p);
-    const int64_t stall_ms = clock_mono_ms() - start_ms;
-    (void)snprintf(text, sizeof(text),
-                   "flushed for %" PRId64 " ms, %zu records came along",
-                   flush_ms, n);
-    const struct engine_event e = {
-        .type = ENGINE_SWITCHED,
-        .from = from,
-        .to = to,
-        .since = since,
-        .stall_ms = stall_ms,
-        .reread_bound = -1,
-        .text = text,
-    };
-    producer_tell(p, &e);
-    producer_log(p, LOG_INFO,
-                 "moved from cluster %s to %s in %" PRId64 " ms: %s", from, to,
-                 stall_ms, text);
-    report(p, "running", to, since, stall_ms, NULL);
-}
-
-static void
-bind_first(struct producer *p, int64_t since)
-{
-    const char *to = p->target->cluster;
-    tell(p, ENGINE_ROUTED, to, since, -1, "");
-    enter(p, since);
-    pump_all(p);
-    report(p, "running", to, since, -1, NULL);
-}
-
-static void
-go(struct producer *p, const struct pt_cluster *cluster, int64_t since)
+prepare_lane(struct producer *p, struct lane *l)
 {
     struct err err = {0};
-    if (prepare(p, cluster, since, &err) != 0) {
-        say_stuck(p, cluster, since, err.text);
-        pthread_mutex_lock(&p->lock);
-        mover_post_look(p, clock_mono_ms() + backoff_next_ms(&p->retry));
-        pthread_mutex_unlock(&p->lock);
+    struct gen *g = gen_for(p, l->wanted, &err);
+    if (g && l->gen == g) {
+        l->target = g;
         return;
     }
-    p->stuck = false;
-    backoff_reset(&p->retry);
-    if (p->current)
-        move(p, since);
-    else
-        bind_first(p, since);
-}
-
-/* Same cluster as before: new topics get their turn. */
-static void
-stay(struct producer *p, int64_t since)
-{
-    struct err err = {0};
-    drop_target(p);
-    const bool was_stuck = p->stuck;
-    p->stuck = false;
-    if (warm_lanes(p, p->current, false, &err) != 0)
+    if (g && g->failed)
+        return; /* the others would wait as long */
+    const int rc = g ? warm(p, g, l, &err) : ERR_UNAVAILABLE;
+    if (rc && g && homeless(l) && (rc == ERR_KAFKA || g->n_lanes > 0)) {
         producer_log(p, LOG_WARNING, "%s", err.text);
-    pthread_mutex_lock(&p->lock);
-    const bool newer = p->current->since != since;
-    p->current->since = since;
-    sort_lanes(p, p->cluster);
-    pthread_mutex_unlock(&p->lock);
+    } else if (rc) {
+        mover_say_stuck(p, l->wanted->name, l->since, err.text);
+        if (g)
+            g->failed = true;
+        return;
+    }
+    l->target = g;
+}
+
+/* All that move to one cluster, or none. */
+static bool
+prepare(struct producer *p)
+{
+    bool all = true;
+    for (struct lane *l = next_lane(p, NULL);
+         l && !atomic_load(&p->stopping); l = next_lane(p, l))
+        if (l->wanted)
+            prepare_lane(p, l);
+    for (struct lane *l = next_lane(p, NULL); l; l = next_lane(p, l)) {
+        if (l->target && l->target->failed && l->gen != l->target &&
+            !homeless(l))
+            l->target = NULL;
+        all = all && (!l->wanted || l->target);
+    }
+    if (all)
+        p->stuck = false;
+    return all;
+}
+
+/* ---- leaving ------------------------------------------------------------ */
+
+static bool
+moves(const struct lane *l)
+{
+    return l->target ? l->target != l->gen
+                     : l->fence && !gen_is_for(l->gen, l->wanted);
+}
+
+static void
+keep_still(struct producer *p, const struct gen *g)
+{
+    const int64_t now_ms = clock_mono_ms();
+    gate_write(p);
+    for (struct lane *l = p->lanes; l; l = l->next)
+        if (l->gen == g) {
+            if (!l->still)
+                l->left_ms = now_ms;
+            l->still = true;
+            l->open = false;
+        }
+    gate_leave(p);
+}
+
+static void
+drain(struct producer *p, struct gen *g)
+{
+    pthread_mutex_lock(&p->drain);
+    reports_drain(p, g);
+    pthread_mutex_unlock(&p->drain);
+}
+
+/* False: there is news first. */
+static bool
+flush_gen(struct producer *p, struct gen *g)
+{
+    if (!g->flush_start_ms)
+        g->flush_start_ms = clock_mono_ms();
+    for (;;) {
+        drain(p, g);
+        if (gen_inflight(g) == 0)
+            return true;
+        const int64_t spent_ms = clock_mono_ms() - g->flush_start_ms;
+        if (spent_ms >= p->e.flush_ms ||
+            (atomic_load(&g->all_down) && spent_ms >= DOWN_GRACE_MS))
+            return true;
+        if (atomic_load(&p->news) > 0 || atomic_load(&p->stopping))
+            return false;
+        (void)rd_kafka_flush(g->rk, FLUSH_SLICE_MS);
+    }
+}
+
+static void
+unbind(struct producer *p, struct gen *g)
+{
+    gate_write(p);
+    const bool gone = atomic_load(&g->leaving);
+    for (struct lane *l = p->lanes; l; l = l->next) {
+        if (l->gen != g || (!moves(l) && !gone))
+            continue;
+        if (moves(l)) {
+            l->left = g->cluster;
+        } else { /* its own cluster, anew */
+            l->target = NULL;
+            mover_post_look(p, 0);
+        }
+        l->gen = NULL;
+        l->rkt = NULL;
+        g->n_lanes--;
+    }
+    if (g->n_lanes == 0)
+        p->n_bound--;
+    gate_leave(p);
+}
+
+/* False: there is news first; its lanes are kept still. */
+static bool
+leave(struct producer *p, struct gen *g, bool flush)
+{
+    mover_say_switching(p, g);
+    keep_still(p, g);
+    if (flush && !flush_gen(p, g))
+        return false;
+    if (gen_inflight(g) > 0)
+        p->carried += carry(p, g);
+    if (atomic_load(&p->stopping))
+        return false;
+    unbind(p, g);
+    g->flush_start_ms = 0;
+    return true;
+}
+
+static struct gen *
+next_to_leave(struct producer *p, bool fenced)
+{
+    for (struct lane *l = next_lane(p, NULL); l; l = next_lane(p, l))
+        if (l->gen && l->wanted && moves(l) && (!fenced || l->fence))
+            return l->gen;
+    return NULL;
+}
+
+static bool
+leave_all(struct producer *p, bool fenced)
+{
+    struct gen *g;
+    while ((g = next_to_leave(p, fenced)))
+        if (!leave(p, g, !fenced))
+            return false;
+    return true;
+}
+
+/* ---- entering ----------------------------------------------------------- */
+
+/* gate written. */
+static void
+bind_lane(struct producer *p, struct lane *l)
+{
+    rd_kafka_topic_t *rkt = gen_topic(l->target, l->topic, l->conf);
+    if (!rkt)
+        return; /* out of memory: at the next look */
+    l->gen = l->target;
+    l->rkt = rkt;
+    if (l->gen->n_lanes++ == 0)
+        p->n_bound++;
+    if (l == p->lanes)
+        p->cluster = l->gen->cluster;
+}
+
+static void
+enter_all(struct producer *p)
+{
+    gate_write(p);
+    for (struct lane *l = p->lanes; l; l = l->next) {
+        if (!l->gen && l->target)
+            bind_lane(p, l);
+        l->still = false;
+        if (l->gen)
+            l->gen->flush_start_ms = 0;
+    }
+    gate_leave(p);
     pump_all(p);
-    if (newer || was_stuck)
-        report(p, "running", p->cluster, since, -1, NULL);
+    mover_say_arrived(p);
 }
 
 static void
 follow(struct producer *p, const struct pt_answer *a)
 {
-    const struct pt_route *r = plan(p, a);
-    complain(p);
-    if (!r)
-        return; /* no rule: stays where it is, or waits */
-    const struct pt_cluster *cluster = pt_answer_cluster(a, r->cluster);
-    if (!cluster) {
-        producer_log(p, LOG_ERR,
-                     "the route names cluster %s and does not say "
-                     "where it is",
-                     r->cluster);
+    plan(p, a);
+    mover_complain(p);
+    if (!leave_all(p, true))
         return;
-    }
-    if (p->current && gen_is_for(p->current, cluster))
-        stay(p, r->since);
+    if (!prepare(p))
+        look_again(p, clock_mono_ms() + backoff_next_ms(&p->retry));
     else
-        go(p, cluster, r->since);
-    complain(p);
+        backoff_reset(&p->retry);
+    if (leave_all(p, false))
+        enter_all(p);
 }
 
 static void
 look(void *arg)
 {
     struct producer *p = arg;
-    close_dead(p);
-    pthread_mutex_lock(&p->lock);
+    gate_write(p);
     p->looks--;
-    const bool stop = p->stopping;
-    pthread_mutex_unlock(&p->lock);
-    struct route *r = stop ? NULL : control_route(p->e.control);
-    if (r)
+    gate_leave(p);
+    atomic_store(&p->news, 0);
+    struct route *r =
+        atomic_load(&p->stopping) ? NULL : control_route(p->e.control);
+    if (r) {
         follow(p, &r->answer);
+        close_idle(p);
+        forget_plan(p);
+    }
     route_unref(r);
 }

@@ -1,12 +1,14 @@
 /*
- * The producer engine: accepts records for logical topics, keeps each until it
- * has had its one delivery report, and carries those that are not
- * acknowledged from cluster to cluster in the order they were accepted.
+ * The producer engine: accepts records for logical topics and sees to it that
+ * each has one delivery report, whatever clusters it is carried to meanwhile.
+ * In the steady state librdkafka's own queue is the queue, and its delivery
+ * reports are the application's.
  */
 #ifndef SHUNT_SDK_PRODUCER_H
 #define SHUNT_SDK_PRODUCER_H
 
 #include "sdk/src/engine.h"
+#include "sdk/src/producer/record.h"
 
 struct producer;
 
@@ -20,25 +22,45 @@ void producer_stop(struct producer *p);
  * NULL allowed. */
 void producer_free(struct producer *p);
 
-/* Application's threads. */
+/* ---- accepting: any thread ---------------------------------------------- */
 
-/* Copies key and value.  RD_KAFKA_V_HEADERS are taken and a value with
- * RD_KAFKA_MSG_F_FREE freed on success only.  `text` (NULL allowed) receives
- * words that live for ever. */
+/* As rd_kafka_producev(): a value with RD_KAFKA_MSG_F_FREE, and a->headers,
+ * are taken on success only.  Waits only with RD_KAFKA_MSG_F_BLOCK. */
 rd_kafka_resp_err_t producer_produce(struct producer *p,
-                                     const rd_kafka_vu_t *vus, size_t n,
-                                     const char **text);
-/* Calls on_delivery, on_error, on_event; returns how many reports. */
+                                     const struct record_args *a);
+/* As rd_kafka_produce_batch(). */
+int producer_batch(struct producer *p, rd_kafka_topic_t *rkt, int32_t partition,
+                   int flags, rd_kafka_message_t *v, int n);
+/* Why librdkafka refuses records now (fatal error, state of a transaction), in
+ * its own words; NULL: it does not.  The caller's. */
+rd_kafka_error_t *producer_refusal(struct producer *p);
+
+/* As rd_kafka_topic_new(): takes `conf` (NULL: the default).  The object stands
+ * for the topic on whichever cluster; records' and reports' topic objects are
+ * others.  NULL: librdkafka says no (rd_kafka_last_error()). */
+rd_kafka_topic_t *producer_topic(struct producer *p, const char *topic,
+                                 rd_kafka_topic_conf_t *conf);
+
+/* ---- reports: any thread ------------------------------------------------ */
+
+/* Calls on_delivery, on_error, on_kafka_event; returns how many reports. */
 int producer_poll(struct producer *p, int timeout_ms);
+/* Instead: the next event itself (a delivery report, an error, ...), the
+ * caller's (rd_kafka_event_destroy()). NULL: none came. */
+rd_kafka_event_t *producer_event(struct producer *p, int timeout_ms);
+/* fn(arg) is called whenever one may have come: any thread, with locks of
+ * librdkafka held, must not block. NULL ends it. */
+void producer_on_wake(struct producer *p, void (*fn)(void *arg), void *arg);
+/* Serves callbacks, except with REPORTS_EVENT: then another thread has to. */
 rd_kafka_resp_err_t producer_flush(struct producer *p, int timeout_ms);
 rd_kafka_resp_err_t producer_purge(struct producer *p, int flags);
-
-/* Any thread. */
-
 int producer_outq_len(struct producer *p);
+
+/* ---- where it is: any thread -------------------------------------------- */
+
 /* Control thread: control_route() has something new. */
 void producer_news(struct producer *p);
-/* Interned (name.h); NULL: none yet. */
+/* Interned (name.h); NULL: none yet.  With several: that of its first topic. */
 const char *producer_cluster(struct producer *p);
 
 #endif

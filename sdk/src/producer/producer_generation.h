@@ -1,54 +1,64 @@
 /*
- * A producer's generation: one handle of librdkafka, bound to one cluster.
- * Counters and flags are guarded by the producer's lock.
+ * A producer's generation: one handle of librdkafka, bound to one cluster (or
+ * to none: the hub, which makes reports of records that no cluster had).
  */
 #ifndef SHUNT_SDK_PRODUCER_GENERATION_H
 #define SHUNT_SDK_PRODUCER_GENERATION_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "common/base/err.h"
 #include "common/proto/route.h"
+#include "sdk/src/producer/line.h"
+
+struct producer;
+struct gen_topic;
 
 struct gen {
+    struct producer *p;
     rd_kafka_t *rk;
-    rd_kafka_queue_t *queue; /* delivery reports and errors, as events */
-    const char *cluster;     /* interned */
-    int64_t since;
+    rd_kafka_queue_t *queue; /* its events */
+    const char *cluster;     /* interned; NULL: the hub */
     char *bootstrap;
     struct props properties;
-    size_t inflight; /* records handed over, without a report yet */
-    size_t refs;     /* its owner, and every event that is kept */
-    bool all_down;   /* librdkafka says so, and nothing came through since */
-    bool leaving;    /* what is purged now goes to the next generation */
-    struct gen *next_dead;
-    rd_kafka_topic_t **topics; /* kept warm; worker */
-    size_t n_topics;
-};
-
-struct gen_conf {
-    const rd_kafka_conf_t *template;
-    void (*on_wake)(rd_kafka_t *rk, void *arg); /* librdkafka's threads */
-    void (*on_log)(const rd_kafka_t *rk, int level, const char *fac,
-                   const char *text);
-    void *arg; /* rd_kafka_opaque() too */
+    struct line line;
+    atomic_size_t kept;     /* records of events that were taken, not freed */
+    atomic_size_t unseen;   /* REPORTS_EVENT: records whose report was not taken
+                               (the application frees events, kept is useless) */
+    atomic_bool all_down;   /* librdkafka says so, nothing came through since */
+    atomic_bool leaving;    /* what is purged now is carried on */
+    struct gen *next;       /* the producer's list: gate and drain */
+    int users;              /* drain: it is not closed meanwhile */
+    size_t n_lanes;         /* gate */
+    int64_t flush_start_ms; /* worker; 0: not being left */
+    bool failed;            /* worker: in this look */
+    bool routed;            /* worker: said so */
+    struct gen_topic *topics; /* hash; worker, or with the gate shut */
 };
 
 /* Connects to nothing by itself. */
-MUST_CHECK int gen_open(const struct gen_conf *conf,
-                        const struct pt_cluster *cluster, int64_t since,
+MUST_CHECK int gen_open(struct producer *p, const struct pt_cluster *cluster,
                         struct gen **out, struct err *err);
-/* A handle that reaches nobody: it turns records that never got to a cluster
- * into genuine delivery reports. */
-MUST_CHECK int gen_open_grave(const struct gen_conf *conf, struct gen **out,
-                              struct err *err);
+MUST_CHECK int gen_open_hub(struct producer *p, struct gen **out,
+                            struct err *err);
 bool gen_is_for(const struct gen *g, const struct pt_cluster *cluster);
-/* Blocks up to timeout_ms: connects and learns about `topic`, which spares the
- * first record up to a second. ERR_UNAVAILABLE: nobody answers; ERR_KAFKA: the
- * cluster says no to the topic. */
-MUST_CHECK int gen_warm(struct gen *g, const char *topic, int timeout_ms,
+/* Its object for the topic, made when it is asked for first, with a copy of
+ * `conf` (NULL: the default). NULL: librdkafka refuses. */
+rd_kafka_topic_t *gen_topic(struct gen *g, const char *name,
+                            const rd_kafka_topic_conf_t *conf);
+/* Blocks up to timeout_ms: connects and learns about the topic, which spares
+ * the first record up to a second. ERR_UNAVAILABLE: nobody answers;
+ * ERR_KAFKA: the cluster says no to the topic. */
+MUST_CHECK int gen_warm(struct gen *g, const char *name,
+                        const rd_kafka_topic_conf_t *conf, int timeout_ms,
                         struct err *err);
+/* Records in its queue or in flight: at least those, and a report that nobody
+ * has taken yet counts. */
+size_t gen_inflight(struct gen *g);
+/* Records in it, reports that nobody has freed included. */
+size_t gen_records(struct gen *g);
 /* May block. NULL allowed. */
 void gen_close(struct gen *g);
 

@@ -8,49 +8,45 @@
 
 #include "common/base/clock.h"
 
-#define TOPIC_MAX 249 /* Kafka's limit; librdkafka's own is larger */
+/* ---- arguments ---------------------------------------------------------- */
 
-static rd_kafka_resp_err_t
-wrong(const char **text, rd_kafka_resp_err_t code, const char *words)
+void
+record_args_init(struct record_args *a)
 {
-    *text = words;
-    return code;
+    *a = (struct record_args){.partition = RD_KAFKA_PARTITION_UA};
 }
 
 static rd_kafka_resp_err_t
-add_header(struct record_args *a, const rd_kafka_vu_t *vu, const char **text)
+add_header(struct record_args *a, const rd_kafka_vu_t *vu)
 {
     if (a->headers && !a->headers_made)
-        return wrong(text, RD_KAFKA_RESP_ERR__CONFLICT,
-                     "header and headers cannot be given together");
+        return RD_KAFKA_RESP_ERR__CONFLICT;
     if (!a->headers)
-        a->headers = rd_kafka_headers_new(4);
+        a->headers = rd_kafka_headers_new(8);
     a->headers_made = true;
     return rd_kafka_header_add(a->headers, vu->u.header.name, -1,
                                vu->u.header.val, vu->u.header.size);
 }
 
 static rd_kafka_resp_err_t
-set_headers(struct record_args *a, const rd_kafka_vu_t *vu, const char **text)
+set_headers(struct record_args *a, const rd_kafka_vu_t *vu)
 {
-    if (a->headers)
-        return wrong(text, RD_KAFKA_RESP_ERR__CONFLICT,
-                     "headers can be given once");
+    if (a->headers_made)
+        return RD_KAFKA_RESP_ERR__CONFLICT;
     a->headers = vu->u.headers;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t
-parse_one(struct record_args *a, const rd_kafka_vu_t *vu, const char **text)
+rd_kafka_resp_err_t
+record_args_add(struct record_args *a, const rd_kafka_vu_t *vu)
 {
     switch ((int)vu->vtype) {
     case RD_KAFKA_VTYPE_TOPIC:
         a->topic = vu->u.cstr;
         break;
     case RD_KAFKA_VTYPE_RKT:
-        return wrong(text, RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
-                     "a topic handle belongs to one cluster: not supported, "
-                     "give the topic's name");
+        a->rkt = vu->u.rkt;
+        break;
     case RD_KAFKA_VTYPE_PARTITION:
         a->partition = vu->u.i32;
         break;
@@ -72,84 +68,90 @@ parse_one(struct record_args *a, const rd_kafka_vu_t *vu, const char **text)
         a->timestamp = vu->u.i64;
         break;
     case RD_KAFKA_VTYPE_HEADER:
-        return add_header(a, vu, text);
+        return add_header(a, vu);
     case RD_KAFKA_VTYPE_HEADERS:
-        return set_headers(a, vu, text);
+        return set_headers(a, vu);
     default:
-        return wrong(text, RD_KAFKA_RESP_ERR__INVALID_ARG,
-                     "unknown kind of argument");
+        return RD_KAFKA_RESP_ERR__INVALID_ARG;
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-rd_kafka_resp_err_t
-record_args_parse(const rd_kafka_vu_t *vus, size_t n, struct record_args *out,
-                  const char **text)
-{
-    rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR_NO_ERROR;
-    *out = (struct record_args){.partition = RD_KAFKA_PARTITION_UA};
-    for (size_t i = 0; i < n && !rc; i++)
-        rc = parse_one(out, &vus[i], text);
-    if (!rc && (!out->topic || !*out->topic))
-        rc = wrong(text, RD_KAFKA_RESP_ERR__INVALID_ARG,
-                   "no topic: RD_KAFKA_V_TOPIC is needed");
-    if (!rc && strlen(out->topic) > TOPIC_MAX)
-        rc = wrong(text, RD_KAFKA_RESP_ERR__INVALID_ARG,
-                   "the topic's name is longer than Kafka allows");
-    if (rc)
-        record_args_fini(out);
-    return rc;
-}
-
 void
-record_args_fini(struct record_args *a)
+record_args_fini(struct record_args *a, bool taken)
 {
-    if (a->headers_made && a->headers)
+    if (a->headers_made && !taken)
         rd_kafka_headers_destroy(a->headers);
     a->headers = NULL;
 }
 
-static char *
-put(char **at, const void *from, size_t len)
-{
-    char *to = *at;
-    if (!from)
-        return NULL;
-    if (len > 0)
-        memcpy(to, from, len);
-    *at = to + len;
-    return to;
-}
+/* ---- records ------------------------------------------------------------ */
 
-struct record *
-record_new(struct record_args *a)
+static struct record *
+with_key(const void *key, size_t key_len)
 {
-    const size_t key_len = a->key ? a->key_len : 0;
-    const size_t value_len = a->value ? a->value_len : 0;
-    /* One byte more: an empty value must not point past the end. */
-    struct record *r = calloc(1, sizeof(*r) + key_len + value_len + 1);
+    const size_t len = key ? key_len : 0;
+    struct record *r = calloc(1, sizeof(*r) + len);
     if (!r)
         return NULL;
-    char *at = r->data;
-    r->key = put(&at, a->key, key_len);
-    r->value = put(&at, a->value, value_len);
-    r->key_len = key_len;
-    r->value_len = value_len;
-    r->bytes = key_len + value_len;
-    r->partition = a->partition;
-    r->opaque = a->opaque;
-    /* Its own time survives a move; else it would get a later one there. */
-    r->timestamp = a->timestamp ? a->timestamp : clock_wall_ms();
-    r->headers = a->headers;
-    a->headers = NULL;
+    r->has_key = key != NULL;
+    r->key_len = len;
+    if (len > 0)
+        memcpy(r->key, key, len);
     return r;
 }
 
-void
-record_give_back_headers(struct record *r, struct record_args *a)
+/* False: out of memory. */
+static bool
+set_value(struct record *r, void *value, size_t len, bool copy)
 {
-    a->headers = r->headers;
-    r->headers = NULL;
+    r->value = value;
+    r->value_len = value ? len : 0;
+    if (!value || !copy)
+        return true;
+    r->value = malloc(len > 0 ? len : 1);
+    if (r->value && len > 0)
+        memcpy(r->value, value, len);
+    return r->value != NULL;
+}
+
+struct record *
+record_new(const struct record_args *a, enum value_kind kind)
+{
+    struct record *r = with_key(a->key, a->key_len);
+    if (!r)
+        return NULL;
+    if (!set_value(r, a->value, a->value_len, kind == VALUE_COPIED)) {
+        free(r);
+        return NULL;
+    }
+    r->kind = kind == VALUE_BORROWED ? VALUE_BORROWED : VALUE_GIVEN;
+    r->partition = a->partition;
+    r->opaque = a->opaque;
+    r->headers = a->headers;
+    /* Of its acceptance, not of the day a cluster is found. */
+    r->timestamp = a->timestamp ? a->timestamp : clock_wall_ms();
+    return r;
+}
+
+struct record *
+record_of_message(const rd_kafka_message_t *m, enum value_kind kind)
+{
+    rd_kafka_timestamp_type_t type;
+    struct record *r = with_key(m->key, m->key_len);
+    if (!r)
+        return NULL;
+    if (!set_value(r, m->payload, m->len, kind != VALUE_BORROWED)) {
+        free(r);
+        return NULL;
+    }
+    r->kind = kind == VALUE_BORROWED ? VALUE_BORROWED : VALUE_GIVEN;
+    r->carried = true;
+    r->seq = m->offset;
+    r->partition = m->partition;
+    r->opaque = m->_private;
+    r->timestamp = rd_kafka_message_timestamp(m, &type);
+    return r;
 }
 
 void
@@ -159,23 +161,7 @@ record_free(struct record *r)
         return;
     if (r->headers)
         rd_kafka_headers_destroy(r->headers);
+    if (r->kind == VALUE_GIVEN)
+        free(r->value);
     free(r);
-}
-
-rd_kafka_resp_err_t
-record_hand_over(const struct record *r, rd_kafka_t *rk, const char *topic)
-{
-    rd_kafka_headers_t *copy =
-        r->headers ? rd_kafka_headers_copy(r->headers) : NULL;
-    const rd_kafka_resp_err_t rc = rd_kafka_producev(
-        rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(r->partition),
-        RD_KAFKA_V_KEY(r->key, r->key_len),
-        RD_KAFKA_V_VALUE(r->value, r->value_len),
-        RD_KAFKA_V_TIMESTAMP(r->timestamp),
-        RD_KAFKA_V_OPAQUE((void *)(uintptr_t)r), RD_KAFKA_V_MSGFLAGS(0),
-        copy ? RD_KAFKA_VTYPE_HEADERS : RD_KAFKA_VTYPE_END, copy,
-        RD_KAFKA_V_END);
-    if (rc && copy)
-        rd_kafka_headers_destroy(copy);
-    return rc;
 }

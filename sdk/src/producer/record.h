@@ -1,7 +1,7 @@
 /*
- * One record between its acceptance and its delivery report.  It owns copies
- * of key, value and headers; a handle of librdkafka only borrows the value, so
- * that the record can be handed to the next one.
+ * One record while no handle of librdkafka has it: its topic has no route yet,
+ * or is on the move.  It owns what it was given to own; a borrowed value stays
+ * the application's and comes back with the report.
  */
 #ifndef SHUNT_SDK_RECORD_H
 #define SHUNT_SDK_RECORD_H
@@ -11,53 +11,61 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct gen;
 struct lane;
 
 /* What a produce call says; borrowed from its arguments. */
 struct record_args {
-    const char *topic;
+    const char *topic;           /* or */
+    const rd_kafka_topic_t *rkt; /* of producer_topic() */
     int32_t partition;
-    void *key, *value;
+    int flags;
+    const void *key;
+    void *value;
     size_t key_len, value_len;
     void *opaque;
-    int flags;
-    int64_t timestamp;
-    rd_kafka_headers_t *headers; /* of RD_KAFKA_V_HEADERS: the caller's; of
-                                    RD_KAFKA_V_HEADER: made here */
+    int64_t timestamp;           /* 0: now */
+    rd_kafka_headers_t *headers; /* the caller's, or made here */
     bool headers_made;
+};
+
+/* Of arguments one by one; record_args_fini() also after a failure. */
+void record_args_init(struct record_args *a);
+rd_kafka_resp_err_t record_args_add(struct record_args *a,
+                                    const rd_kafka_vu_t *vu);
+/* `taken`: the record was accepted, and headers made here with it. */
+void record_args_fini(struct record_args *a, bool taken);
+
+enum value_kind {
+    VALUE_COPIED,   /* librdkafka has a copy of its own */
+    VALUE_GIVEN,    /* malloc()ed, and freed with the record */
+    VALUE_BORROWED, /* the application's */
 };
 
 struct record {
     struct record *prev, *next;
     struct lane *lane;
-    struct gen *gen;         /* whose handle has it; NULL: it waits */
-    rd_kafka_resp_err_t err; /* verdict that replaces librdkafka's; 0: none */
+    int64_t seq;             /* carried: its place among those carried */
+    rd_kafka_resp_err_t err; /* of its report, when it failed here */
     int32_t partition;
+    bool carried; /* the partition may be the partitioner's choice elsewhere */
+    enum value_kind kind; /* GIVEN or BORROWED */
     int64_t timestamp;
     int64_t deadline_ms; /* clock_mono_ms */
     void *opaque;
     rd_kafka_headers_t *headers;
-    size_t bytes;      /* what it counts for queue.buffering.max.kbytes */
-    char *key, *value; /* into data; NULL: none */
-    size_t key_len, value_len;
-    char data[];
+    void *value;
+    size_t value_len, key_len;
+    bool has_key;
+    char key[];
 };
 
-/* *text (a literal) says what is wrong. After success record_args_fini. */
-rd_kafka_resp_err_t record_args_parse(const rd_kafka_vu_t *vus, size_t n,
-                                      struct record_args *out,
-                                      const char **text);
-void record_args_fini(struct record_args *a);
-
-/* Takes a->headers on success. NULL: out of memory. */
-struct record *record_new(struct record_args *a);
-/* The record keeps its headers to itself no more: the caller has them back. */
-void record_give_back_headers(struct record *r, struct record_args *a);
-void record_free(struct record *r);
-
-/* Queues it on a handle, with the record as its opaque. Does not block. */
-rd_kafka_resp_err_t record_hand_over(const struct record *r, rd_kafka_t *rk,
-                                     const char *topic);
+/* Copies the key, and the value unless it is given or borrowed.  Headers and a
+ * given value become its own. NULL: out of memory, nothing is taken. */
+struct record *record_new(const struct record_args *a, enum value_kind kind);
+/* The same from a message that librdkafka has given back with an error, whose
+ * value it frees or not by itself (`kind`). */
+struct record *record_of_message(const rd_kafka_message_t *m,
+                                 enum value_kind kind);
+void record_free(struct record *r); /* its given value and headers too */
 
 #endif

@@ -1,0 +1,35 @@
+/*
+ * The sockets of one handle of librdkafka, so that they can be cut: what was
+ * in flight then goes back into the handle's queue, in its place, and nothing
+ * more reaches the cluster.  Any thread.
+ */
+#ifndef SHUNT_SDK_LINE_H
+#define SHUNT_SDK_LINE_H
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sockaddr;
+
+struct line {
+    pthread_mutex_t mutex;
+    int *fds; /* open ones */
+    size_t n, size;
+    bool cut;
+};
+
+void line_init(struct line *l);
+void line_fini(struct line *l);
+/* Shuts all sockets down and opens none any more. */
+void line_cut(struct line *l);
+/* How many sockets librdkafka has not closed yet. */
+size_t line_open(struct line *l);
+
+/* For the callbacks of librdkafka. */
+int line_socket(struct line *l, int domain, int type, int protocol);
+int line_connect(struct line *l, int fd, const struct sockaddr *addr, int len);
+int line_close(struct line *l, int fd);
+
+#endif
