@@ -2,22 +2,11 @@
  * The public functions of a producer: each only checks the kind of handle and
  * hands on to the engine.  See shunt.h.
  */
+#include <errno.h>
 #include <stdarg.h>
 
 #include "common/base/clock.h"
 #include "sdk/src/handle.h"
-
-#define VUS_MAX 256
-
-static rd_kafka_resp_err_t
-produce(shunt_t *rk, const rd_kafka_vu_t *vus, size_t n, const char **text)
-{
-    if (!rk->producer) {
-        *text = "not a producer";
-        return RD_KAFKA_RESP_ERR__STATE;
-    }
-    return producer_produce(rk->producer, vus, n, text);
-}
 
 /* False: an unknown kind of argument, whose size is unknown too. */
 static bool
@@ -61,39 +50,81 @@ read_vu(rd_kafka_vu_t *vu, va_list *ap)
 }
 
 static rd_kafka_resp_err_t
-read_vus(rd_kafka_vu_t vus[VUS_MAX], size_t *n, va_list *ap)
+read_args(struct record_args *a, va_list *ap)
 {
-    for (*n = 0;; ++*n) {
-        const rd_kafka_vtype_t type = (rd_kafka_vtype_t)va_arg(*ap, int);
-        if (type == RD_KAFKA_VTYPE_END)
-            return RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (*n == VUS_MAX)
-            return RD_KAFKA_RESP_ERR__INVALID_ARG;
-        vus[*n].vtype = type;
-        if (!read_vu(&vus[*n], ap))
-            return RD_KAFKA_RESP_ERR__INVALID_ARG;
+    rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR_NO_ERROR;
+    record_args_init(a);
+    while (!rc) {
+        rd_kafka_vu_t vu;
+        vu.vtype = (rd_kafka_vtype_t)va_arg(*ap, int);
+        if (vu.vtype == RD_KAFKA_VTYPE_END)
+            break;
+        rc = read_vu(&vu, ap) ? record_args_add(a, &vu)
+                              : RD_KAFKA_RESP_ERR__INVALID_ARG;
     }
+    return rc;
 }
 
 rd_kafka_resp_err_t
 shunt_producev(shunt_t *rk, ...)
 {
-    rd_kafka_vu_t vus[VUS_MAX];
-    size_t n;
-    const char *text;
+    struct record_args a;
     va_list ap;
+    if (!rk->producer)
+        return RD_KAFKA_RESP_ERR__STATE;
     va_start(ap, rk);
-    const rd_kafka_resp_err_t rc = read_vus(vus, &n, &ap);
+    rd_kafka_resp_err_t rc = read_args(&a, &ap);
     va_end(ap);
-    return rc ? rc : produce(rk, vus, n, &text);
+    if (!rc)
+        rc = producer_produce(rk->producer, &a);
+    record_args_fini(&a, !rc);
+    return rc;
+}
+
+static const char *
+words_of(rd_kafka_resp_err_t rc)
+{
+    switch ((int)rc) {
+    case RD_KAFKA_RESP_ERR__CONFLICT:
+        return "RD_KAFKA_V_HEADER and RD_KAFKA_V_HEADERS are mutually exclusive";
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+        return "a topic (name, or object of shunt_topic_new()) is needed, and "
+               "no argument of an unknown kind";
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+        return "queue.buffering.max.messages or .kbytes reached: poll, then "
+               "try again";
+    case RD_KAFKA_RESP_ERR__FAIL:
+        return "out of memory";
+    default:
+        return rd_kafka_err2str(rc);
+    }
+}
+
+static rd_kafka_error_t *
+error_of(shunt_t *rk, rd_kafka_resp_err_t rc)
+{
+    rd_kafka_error_t *error = NULL;
+    if (rc == RD_KAFKA_RESP_ERR__FATAL || rc == RD_KAFKA_RESP_ERR__STATE)
+        error = producer_refusal(rk->producer);
+    return error ? error
+                 : rd_kafka_error_new(rc, "Failed to produce message: %s",
+                                      words_of(rc));
 }
 
 rd_kafka_error_t *
 shunt_produceva(shunt_t *rk, const rd_kafka_vu_t *vus, size_t cnt)
 {
-    const char *text = "";
-    const rd_kafka_resp_err_t rc = produce(rk, vus, cnt, &text);
-    return rc ? rd_kafka_error_new(rc, "%s", text) : NULL;
+    struct record_args a;
+    rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!rk->producer)
+        return rd_kafka_error_new(RD_KAFKA_RESP_ERR__STATE, "not a producer");
+    record_args_init(&a);
+    for (size_t i = 0; i < cnt && !rc; i++)
+        rc = record_args_add(&a, &vus[i]);
+    if (!rc)
+        rc = producer_produce(rk->producer, &a);
+    record_args_fini(&a, !rc);
+    return rc ? error_of(rk, rc) : NULL;
 }
 
 /* A consumer's records come from shunt_consumer_poll(); here only what is

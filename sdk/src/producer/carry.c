@@ -48,15 +48,17 @@ static bool
 copy_message(const struct producer *p, struct pile *pile,
              const rd_kafka_message_t *m)
 {
+    /* The event is ours alone; of a failed message librdkafka would not tell
+     * the time. */
+    rd_kafka_message_t *own = (rd_kafka_message_t *)(uintptr_t)m;
+    own->err = RD_KAFKA_RESP_ERR_NO_ERROR;
     struct record *r =
         reserve(pile) ? record_of_message(m, numbers_kind(p, m)) : NULL;
     if (!r)
         return false;
     if (!numbered(m)) /* purged in flight after all: older than what waited */
         r->seq = 0;
-    /* The event is ours alone. */
-    (void)rd_kafka_message_detach_headers(
-        (rd_kafka_message_t *)(uintptr_t)m, &r->headers);
+    (void)rd_kafka_message_detach_headers(own, &r->headers);
     r->lane = lane_find(p, rd_kafka_topic_name(m->rkt));
     pile->v[pile->n++] = r;
     return true;

@@ -90,15 +90,15 @@ lane_hold_first(struct producer *p, struct lane *l, struct record *list)
     mover_post_expire(p);
 }
 
-/* Of the handles: what librdkafka counts, not the events that wait. */
-static size_t
-queued(struct producer *p)
+size_t
+lanes_queued(struct producer *p)
 {
     size_t n = 0;
     pthread_mutex_lock(&p->drain);
     for (struct gen *g = p->gens; g; g = g->next) {
-        const size_t all = gen_records(g);
+        /* Events are only taken below drain: it is never too few. */
         const size_t events = rd_kafka_queue_length(g->queue);
+        const size_t all = gen_records(g);
         n += all > events ? all - events : 0;
     }
     pthread_mutex_unlock(&p->drain);
@@ -109,7 +109,7 @@ bool
 lanes_full(struct producer *p, size_t bytes)
 {
     const size_t held = atomic_load(&p->held);
-    const size_t there = queued(p);
+    const size_t there = lanes_queued(p);
     if (p->max_count > 0 && held + there + 1 > p->max_count)
         return true;
     const uint64_t out = atomic_load(&p->out);
@@ -158,8 +158,7 @@ forget(struct producer *p, struct record *r)
 static rd_kafka_resp_err_t
 hand_over(struct producer *p, const struct lane *l, const struct record *r)
 {
-    rd_kafka_resp_err_t rc =
-        produce_to(p, l->gen->rk, l->rkt, r, r->partition);
+    rd_kafka_resp_err_t rc = produce_to(p, l->gen->rk, l->rkt, r, r->partition);
     numbers_back(l->gen, rc, r->value, r->value_len);
     /* The partition may have been chosen where there were more. */
     if (rc == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && r->carried) {

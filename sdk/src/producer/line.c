@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 void
-line_init(struct line *l)
+line_init(struct line *l, const struct engine_net *net, void *arg)
 {
-    *l = (struct line){0};
+    *l = (struct line){.net = net, .arg = arg};
     (void)pthread_mutex_init(&l->mutex, NULL); /* cannot fail on Linux */
 }
 
@@ -60,10 +60,18 @@ note(struct line *l, int fd)
     return true;
 }
 
+static int
+close_fd(const struct line *l, int fd)
+{
+    return l->net->closesocket ? l->net->closesocket(fd, l->arg) : close(fd);
+}
+
 int
 line_socket(struct line *l, int domain, int type, int protocol)
 {
-    const int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+    const int fd = l->net->socket
+                       ? l->net->socket(domain, type, protocol, l->arg)
+                       : socket(domain, type | SOCK_CLOEXEC, protocol);
     if (fd < 0)
         return -1;
     pthread_mutex_lock(&l->mutex);
@@ -72,20 +80,32 @@ line_socket(struct line *l, int domain, int type, int protocol)
     pthread_mutex_unlock(&l->mutex);
     if (ok)
         return fd;
-    (void)close(fd);
+    (void)close_fd(l, fd);
     errno = cut ? ECONNREFUSED : ENOMEM;
     return -1;
 }
 
+static int
+begin(const struct line *l, int fd, const struct sockaddr *addr, int len,
+      const char *id)
+{
+    if (l->net->connect)
+        return l->net->connect(fd, addr, len, id, l->arg);
+    return connect(fd, addr, (socklen_t)len) == 0 || errno == EINPROGRESS
+               ? 0
+               : errno;
+}
+
 int
-line_connect(struct line *l, int fd, const struct sockaddr *addr, int len)
+line_connect(struct line *l, int fd, const struct sockaddr *addr, int len,
+             const char *id)
 {
     int rc = ECONNREFUSED;
     pthread_mutex_lock(&l->mutex);
     if (!l->cut)
-        rc = connect(fd, addr, (socklen_t)len) == 0 ? 0 : errno;
+        rc = begin(l, fd, addr, len, id);
     pthread_mutex_unlock(&l->mutex);
-    return rc == EINPROGRESS ? 0 : rc;
+    return rc;
 }
 
 int
@@ -98,5 +118,5 @@ line_close(struct line *l, int fd)
             break;
         }
     pthread_mutex_unlock(&l->mutex);
-    return close(fd);
+    return close_fd(l, fd);
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "sdk/src/engine.h"
+
 struct sockaddr;
 
 struct line {
@@ -18,9 +20,12 @@ struct line {
     int *fds; /* open ones */
     size_t n, size;
     bool cut;
+    const struct engine_net *net; /* the application's functions */
+    void *arg;
 };
 
-void line_init(struct line *l);
+/* `net` is borrowed. */
+void line_init(struct line *l, const struct engine_net *net, void *arg);
 void line_fini(struct line *l);
 /* Shuts all sockets down and opens none any more. */
 void line_cut(struct line *l);
@@ -29,7 +34,8 @@ size_t line_open(struct line *l);
 
 /* For the callbacks of librdkafka. */
 int line_socket(struct line *l, int domain, int type, int protocol);
-int line_connect(struct line *l, int fd, const struct sockaddr *addr, int len);
+int line_connect(struct line *l, int fd, const struct sockaddr *addr, int len,
+                 const char *id);
 int line_close(struct line *l, int fd);
 
 #endif

@@ -286,7 +286,8 @@ static int
 warm(struct producer *p, struct gen *g, struct lane *l, struct err *err)
 {
     gate_read(p);
-    const rd_kafka_topic_conf_t *conf = l->conf; /* for ever, once it is there */
+    const rd_kafka_topic_conf_t *conf =
+        l->conf; /* for ever, once it is there */
     gate_leave(p);
     return gen_warm(g, l->topic, conf, WARM_TIMEOUT_MS, err);
 }
@@ -319,8 +320,8 @@ static bool
 prepare(struct producer *p)
 {
     bool all = true;
-    for (struct lane *l = next_lane(p, NULL);
-         l && !atomic_load(&p->stopping); l = next_lane(p, l))
+    for (struct lane *l = next_lane(p, NULL); l && !atomic_load(&p->stopping);
+         l = next_lane(p, l))
         if (l->wanted)
             prepare_lane(p, l);
     for (struct lane *l = next_lane(p, NULL); l; l = next_lane(p, l)) {

@@ -9,12 +9,14 @@
  * more (it copies, we free), so the number tells the other two apart.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "common/base/clock.h"
 #include "sdk/src/producer/producer_int.h"
 
-#define ROOM_MS 2
+#define ROOM_MS   2
+#define TOPIC_MAX 249 /* Kafka's limit; librdkafka's own is larger */
 
 /* ---- numbers ------------------------------------------------------------ */
 
@@ -35,8 +37,7 @@ numbers_take(struct gen *g, rd_kafka_message_t *m)
 {
     atomic_fetch_add(&g->p->out, m->len + 1);
     /* The mover still needs the number. */
-    if (numbered(m) &&
-        !(atomic_load(&g->leaving) && reports_is_purge(m->err)))
+    if (numbered(m) && !(atomic_load(&g->leaving) && reports_is_purge(m->err)))
         m->offset = RD_KAFKA_OFFSET_INVALID;
     if (!m->err && g->p->only_errors && g->p->e.reports == REPORTS_EVENT)
         atomic_fetch_sub(&g->unseen, 1);
@@ -44,7 +45,7 @@ numbers_take(struct gen *g, rd_kafka_message_t *m)
 
 void
 numbers_back(struct gen *g, rd_kafka_resp_err_t err, const void *value,
-            size_t len)
+             size_t len)
 {
     switch ((int)err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -64,8 +65,7 @@ numbers_back(struct gen *g, rd_kafka_resp_err_t err, const void *value,
 enum value_kind
 numbers_kind(const struct producer *p, const rd_kafka_message_t *m)
 {
-    if (!m->payload ||
-        (const char *)m->payload - (const char *)m == p->copy_at)
+    if (!m->payload || (const char *)m->payload - (const char *)m == p->copy_at)
         return VALUE_COPIED;
     return p->borrows && m->offset >= p->borrows_from ? VALUE_BORROWED
                                                       : VALUE_GIVEN;
@@ -190,7 +190,7 @@ round_by_lane(struct producer *p, const struct record_args *a)
     rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR__FAIL;
     gate_write(p);
     struct lane *l = lane_of(p, a);
-    if (!l && a->topic) {
+    if (!l && !a->rkt) {
         l = lane_add(p, a->topic);
         is_new = l != NULL;
     }
@@ -200,7 +200,7 @@ round_by_lane(struct producer *p, const struct record_args *a)
         p->learning = false;
     } else if (l) {
         rc = hold(p, l, a);
-    } else if (!a->topic) {
+    } else if (a->rkt) { /* not of producer_topic() */
         rc = RD_KAFKA_RESP_ERR__INVALID_ARG;
     }
     gate_leave(p);
@@ -239,7 +239,8 @@ wait_for_room(struct producer *p, struct seen seen)
 rd_kafka_resp_err_t
 producer_produce(struct producer *p, const struct record_args *a)
 {
-    if (!a->rkt && (!a->topic || !*a->topic))
+    if (!a->rkt && (!a->topic || !*a->topic ||
+                    strnlen(a->topic, TOPIC_MAX + 1) > TOPIC_MAX))
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
     for (;;) {
         const rd_kafka_resp_err_t rc = try_once(p, a);
@@ -261,8 +262,7 @@ producer_refusal(struct producer *p)
     if (l && l->gen)
         error = rd_kafka_produceva(l->gen->rk, NULL, 0);
     gate_leave(p);
-    if (error &&
-        rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__INVALID_ARG) {
+    if (error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__INVALID_ARG) {
         rd_kafka_error_destroy(error);
         return NULL;
     }

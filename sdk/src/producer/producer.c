@@ -17,7 +17,8 @@
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 2000
-#define REAP_MS      3000 /* handles that end in the background use no more
+#define REAP_MS                                                                \
+    3000 /* handles that end in the background use no more
                              of ours than themselves */
 
 /* ---- waking ------------------------------------------------------------- */
@@ -192,7 +193,6 @@ producer_new(const struct engine *e, struct producer **out, struct err *err)
     struct producer *p = calloc(1, sizeof(*p));
     if (!p)
         return err_nomem(err);
-    p->tag.arg = e->arg;
     p->e = *e;
     read_conf(p);
     backoff_init(&p->retry, RETRY_MIN_MS, RETRY_MAX_MS,

@@ -112,8 +112,7 @@ static int
 on_connect(int fd, const struct sockaddr *addr, int len, const char *id,
            void *arg)
 {
-    (void)id;
-    return line_connect(&((struct gen *)arg)->line, fd, addr, len);
+    return line_connect(&((struct gen *)arg)->line, fd, addr, len, id);
 }
 
 static int
@@ -173,8 +172,9 @@ new_gen(struct producer *p)
     struct gen *g = calloc(1, sizeof(*g));
     if (!g)
         return NULL;
+    g->tag.arg = p->e.arg;
     g->p = p;
-    line_init(&g->line);
+    line_init(&g->line, &p->e.net, p->e.arg);
     return g;
 }
 
@@ -282,9 +282,10 @@ add_topic(struct gen *g, const char *name, const rd_kafka_topic_conf_t *conf)
     if (!t)
         return NULL;
     t->name = name_intern(name);
-    t->rkt = t->name ? rd_kafka_topic_new(
-                           g->rk, name, conf ? rd_kafka_topic_conf_dup(conf) : NULL)
-                     : NULL;
+    t->rkt = t->name
+                 ? rd_kafka_topic_new(
+                       g->rk, name, conf ? rd_kafka_topic_conf_dup(conf) : NULL)
+                 : NULL;
     if (!t->rkt) {
         free(t);
         return NULL;

@@ -11,12 +11,14 @@
 
 #include "common/base/err.h"
 #include "common/proto/route.h"
+#include "sdk/src/engine.h"
 #include "sdk/src/producer/line.h"
 
 struct producer;
 struct gen_topic;
 
 struct gen {
+    struct engine_tag tag; /* first: rd_kafka_opaque() */
     struct producer *p;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue; /* its events */

@@ -31,13 +31,13 @@
 
 /* The records of one topic. */
 struct lane {
-    const char *topic; /* interned */
-    struct gen *gen;   /* where they go; NULL: nowhere yet, they wait */
-    rd_kafka_topic_t *rkt;       /* of gen */
-    bool open;                   /* nothing waits, nothing moves */
-    bool still;                  /* the mover keeps it shut */
-    struct record *held;         /* in the order of acceptance */
-    struct record *back;         /* carry.c */
+    const char *topic;     /* interned */
+    struct gen *gen;       /* where they go; NULL: nowhere yet, they wait */
+    rd_kafka_topic_t *rkt; /* of gen */
+    bool open;             /* nothing waits, nothing moves */
+    bool still;            /* the mover keeps it shut */
+    struct record *held;   /* in the order of acceptance */
+    struct record *back;   /* carry.c */
     rd_kafka_topic_conf_t *conf; /* NULL: the default */
     /* Worker: what the route says. */
     const struct pt_cluster *wanted; /* borrowed from the answer looked at */
@@ -67,7 +67,6 @@ struct taken {
 };
 
 struct producer {
-    struct engine_tag tag; /* first: rd_kafka_opaque() */
     struct engine e;
     int64_t message_timeout_ms; /* 0: none */
     size_t max_count, max_bytes, max_record_bytes;
@@ -79,16 +78,16 @@ struct producer {
     struct lane *lanes, *last_lane; /* in the order of their first record */
     struct topic_ref *refs;         /* hash */
     size_t held_bytes;
-    size_t n_bound; /* generations with lanes */
-    struct record *failed; /* to be reported */
+    size_t n_bound;              /* generations with lanes */
+    struct record *failed;       /* to be reported */
     rd_kafka_resp_err_t verdict; /* of the record that the hub is given */
     struct gen *hub;             /* opened when first needed */
     const char *cluster;         /* interned: of the first lane */
     int looks;                   /* posted */
     bool pumping, expiring;      /* posted */
-    bool borrows;            /* values have been borrowed ... */
-    int64_t borrows_from;    /* ... by records from this number on */
-    ptrdiff_t copy_at;       /* a copied value stands so far behind its message;
+    bool borrows;                /* values have been borrowed ... */
+    int64_t borrows_from;        /* ... by records from this number on */
+    ptrdiff_t copy_at; /* a copied value stands so far behind its message;
                                 0: not known yet */
     bool learning;
 
@@ -165,6 +164,8 @@ struct lane *lane_add(struct producer *p, const char *topic); /* NULL: memory */
 void lane_hold(struct producer *p, struct lane *l, struct record *r); /* last */
 /* A list (utlist), ahead of all. */
 void lane_hold_first(struct producer *p, struct lane *l, struct record *list);
+/* Records in handles, unreported ones too. Any thread. */
+size_t lanes_queued(struct producer *p);
 /* librdkafka's limits over all that is accepted and not reported. */
 bool lanes_full(struct producer *p, size_t bytes);
 /* Hands over up to `most` records; opens the lane when none is left.  False:

@@ -235,9 +235,8 @@ producer_poll(struct producer *p, int timeout_ms)
         const int64_t now_ms = clock_mono_ms();
         if (timeout_ms > 0 && now_ms - start_ms >= timeout_ms)
             return n;
-        producer_wait(p, seen,
-                      timeout_ms > 0 ? start_ms + timeout_ms
-                                     : now_ms + WAIT_MS);
+        producer_wait(
+            p, seen, timeout_ms > 0 ? start_ms + timeout_ms : now_ms + WAIT_MS);
     }
 }
 
@@ -258,9 +257,8 @@ producer_event(struct producer *p, int timeout_ms)
         const int64_t now_ms = clock_mono_ms();
         if (timeout_ms > 0 && now_ms - start_ms >= timeout_ms)
             return NULL;
-        producer_wait(p, seen,
-                      timeout_ms > 0 ? start_ms + timeout_ms
-                                     : now_ms + WAIT_MS);
+        producer_wait(
+            p, seen, timeout_ms > 0 ? start_ms + timeout_ms : now_ms + WAIT_MS);
     }
 }
 
@@ -337,10 +335,6 @@ producer_purge(struct producer *p, int flags)
 int
 producer_outq_len(struct producer *p)
 {
-    size_t n = atomic_load(&p->held);
-    pthread_mutex_lock(&p->drain);
-    for (struct gen *g = p->gens; g; g = g->next)
-        n += gen_records(g);
-    pthread_mutex_unlock(&p->drain);
+    const size_t n = atomic_load(&p->held) + lanes_queued(p);
     return n > INT32_MAX ? INT32_MAX : (int)n;
 }

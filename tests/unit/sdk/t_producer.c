@@ -176,6 +176,7 @@ start_producer(void)
         .worker = worker,
         .flush_ms = 3000,
         .on_event = on_event,
+        .reports = REPORTS_CALLBACK,
         .on_delivery = on_delivery,
         .client.instance = (char[]){"i1"},
     };
@@ -250,6 +251,20 @@ flip(const char *cluster)
 /* ---- records ------------------------------------------------------------- */
 
 static rd_kafka_resp_err_t
+produce(const rd_kafka_vu_t *vus, size_t n)
+{
+    struct record_args args;
+    rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR_NO_ERROR;
+    record_args_init(&args);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = record_args_add(&args, &vus[i]);
+    if (!rc)
+        rc = producer_produce(producer, &args);
+    record_args_fini(&args, !rc);
+    return rc;
+}
+
+static rd_kafka_resp_err_t
 try_send(const char *topic, int i)
 {
     char value[16];
@@ -259,8 +274,9 @@ try_send(const char *topic, int i)
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = i % PARTS},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value, strlen(value)}},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)(i + 1)},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
     };
-    return producer_produce(producer, vus, 4, NULL);
+    return produce(vus, 5);
 }
 
 static void
@@ -312,15 +328,16 @@ reader_of(const struct site *s)
 }
 
 static void
-read_partition(rd_kafka_t *rk, int partition, struct log *log)
+read_partition(rd_kafka_t *rk, const char *topic, int partition,
+               struct log *log)
 {
     int64_t low = 0, high = 0;
     log->n = 0;
-    ck_assert_int_eq(rd_kafka_query_watermark_offsets(rk, "orders", partition,
+    ck_assert_int_eq(rd_kafka_query_watermark_offsets(rk, topic, partition,
                                                       &low, &high, 10000),
                      0);
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(l, "orders", partition)->offset = low;
+    rd_kafka_topic_partition_list_add(l, topic, partition)->offset = low;
     ck_assert_int_eq(rd_kafka_assign(rk, l), 0);
     rd_kafka_topic_partition_list_destroy(l);
     const int64_t until_ms = clock_mono_ms() + 20000;
@@ -337,13 +354,36 @@ read_partition(rd_kafka_t *rk, int partition, struct log *log)
 }
 
 static void
-read_all(const struct site *s, struct log *logs)
+read_topic(const struct site *s, const char *topic, struct log *logs)
 {
     rd_kafka_t *rk = reader_of(s);
     for (int p = 0; p < PARTS; p++)
-        read_partition(rk, p, &logs[p]);
+        read_partition(rk, topic, p, &logs[p]);
     rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);
+}
+
+static void
+read_all(const struct site *s, struct log *logs)
+{
+    read_topic(s, "orders", logs);
+}
+
+/* Of topics_on_two_clusters(): every second pair of numbers. */
+static void
+expect_share(const struct log *first, const struct log *second, int which,
+             int total)
+{
+    for (int p = 0; p < PARTS; p++) {
+        ck_assert_int_gt(first[p].n, 0);
+        ck_assert_int_gt(second[p].n, 0);
+        ck_assert_int_eq(first[p].n + second[p].n, total / 2 / PARTS);
+        for (int i = 0; i < total / 2 / PARTS; i++) {
+            const int v =
+                i < first[p].n ? first[p].v[i] : second[p].v[i - first[p].n];
+            ck_assert_int_eq(v, 4 * i + 2 * which + p);
+        }
+    }
 }
 
 /* Every record stands once, those on the first cluster before those on the
@@ -500,7 +540,7 @@ START_TEST(all_of_a_record_survives_the_move)
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)2},
     };
-    ck_assert_int_eq(producer_produce(producer, vus, 7, NULL), 0);
+    ck_assert_int_eq(produce(vus, 7), 0);
     flip("b");
     flush();
     expect_one_report_each(0, 2, 0);
@@ -654,51 +694,55 @@ START_TEST(several_threads)
 }
 END_TEST
 
-START_TEST(a_topic_routed_elsewhere_is_refused)
+/* Each topic on its own cluster, then both change places. */
+START_TEST(topics_on_two_clusters)
 {
     start_producer();
     set_routes("a", "b");
-    send_some(0, 1);
-    ck_assert_int_eq(try_send("other", 1), 0); /* its route is not seen yet */
+    for (int i = 0; i < 2000; i++)
+        ck_assert_int_eq(try_send(i / 2 % 2 ? "other" : "orders", i), 0);
     flush();
-    expect_one_report_each(0, 1, 0);
-    expect_one_report_each(1, 2, RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
-    ck_assert_int_eq(try_send("other", 2), RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
-    set_routes("a", "a");
-    for (int i = 0; i < 500 && try_send("other", 3) != 0; i++)
-        (void)poll(NULL, 0, 10);
+    set_routes("b", "a");
+    for (int i = 2000; i < 4000; i++) {
+        ck_assert_int_eq(try_send(i / 2 % 2 ? "other" : "orders", i), 0);
+        if (i == 3000)
+            ck_assert(wait_until(is_on, (char[]){"b"}, 5000));
+    }
     flush();
-    expect_one_report_each(3, 4, 0);
+    expect_one_report_each(0, 4000, 0);
+    read_topic(&a, "orders", on_a);
+    read_topic(&b, "orders", on_b);
+    expect_share(on_a, on_b, 0, 4000);
+    read_topic(&b, "other", on_b);
+    read_topic(&a, "other", on_a);
+    expect_share(on_b, on_a, 1, 4000);
 }
 END_TEST
 
 START_TEST(bad_arguments_are_refused)
 {
     start_producer();
-    const char *text = NULL;
     const rd_kafka_vu_t none[] = {{.vtype = RD_KAFKA_VTYPE_PARTITION}};
-    ck_assert_int_eq(producer_produce(producer, none, 1, &text),
-                     RD_KAFKA_RESP_ERR__INVALID_ARG);
-    ck_assert_ptr_nonnull(strstr(text, "no topic"));
-    const rd_kafka_vu_t rkt[] = {{.vtype = RD_KAFKA_VTYPE_RKT}};
-    ck_assert_int_eq(producer_produce(producer, rkt, 1, &text),
-                     RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
+    ck_assert_int_eq(produce(none, 1), RD_KAFKA_RESP_ERR__INVALID_ARG);
+    rd_kafka_topic_t *foreign = rd_kafka_topic_new(a.host, "orders", NULL);
+    const rd_kafka_vu_t rkt[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = foreign}};
+    ck_assert_int_eq(produce(rkt, 1), RD_KAFKA_RESP_ERR__INVALID_ARG);
+    rd_kafka_topic_destroy(foreign);
     rd_kafka_headers_t *h = rd_kafka_headers_new(1);
     const rd_kafka_vu_t both[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "orders"},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = h},
         {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"k", "v", 1}},
     };
-    ck_assert_int_eq(producer_produce(producer, both, 3, &text),
-                     RD_KAFKA_RESP_ERR__CONFLICT);
+    ck_assert_int_eq(produce(both, 3), RD_KAFKA_RESP_ERR__CONFLICT);
     rd_kafka_headers_destroy(h); /* still ours */
     char name[600];
     memset(name, 'x', sizeof(name));
     name[sizeof(name) - 1] = '\0';
     const rd_kafka_vu_t too_long[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = name}};
-    ck_assert_int_eq(producer_produce(producer, too_long, 1, &text),
-                     RD_KAFKA_RESP_ERR__INVALID_ARG);
+    ck_assert_int_eq(produce(too_long, 1), RD_KAFKA_RESP_ERR__INVALID_ARG);
     ck_assert_int_eq(producer_outq_len(producer), 0);
 }
 END_TEST
@@ -736,7 +780,7 @@ main(void)
     tcase_add_test(t, stays_when_the_target_is_dead);
     tcase_add_test(t, flips_to_and_fro);
     tcase_add_test(t, several_threads);
-    tcase_add_test(t, a_topic_routed_elsewhere_is_refused);
+    tcase_add_test(t, topics_on_two_clusters);
     tcase_add_test(t, bad_arguments_are_refused);
     tcase_add_test(t, free_in_the_middle);
     suite_add_tcase(s, t);
