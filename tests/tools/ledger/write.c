@@ -70,6 +70,7 @@ produce(struct writing *w, const struct record *r, struct err *err)
     for (;;) {
         const rd_kafka_resp_err_t code = shunt_producev(
             w->session.rk, RD_KAFKA_V_TOPIC(w->topic),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
             RD_KAFKA_V_KEY(key, key_len), RD_KAFKA_V_VALUE(value, value_len),
             RD_KAFKA_V_OPAQUE((void *)(intptr_t)r->seq), RD_KAFKA_V_END);
         if (!code)
