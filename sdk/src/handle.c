@@ -195,8 +195,8 @@ fill_engine(shunt_t *rk, struct err *err)
         .on_error = on_error,
         .on_rebalance = on_rebalance,
         .on_commit = on_commit,
-        .reports = conf->dr_msg_cb || conf->dr_cb ? REPORTS_CALLBACK
-                                                  : REPORTS_NONE,
+        .reports =
+            conf->dr_msg_cb || conf->dr_cb ? REPORTS_CALLBACK : REPORTS_NONE,
         .on_delivery = on_delivery,
         .arg = rk,
     };
