@@ -99,6 +99,10 @@ struct engine {
                          void *arg);
     void (*on_commit)(rd_kafka_resp_err_t code,
                       rd_kafka_topic_partition_list_t *offsets, void *arg);
+    /* Consumer: `rkt` of `rk` is called so, for as long as `rk` lives.  `origin`:
+     * where its records were first written. */
+    void (*on_topic)(const rd_kafka_topic_t *rkt, const rd_kafka_t *rk,
+                     const char *logical, const char *origin, void *arg);
     /* Exactly one for each accepted record (REPORTS_CALLBACK); `opaque` is the
      * application's. */
     enum engine_reports reports;

@@ -81,6 +81,14 @@ on_error(rd_kafka_resp_err_t code, const char *text, void *arg)
 }
 
 static void
+on_topic(const rd_kafka_topic_t *rkt, const rd_kafka_t *kafka,
+         const char *logical, const char *origin, void *arg)
+{
+    /* Out of memory: its messages answer with their physical name. */
+    (void)!name_note(arg, rkt, kafka, logical, origin);
+}
+
+static void
 on_rebalance(rd_kafka_resp_err_t code,
              rd_kafka_topic_partition_list_t *partitions, void *arg)
 {
@@ -193,6 +201,7 @@ fill_engine(shunt_t *rk, struct err *err)
         .on_event = on_event,
         .on_log = handle_log,
         .on_error = on_error,
+        .on_topic = on_topic,
         .on_rebalance = on_rebalance,
         .on_commit = on_commit,
         .reports =

@@ -32,19 +32,6 @@ shunt_subscription(shunt_t *rk, rd_kafka_topic_partition_list_t **topics)
     return consumer_subscription(rk->consumer, topics);
 }
 
-static void
-note_names(shunt_t *rk, const rd_kafka_message_t *m)
-{
-    if (!m->rkt)
-        return;
-    const char *physical = rd_kafka_topic_name(m->rkt);
-    const char *logical = consumer_logical_name(rk->consumer, physical);
-    const char *origin = consumer_origin(rk->consumer, physical);
-    /* Out of memory: the message answers with its physical name. */
-    (void)!name_note(rk, m->rkt, consumer_handle(rk->consumer), logical,
-                     origin);
-}
-
 rd_kafka_message_t *
 shunt_consumer_poll(shunt_t *rk, int timeout_ms)
 {
@@ -52,8 +39,6 @@ shunt_consumer_poll(shunt_t *rk, int timeout_ms)
         return NULL;
     (void)handle_tell(rk);
     rd_kafka_message_t *m = consumer_poll(rk->consumer, timeout_ms);
-    if (m)
-        note_names(rk, m);
     (void)handle_tell(rk);
     if (!m || !rk->conf->consume_cb)
         return m;

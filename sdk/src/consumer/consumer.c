@@ -38,8 +38,8 @@ consumer_nested(const struct consumer *c)
     return mine(c) && c->depth > 1;
 }
 
-static void
-take_wheel(struct consumer *c)
+void
+consumer_take_wheel(struct consumer *c)
 {
     c->driver = pthread_self();
     c->depth++;
@@ -57,7 +57,7 @@ consumer_drive(struct consumer *c)
         c->waiting--;
         c->urgent--;
     }
-    take_wheel(c);
+    consumer_take_wheel(c);
 }
 
 bool
@@ -74,7 +74,7 @@ consumer_drive_until(struct consumer *c, int64_t end_ms)
         if (c->depth > 0 || c->urgent > 0)
             return false;
     }
-    take_wheel(c);
+    consumer_take_wheel(c);
     return true;
 }
 
@@ -88,6 +88,24 @@ consumer_park(struct consumer *c)
         pthread_cond_broadcast(&c->parked);
     else
         pthread_cond_signal(&c->parked);
+}
+
+bool
+consumer_enter(struct consumer *c)
+{
+    /* Both are written by the thread that has the wheel, and callbacks run on
+     * no other. */
+    if (c->inside > 0 && c->inside == c->depth)
+        return false;
+    consumer_lock(c);
+    return true;
+}
+
+void
+consumer_leave(struct consumer *c, bool entered)
+{
+    if (entered)
+        consumer_unlock(c);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -186,51 +204,6 @@ consumer_subscription(struct consumer *c, rd_kafka_topic_partition_list_t **out)
     const rd_kafka_resp_err_t code = track_subscription(c->track, out);
     consumer_unlock(c);
     return code;
-}
-
-/* ---- poll ---------------------------------------------------------------- */
-
-static int64_t
-end_of(int timeout_ms)
-{
-    return timeout_ms < 0 ? INT64_MAX / 2 : clock_mono_ms() + timeout_ms;
-}
-
-static void
-step(struct consumer *c)
-{
-    if (consumer_nested(c))
-        return; /* whoever called back is in the middle of one */
-    if (c->leaving)
-        (void)track_unsubscribe(c->track);
-    c->leaving = false;
-    track_step(c->track);
-}
-
-rd_kafka_message_t *
-consumer_poll(struct consumer *c, int timeout_ms)
-{
-    const int64_t end_ms = end_of(timeout_ms);
-    rd_kafka_message_t *m = NULL;
-    consumer_lock(c);
-    struct hand *hand = inhand_begin(&c->hands, 1, clock_mono_ms());
-    while (hand && !track_closed(c->track) && consumer_drive_until(c, end_ms)) {
-        step(c);
-        const int64_t left_ms = end_ms - clock_mono_ms();
-        m = track_turn(c->track, hand, left_ms > 0 ? left_ms : 0);
-        consumer_park(c);
-        if (m || clock_mono_ms() >= end_ms)
-            break;
-    }
-    inhand_end(hand);
-    consumer_unlock(c);
-    return m;
-}
-
-void
-consumer_news(struct consumer *c)
-{
-    wake_up(c->wake);
 }
 
 /* ---- names --------------------------------------------------------------- */

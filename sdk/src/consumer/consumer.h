@@ -51,6 +51,11 @@ consumer_subscription(struct consumer *c,
  * destroys it with rd_kafka_message_destroy().  The call also says that the
  * record returned to this thread before is finished. -1: waits for ever. */
 rd_kafka_message_t *consumer_poll(struct consumer *c, int timeout_ms);
+/* As rd_kafka_consume_batch_queue(): how many messages are in `v`, each the
+ * caller's; waits for `n` of them, unless something is due that they might be
+ * taken away by (then those that are there are returned early). */
+size_t consumer_poll_batch(struct consumer *c, int timeout_ms,
+                           rd_kafka_message_t **v, size_t n);
 
 /* NULL: everything that is finished, what was returned to this thread included
  * (as in librdkafka, where it counts once it is returned); what other threads

@@ -15,6 +15,10 @@
  * and records are delivered in the order of the log.  Callbacks are run by the
  * thread that has the wheel; it may call everything but close.
  *
+ * One exception: what librdkafka has at hand is taken with the lock held
+ * (`inside`), because two rounds of a mutex cost what a record may cost.  Its
+ * callbacks, which may run then, find it held (consumer_enter()).
+ *
  * Order: lock, then the mutexes of control, worker, reaper, wake and
  * librdkafka.
  */
@@ -35,6 +39,9 @@ struct consumer {
     int urgent;            /* threads that want it for more than a poll */
     int waiting;           /* threads that wait for it, those included */
     bool leaving;          /* unsubscribe was called in a callback */
+    int inside;            /* the depth at which librdkafka is polled with the
+                              lock held; 0: it is not */
+    int64_t due_ms;        /* when there is something else to do than polling */
     struct inhand hands;
     struct wake *wake;
     struct reaper *reaper;
@@ -43,11 +50,17 @@ struct consumer {
 
 void consumer_lock(struct consumer *c);
 void consumer_unlock(struct consumer *c);
+/* Nobody else has the wheel. */
+void consumer_take_wheel(struct consumer *c);
 /* Waits for the wheel; whoever polls lets go of it. */
 void consumer_drive(struct consumer *c);
 /* The same for a poll, until `end_ms` (clock_mono_ms): false. */
 bool consumer_drive_until(struct consumer *c, int64_t end_ms);
 void consumer_park(struct consumer *c);
+/* In a callback of librdkafka: takes the lock.  False: it is held already. */
+bool consumer_enter(struct consumer *c);
+/* `entered` as consumer_enter() said. */
+void consumer_leave(struct consumer *c, bool entered);
 /* The thread that has the wheel is in a callback of its own. */
 bool consumer_nested(const struct consumer *c);
 

@@ -152,21 +152,21 @@ generation_lag(const struct generation *g)
 /* ---- librdkafka's callbacks ---------------------------------------------- */
 
 bool
-generation_lock(struct generation *g)
+generation_lock(struct generation *g, bool *entered)
 {
     if (atomic_load(&g->muted))
         return false;
-    pthread_mutex_lock(g->hooks.lock);
+    *entered = g->hooks.enter(g->hooks.arg);
     if (!atomic_load(&g->muted))
         return true;
-    pthread_mutex_unlock(g->hooks.lock);
+    g->hooks.leave(g->hooks.arg, *entered);
     return false;
 }
 
 void
-generation_unlock(struct generation *g)
+generation_unlock(struct generation *g, bool entered)
 {
-    pthread_mutex_unlock(g->hooks.lock);
+    g->hooks.leave(g->hooks.arg, entered);
 }
 
 static void
@@ -174,23 +174,25 @@ commit_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
           rd_kafka_topic_partition_list_t *l, void *opaque)
 {
     struct generation *g = opaque;
+    bool entered;
     (void)rk;
-    if (!generation_lock(g))
+    if (!generation_lock(g, &entered))
         return;
     g->hooks.on_commit(g, code, l, g->hooks.arg);
-    generation_unlock(g);
+    generation_unlock(g, entered);
 }
 
 static void
 error_cb(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     struct generation *g = opaque;
+    bool entered;
     (void)rk;
-    if (!generation_lock(g))
+    if (!generation_lock(g, &entered))
         return;
     g->down = g->down || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     g->hooks.on_error(g, (rd_kafka_resp_err_t)code, reason, g->hooks.arg);
-    generation_unlock(g);
+    generation_unlock(g, entered);
 }
 
 static void
@@ -447,14 +449,6 @@ generation_view(const struct generation *g, const char *physical)
 
 /* ---- polling ------------------------------------------------------------- */
 
-struct part *
-generation_deliverable(struct generation *g, const rd_kafka_message_t *m)
-{
-    struct part *p =
-        generation_find(g, rd_kafka_topic_name(m->rkt), m->partition);
-    return p && p->state == PART_RUNNING && !g->stopped ? p : NULL;
-}
-
 void
 generation_serve(struct generation *g)
 {
@@ -527,6 +521,7 @@ static void
 end_handle(void *arg)
 {
     struct generation *g = arg;
+    generation_forget_topics(g);
     reaper_close_handle(g->rk, g->queue);
     free_generation(g);
 }

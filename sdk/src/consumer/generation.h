@@ -12,7 +12,6 @@
 #define SHUNT_SDK_GENERATION_H
 
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +43,7 @@ struct part {
     uint64_t life;     /* inhand.h; another one with each change of the owner */
     bool lost;         /* taken away without a chance to commit */
     bool fetching;     /* part of librdkafka's assignment */
+    bool again;        /* fetched, but from elsewhere now */
     bool end_wanted;   /* starts at the log end, which must be asked for */
     bool map_wanted;   /* a translation must be asked for */
     bool map_asked;    /* it is among those asked for now */
@@ -58,6 +58,7 @@ struct part {
     int64_t assigned_ms; /* clock_mono_ms of the ASSIGN */
     struct mapped mapped;
     struct prints prints; /* of what was delivered last */
+    size_t hold; /* inhand.h: hint */
     UT_hash_handle hh;
 };
 
@@ -71,7 +72,7 @@ struct view {
 
 struct generation;
 
-/* Called on the thread that polls, with `lock` held. */
+/* Called on the thread that polls, with the lock held. */
 struct generation_hooks {
     void (*on_assign)(struct generation *g,
                       const rd_kafka_topic_partition_list_t *l, void *arg);
@@ -85,11 +86,24 @@ struct generation_hooks {
                      const char *text, void *arg);
     /* Any thread. */
     void (*on_log)(int level, const char *fac, const char *text, void *arg);
-    pthread_mutex_t
-        *lock;     /* of whoever owns the generation; on_log: not held */
-    void *arg;     /* of the first four */
+    /* The first message of a topic is about to be delivered. */
+    void (*on_topic)(struct generation *g, const rd_kafka_topic_t *rkt,
+                     void *arg);
+    /* Around the others; `entered` is what enter() said. */
+    bool (*enter)(void *arg);
+    void (*leave)(void *arg, bool entered);
+    void *arg;     /* of all but on_log */
     void *log_arg; /* of on_log */
 };
+
+/* Where the partitions of records are found without looking for their names. */
+struct known_part {
+    const rd_kafka_topic_t *rkt;
+    int32_t partition;
+    struct part *part;
+};
+
+#define KNOWN_PARTS 256
 
 struct generation {
     struct engine_tag tag; /* first: rd_kafka_opaque() */
@@ -103,8 +117,12 @@ struct generation {
     struct view *views;
     size_t n_views;
     struct part *parts;
+    struct known_part known[KNOWN_PARTS];
+    rd_kafka_topic_t **topics; /* of them; held, so that none comes again */
+    size_t n_topics;
     size_t n_waiting; /* parts that wait for their start */
     bool joined;      /* had its first ASSIGN */
+    bool again;       /* parts are to be fetched anew: generation_fetch() */
     bool stopped;     /* delivers nothing and takes no partition any more */
     bool down;        /* no broker answers, and nothing was delivered since */
     int64_t close_at_ms; /* when stopped */
@@ -137,9 +155,14 @@ MUST_CHECK int generation_subscribe(struct generation *g,
                                     struct err *err);
 struct view *generation_view(const struct generation *g, const char *physical);
 
+/* generation_poll.c */
 /* The partition of a record that is to be delivered; NULL: it is not. */
 struct part *generation_deliverable(struct generation *g,
                                     const rd_kafka_message_t *m);
+/* Tells of the topic, the first time.  False: it is not held. */
+bool generation_know_topic(struct generation *g, const rd_kafka_topic_t *rkt);
+/* Before the handle is destroyed. */
+void generation_forget_topics(struct generation *g);
 /* Serves callbacks; drops records.  Without the lock. */
 void generation_serve(struct generation *g);
 

@@ -63,13 +63,34 @@ assign_more(struct generation *g)
     rd_kafka_topic_partition_list_destroy(l);
 }
 
+static void
+unassign_again(struct generation *g)
+{
+    rd_kafka_topic_partition_list_t *l = new_list();
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        if (!p->again || !p->fetching)
+            continue;
+        rd_kafka_topic_partition_list_add(l, p->key.topic, p->key.partition);
+        p->fetching = false;
+    }
+    if (l->cnt > 0)
+        generation_log_error(g, "cannot unassign",
+                             rd_kafka_incremental_unassign(g->rk, l));
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
 void
 generation_fetch(struct generation *g)
 {
-    if (cooperative(g))
+    if (cooperative(g)) {
+        unassign_again(g);
         assign_more(g);
-    else
+    } else {
         assign_all(g);
+    }
+    for (struct part *p = g->parts; p && g->again; p = p->hh.next)
+        p->again = false;
+    g->again = false;
 }
 
 /* Gives back those of `l` (NULL: all) that librdkafka knows of: it refuses a
@@ -192,8 +213,9 @@ generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                         rd_kafka_topic_partition_list_t *l, void *opaque)
 {
     struct generation *g = opaque;
+    bool entered;
     (void)rk;
-    if (!generation_lock(g)) {
+    if (!generation_lock(g, &entered)) {
         unassign_muted(g, l);
         return;
     }
@@ -201,5 +223,5 @@ generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         on_assign(g, l);
     else
         on_revoke(g, l);
-    generation_unlock(g);
+    generation_unlock(g, entered);
 }

@@ -12,8 +12,8 @@ void generation_log_error(const struct generation *g, const char *what,
                           rd_kafka_error_t *error);
 /* In callbacks of librdkafka.  False: nobody is to hear of it any more, and the
  * lock may be gone. */
-bool generation_lock(struct generation *g);
-void generation_unlock(struct generation *g);
+bool generation_lock(struct generation *g, bool *entered);
+void generation_unlock(struct generation *g, bool entered);
 /* librdkafka's; `opaque` is the generation. */
 void generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                              rd_kafka_topic_partition_list_t *l, void *opaque);

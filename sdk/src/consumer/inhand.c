@@ -23,11 +23,18 @@ this_thread(void)
     return my_number;
 }
 
+static atomic_uint_fast64_t lives;
+
 uint64_t
 inhand_life(void)
 {
-    static atomic_uint_fast64_t lives;
     return atomic_fetch_add(&lives, 1) + 1;
+}
+
+uint64_t
+inhand_newest_life(void)
+{
+    return atomic_load(&lives);
 }
 
 void
@@ -51,8 +58,10 @@ static struct hand *
 mine(struct inhand *t)
 {
     const uint64_t me = this_thread();
-    struct hand *h = t->hands;
-    while (h && h->thread != me)
+    struct hand *h = t->recent;
+    if (h && h->thread == me)
+        return h;
+    for (h = t->hands; h && h->thread != me;)
         h = h->next;
     return h;
 }
@@ -113,6 +122,7 @@ inhand_begin(struct inhand *t, size_t n, int64_t now_ms)
     h->thread = this_thread();
     h->since_ms = now_ms;
     h->polling = make_room(h, n);
+    t->recent = h;
     return h->polling ? h : NULL;
 }
 
@@ -123,18 +133,27 @@ inhand_end(struct hand *h)
         h->polling = false;
 }
 
-void
-inhand_take(struct hand *h, uint64_t life, int64_t offset)
+static size_t
+place_of(const struct hand *h, uint64_t life)
 {
-    for (size_t i = h->n; i-- > 0;)
-        if (h->v[i].life == life) {
-            if (offset < h->v[i].first)
-                h->v[i].first = offset;
-            return;
-        }
-    if (h->n == h->cap)
+    size_t i = 0;
+    while (i < h->n && h->v[i].life != life)
+        i++;
+    return i;
+}
+
+void
+inhand_take(struct hand *h, uint64_t life, int64_t offset, size_t *hint)
+{
+    size_t i = *hint;
+    if (i >= h->n || h->v[i].life != life)
+        i = *hint = place_of(h, life);
+    if (i == h->cap)
         abort();
-    h->v[h->n++] = (struct hold){life, offset};
+    if (i == h->n)
+        h->v[h->n++] = (struct hold){life, offset};
+    else if (offset < h->v[i].first)
+        h->v[i].first = offset;
 }
 
 bool

@@ -29,7 +29,7 @@ struct hand {
 };
 
 struct inhand {
-    struct hand *hands;
+    struct hand *hands, *recent;
     size_t n;
     int64_t max_age_ms; /* who does not poll for so long has nothing in hand */
 };
@@ -41,8 +41,9 @@ void inhand_fini(struct inhand *t);
 struct hand *inhand_begin(struct inhand *t, size_t n, int64_t now_ms);
 /* The poll is over. NULL allowed. */
 void inhand_end(struct hand *h);
-/* The thread of `h` gets a record; there must be room. */
-void inhand_take(struct hand *h, uint64_t life, int64_t offset);
+/* The thread of `h` gets a record; there must be room.  *hint: where the
+ * partition's hold was the last time, kept by the caller. */
+void inhand_take(struct hand *h, uint64_t life, int64_t offset, size_t *hint);
 /* What the calling thread has in hand is finished.  False: it is none of those
  * that poll. */
 bool inhand_finish(struct inhand *t);
@@ -50,7 +51,9 @@ bool inhand_finish(struct inhand *t);
 void inhand_finish_all(struct inhand *t);
 /* The lowest offset that any thread has in hand; -1: none. */
 int64_t inhand_lowest(const struct inhand *t, uint64_t life, int64_t now_ms);
-/* A number that was never used. Any thread. */
+/* A number that was never used, greater than all before. Any thread. */
 uint64_t inhand_life(void);
+/* The last one of those. Any thread. */
+uint64_t inhand_newest_life(void);
 
 #endif

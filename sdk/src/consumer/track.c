@@ -152,13 +152,22 @@ busy(const struct track *tr)
     return track_start_pending(tr);
 }
 
-static int
-turn_ms(const struct track *tr, int64_t left_ms)
+static int64_t
+min_of(int64_t a, int64_t b)
 {
-    int64_t ms = busy(tr) ? BUSY_MS : TURN_MS;
-    if (track_commits_by_time(tr) && tr->e.auto_commit_interval_ms < ms)
-        ms = tr->e.auto_commit_interval_ms;
-    return (int)(left_ms < ms ? left_ms : ms);
+    return a < b ? a : b;
+}
+
+int64_t
+track_due_ms(const struct track *tr, int64_t now_ms)
+{
+    int64_t at = now_ms + (busy(tr) ? BUSY_MS : TURN_MS);
+    at = min_of(at, tr->report_at_ms);
+    if (tr->retry_ms > 0)
+        at = min_of(at, tr->retry_ms);
+    if (tr->cur && track_commits_by_time(tr))
+        at = min_of(at, tr->commit_at_ms);
+    return at > now_ms ? at : now_ms + 1;
 }
 
 /* A copy's topic may come into being long after the subscription. */
@@ -185,38 +194,75 @@ count(struct hand *hand, struct part *p, int64_t offset)
     if (offset < p->finished)
         p->finished = offset;
     p->next = offset + 1;
-    inhand_take(hand, p->life, offset);
+    inhand_take(hand, p->life, offset, &p->hold);
 }
 
-/* True: for the application. */
+/* True: for the application.  `life` was the newest when librdkafka was asked:
+ * a partition that has changed hands or its place since, in a callback or
+ * without the lock, may have been asked before or behind that, so it is fetched
+ * again from where it is now. */
 static bool
 deliver(struct track *tr, struct generation *g, struct hand *hand,
-        const rd_kafka_message_t *m)
+        const rd_kafka_message_t *m, uint64_t life)
 {
-    const bool delivers =
-        tr->state == TRACK_RUNNING || tr->state == TRACK_JOINING;
-    if (!delivers || g != tr->cur)
-        return false;
-    if (m->err)
+    if (m->err) {
+        if (m->rkt)
+            (void)generation_know_topic(g, m->rkt); /* told by its name else */
         return !swallowed(tr, m);
-    g->down = false;
+    }
     struct part *p = generation_deliverable(g, m);
     if (!p)
         return false;
+    if (p->life > life) {
+        p->again = g->again = true;
+        return false;
+    }
+    g->down = false;
     count(hand, p, m->offset);
     track_delivered(tr, p, m);
     return true;
 }
 
-static rd_kafka_message_t *
-poll(struct track *tr, struct generation *g, int timeout_ms)
+static bool
+delivers(const struct track *tr, const struct generation *g)
 {
-    generation_ref(g);
-    consumer_unlock(tr->c);
-    rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
-    consumer_lock(tr->c);
-    generation_unref(g);
-    return m;
+    return g == tr->cur &&
+           (tr->state == TRACK_RUNNING || tr->state == TRACK_JOINING);
+}
+
+/* Keeps in `v` what is for the application; how many. */
+static size_t
+deliver_all(struct track *tr, struct generation *g, struct hand *hand,
+            rd_kafka_message_t **v, size_t n, uint64_t life)
+{
+    size_t kept = 0;
+    const bool any = delivers(tr, g);
+    for (size_t i = 0; i < n; i++) {
+        if (any && deliver(tr, g, hand, v[i], life))
+            v[kept++] = v[i];
+        else
+            rd_kafka_message_destroy(v[i]);
+    }
+    if (g->again && !g->stopped)
+        generation_fetch(g);
+    metrics_add_locked(tr->e.metrics, METRIC_RECORDS_DELIVERED, (int64_t)kept);
+    return kept;
+}
+
+size_t
+track_take(struct track *tr, struct hand *hand, rd_kafka_message_t **v,
+           size_t n)
+{
+    struct generation *g = tr->cur;
+    struct consumer *c = tr->c;
+    const uint64_t life = inhand_newest_life();
+    if (!g || !delivers(tr, g))
+        return 0;
+    const int outer = c->inside;
+    c->inside = c->depth;
+    const ssize_t got = rd_kafka_consume_batch_queue(g->queue, 0, v, n);
+    c->inside = outer;
+    return got > 0 ? deliver_all(tr, g, hand, v, (size_t)got, life) : 0;
 }
 
 static void
@@ -230,17 +276,20 @@ wait_for_news(struct track *tr, int timeout_ms)
 rd_kafka_message_t *
 track_turn(struct track *tr, struct hand *hand, int64_t left_ms)
 {
-    const int timeout_ms = turn_ms(tr, left_ms);
+    const int ms = left_ms < TURN_MS ? (int)left_ms : TURN_MS;
     struct generation *g = tr->state == TRACK_MAPPING ? tr->next : tr->cur;
     if (!g) {
-        wait_for_news(tr, timeout_ms);
+        wait_for_news(tr, ms);
         return NULL;
     }
-    rd_kafka_message_t *m = poll(tr, g, timeout_ms);
-    if (!m || deliver(tr, g, hand, m))
-        return m;
-    rd_kafka_message_destroy(m);
-    return NULL;
+    const uint64_t life = inhand_newest_life();
+    generation_ref(g);
+    consumer_unlock(tr->c);
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, ms);
+    consumer_lock(tr->c);
+    const bool kept = m && deliver_all(tr, g, hand, &m, 1, life) > 0;
+    generation_unref(g);
+    return kept ? m : NULL;
 }
 
 void

@@ -135,6 +135,12 @@ rd_kafka_resp_err_t track_subscription(struct track *tr,
                                        rd_kafka_topic_partition_list_t **out);
 /* Everything that is due, without waiting; lets go of the lock. */
 void track_step(struct track *tr);
+/* When the next step is due. */
+int64_t track_due_ms(const struct track *tr, int64_t now_ms);
+/* What librdkafka has at hand, at most `n`: how many.  Lets go of the lock if
+ * there are callbacks to be made. */
+size_t track_take(struct track *tr, struct hand *hand, rd_kafka_message_t **v,
+                  size_t n);
 /* Waits at most `left_ms`, without the lock, for a record, or for anything that
  * makes another step worth while. */
 rd_kafka_message_t *track_turn(struct track *tr, struct hand *hand,

@@ -124,6 +124,29 @@ on_error(struct generation *g, rd_kafka_resp_err_t code, const char *text,
                   rd_kafka_err2name(code), text);
 }
 
+static void
+on_topic(struct generation *g, const rd_kafka_topic_t *rkt, void *arg)
+{
+    struct track *tr = arg;
+    const struct view *v = generation_view(g, rd_kafka_topic_name(rkt));
+    if (v && tr->e.on_topic)
+        tr->e.on_topic(rkt, g->rk, v->logical, v->origin, tr->e.arg);
+}
+
+static bool
+enter(void *arg)
+{
+    const struct track *tr = arg;
+    return consumer_enter(tr->c);
+}
+
+static void
+leave(void *arg, bool entered)
+{
+    const struct track *tr = arg;
+    consumer_leave(tr->c, entered);
+}
+
 /* ---- binding ------------------------------------------------------------- */
 
 static void
@@ -161,7 +184,9 @@ bind_to(struct track *tr, const struct target *t)
         .on_commit = on_commit,
         .on_error = on_error,
         .on_log = tr->e.on_log,
-        .lock = &tr->c->lock,
+        .on_topic = on_topic,
+        .enter = enter,
+        .leave = leave,
         .arg = tr,
         .log_arg = tr->e.arg,
     };

@@ -72,6 +72,12 @@ wake_aim(struct wake *w, rd_kafka_queue_t *queue)
 }
 
 bool
+wake_pending(const struct wake *w)
+{
+    return atomic_load_explicit(&w->woken, memory_order_relaxed);
+}
+
+bool
 wake_take(struct wake *w)
 {
     return atomic_load(&w->woken) && atomic_exchange(&w->woken, false);

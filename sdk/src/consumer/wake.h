@@ -19,6 +19,8 @@ void wake_unref(struct wake *w); /* NULL allowed */
 void wake_up(struct wake *w);
 /* The queue to interrupt from now on; NULL: none. */
 void wake_aim(struct wake *w, rd_kafka_queue_t *queue);
+/* There was one that was not taken yet. */
+bool wake_pending(const struct wake *w);
 /* True once after each wake_up(). */
 bool wake_take(struct wake *w);
 /* Waits for wake_up() at most `ms`. */

@@ -1,0 +1,124 @@
+/*
+ * Polling.  What costs time happens when it is due: at news, at the time that
+ * track_due_ms() names, or when there is nothing to deliver.  In between a poll
+ * is one round of the lock, one look at librdkafka's queue and a few words of
+ * bookkeeping.
+ */
+#include "common/base/clock.h"
+#include "sdk/src/consumer/consumer_impl.h"
+
+static int64_t
+end_of(int timeout_ms)
+{
+    return timeout_ms < 0 ? INT64_MAX / 2 : clock_mono_ms() + timeout_ms;
+}
+
+/* Never in a callback: whoever called back is in the middle of a step. */
+static bool
+due(const struct consumer *c, int64_t now_ms)
+{
+    return !consumer_nested(c) &&
+           (now_ms >= c->due_ms || c->urgent > 0 || wake_pending(c->wake));
+}
+
+static void
+step(struct consumer *c)
+{
+    if (c->leaving)
+        (void)track_unsubscribe(c->track);
+    c->leaving = false;
+    track_step(c->track);
+    c->due_ms = track_due_ms(c->track, clock_mono_ms());
+}
+
+/* What is there already, if nothing else is to be done. */
+static size_t
+take_at_once(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
+             size_t n, int64_t now_ms)
+{
+    if (c->depth > 0 || due(c, now_ms))
+        return 0;
+    consumer_take_wheel(c);
+    const size_t got = track_take(c->track, hand, v, n);
+    consumer_park(c);
+    return got;
+}
+
+static int64_t
+min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Steps, then takes what there is, or waits for one. */
+static size_t
+turn(struct consumer *c, struct hand *hand, rd_kafka_message_t **v, size_t n,
+     int64_t end_ms)
+{
+    if (due(c, clock_mono_ms()))
+        step(c);
+    size_t got = track_take(c->track, hand, v, n);
+    if (got > 0 || due(c, 0))
+        return got;
+    const int64_t until_ms =
+        consumer_nested(c) ? end_ms : min_of(end_ms, c->due_ms);
+    const int64_t left_ms = until_ms - clock_mono_ms();
+    v[0] = track_turn(c->track, hand, left_ms > 0 ? left_ms : 0);
+    return v[0] ? 1 : 0;
+}
+
+static size_t
+take_or_wait(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
+             size_t n, int64_t end_ms)
+{
+    while (!track_closed(c->track) && consumer_drive_until(c, end_ms)) {
+        const size_t got = turn(c, hand, v, n, end_ms);
+        consumer_park(c);
+        if (got > 0 || clock_mono_ms() >= end_ms)
+            return got;
+    }
+    return 0;
+}
+
+rd_kafka_message_t *
+consumer_poll(struct consumer *c, int timeout_ms)
+{
+    rd_kafka_message_t *m = NULL;
+    const int64_t now_ms = clock_coarse_ms();
+    consumer_lock(c);
+    struct hand *hand = inhand_begin(&c->hands, 1, now_ms);
+    if (hand && take_at_once(c, hand, &m, 1, now_ms) == 0)
+        (void)take_or_wait(c, hand, &m, 1, end_of(timeout_ms));
+    inhand_end(hand);
+    consumer_unlock(c);
+    return m;
+}
+
+/* As librdkafka's: waits until `v` is full or the time is up.  But when there is
+ * something else to do, the application had better take what it has: it might
+ * be read again elsewhere. */
+size_t
+consumer_poll_batch(struct consumer *c, int timeout_ms, rd_kafka_message_t **v,
+                    size_t n)
+{
+    const int64_t end_ms = end_of(timeout_ms);
+    const int64_t now_ms = clock_coarse_ms();
+    consumer_lock(c);
+    struct hand *hand = n > 0 ? inhand_begin(&c->hands, n, now_ms) : NULL;
+    size_t got = hand ? take_at_once(c, hand, v, n, now_ms) : 0;
+    while (hand && got < n && !(got > 0 && due(c, clock_mono_ms()))) {
+        const size_t more = take_or_wait(c, hand, v + got, n - got, end_ms);
+        got += more;
+        if (more == 0)
+            break;
+    }
+    inhand_end(hand);
+    consumer_unlock(c);
+    return got;
+}
+
+void
+consumer_news(struct consumer *c)
+{
+    wake_up(c->wake);
+}
