@@ -58,7 +58,7 @@ struct part {
     int64_t assigned_ms; /* clock_mono_ms of the ASSIGN */
     struct mapped mapped;
     struct prints prints; /* of what was delivered last */
-    size_t hold; /* inhand.h: hint */
+    size_t hold;          /* inhand.h: hint */
     UT_hash_handle hh;
 };
 
