@@ -39,6 +39,9 @@ const struct opt conf_options[] = {
      "MS",
      "producer: how long to wait for acknowledgements of the cluster "
      "that is left"},
+    {"close.timeout.ms", OPT_INT, OPT_OF(close_ms), "5000", 0, DAY_MS, "MS",
+     "consumer: how long closing waits for the cluster, and for messages that "
+     "the application has not destroyed"},
     {"route.request.timeout.ms", OPT_INT, OPT_OF(request_timeout_ms), "3000",
      10, DAY_MS, "MS",
      "longest wait for one answer of a route service or an "
@@ -60,7 +63,6 @@ const struct conf_refusal conf_refusals[] = {
     {"dr.only.error", "false",
      "not supported yet: every record has its report"},
     {"log.queue", "false", "not supported yet: lines come to log_cb"},
-    {"enable.partition.eof", "false", "not supported yet"},
     {"test.mock.num.brokers", "0",
      "a routed client gets its brokers from the route service"},
     {"plugin.library.paths", "",

@@ -18,7 +18,8 @@ struct conf_own {
     char *cache_dir; /* NULL: the default place; "": none */
     char *client_name;
     char *position;
-    int64_t settle_ms, mapping_ms, catchup_ms, flush_ms, request_timeout_ms;
+    int64_t settle_ms, mapping_ms, catchup_ms, flush_ms, close_ms;
+    int64_t request_timeout_ms;
 };
 
 struct shunt_conf_s {
@@ -80,6 +81,8 @@ MUST_CHECK int conf_check(const shunt_conf_t *conf, rd_kafka_type_t type,
 char *conf_kafka_text(const shunt_conf_t *conf, const char *key);
 /* What is finished is committed without being asked. */
 bool conf_commits(const shunt_conf_t *conf);
+/* What was returned counts as finished without being stored. */
+bool conf_stores(const shunt_conf_t *conf);
 enum switch_position conf_position(const shunt_conf_t *conf);
 /* Where routes are kept, owned by the caller; *out NULL: nowhere. */
 MUST_CHECK int conf_cache_dir(const shunt_conf_t *conf, char **out);

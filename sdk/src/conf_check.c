@@ -63,6 +63,12 @@ conf_commits(const shunt_conf_t *conf)
     return is_true(conf, "enable.auto.commit");
 }
 
+bool
+conf_stores(const shunt_conf_t *conf)
+{
+    return is_true(conf, "enable.auto.offset.store");
+}
+
 static int
 check_consumer(const shunt_conf_t *conf, struct err *err)
 {
@@ -71,12 +77,6 @@ check_consumer(const shunt_conf_t *conf, struct err *err)
     free(group);
     if (!has)
         return missing(err, "group.id", "a consumer's group");
-    if (conf_commits(conf) && !is_true(conf, "enable.auto.offset.store"))
-        return err_field(err, ERR_INVALID, "enable.auto.offset.store", "false",
-                         "Property \"enable.auto.offset.store\": false with "
-                         "enable.auto.commit=true is not supported yet, "
-                         "nothing would ever be committed: set "
-                         "enable.auto.commit=false and commit by hand");
     return 0;
 }
 

@@ -20,6 +20,13 @@ enum engine_reports {
     REPORTS_EVENT,    /* whoever calls producer_event() */
 };
 
+/* What became of a rebalance that was told. */
+enum engine_answer {
+    ENGINE_NOBODY, /* nobody listens: the engine assigns */
+    ENGINE_CALLED, /* a callback ran, which should have assigned */
+    ENGINE_LATER,  /* it has been queued; somebody will assign */
+};
+
 enum switch_position { SWITCH_STORED, SWITCH_COMMITTED, SWITCH_DELIVERED };
 
 /* What happens around a switch, for the application's event callback. */
@@ -80,23 +87,25 @@ struct engine {
     struct credentials *credentials; /* borrowed; NULL: none ever */
     char *group;                     /* consumer: group.id */
     struct pt_client client;         /* for reports: instance, ... */
-    bool auto_commit; /* what is finished is committed by itself */
+    bool auto_commit;   /* what is finished is committed by itself */
+    bool store_by_hand; /* finished is only what is stored */
     int64_t auto_commit_interval_ms; /* 0: only when partitions are given up */
     bool reset_latest;               /* auto.offset.reset=latest|end|largest */
     enum switch_position position;
     int64_t settle_ms;  /* switch.group.settle.ms */
     int64_t mapping_ms; /* switch.mapping.timeout.ms */
     int64_t catchup_ms; /* switch.catchup.timeout.ms */
+    int64_t close_ms;   /* close.timeout.ms */
     int64_t flush_ms;   /* switch.flush.timeout.ms: producers, old cluster */
     /* Callbacks into the surface; any may be NULL. */
     void (*on_event)(const struct engine_event *e, void *arg);
     void (*on_log)(int level, const char *fac, const char *text, void *arg);
     void (*on_error)(rd_kafka_resp_err_t code, const char *text, void *arg);
-    /* Partition lists are physical names on the current cluster; the engine
-     * has assigned or will unassign by itself (the callback only informs). */
-    void (*on_rebalance)(rd_kafka_resp_err_t code,
-                         rd_kafka_topic_partition_list_t *partitions,
-                         void *arg);
+    /* Partition lists are physical names on the current cluster.  As with
+     * librdkafka the callback assigns: consumer_assign() and its like. */
+    enum engine_answer (*on_rebalance)(
+        rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions,
+        void *arg);
     void (*on_commit)(rd_kafka_resp_err_t code,
                       rd_kafka_topic_partition_list_t *offsets, void *arg);
     /* Consumer: `rkt` of `rk` is called so, for as long as `rk` lives.  `origin`:

@@ -88,7 +88,7 @@ on_topic(const rd_kafka_topic_t *rkt, const rd_kafka_t *kafka,
     (void)!name_note(arg, rkt, kafka, logical, origin);
 }
 
-static void
+static enum engine_answer
 on_rebalance(rd_kafka_resp_err_t code,
              rd_kafka_topic_partition_list_t *partitions, void *arg)
 {
@@ -96,6 +96,7 @@ on_rebalance(rd_kafka_resp_err_t code,
     metrics_add(&rk->metrics, METRIC_REBALANCES, 1);
     if (rk->conf->rebalance_cb)
         rk->conf->rebalance_cb(rk, code, partitions, rk->conf->opaque);
+    return rk->conf->rebalance_cb ? ENGINE_CALLED : ENGINE_NOBODY;
 }
 
 static void
@@ -191,12 +192,14 @@ fill_engine(shunt_t *rk, struct err *err)
         .credentials = &rk->credentials,
         .group = conf_kafka_text(conf, "group.id"),
         .auto_commit = conf_commits(conf),
+        .store_by_hand = !conf_stores(conf),
         .auto_commit_interval_ms = interval ? atoll(interval) : 5000,
         .reset_latest = resets_to_latest(conf),
         .position = conf_position(conf),
         .settle_ms = conf->own.settle_ms,
         .mapping_ms = conf->own.mapping_ms,
         .catchup_ms = conf->own.catchup_ms,
+        .close_ms = conf->own.close_ms,
         .flush_ms = conf->own.flush_ms,
         .on_event = on_event,
         .on_log = handle_log,

@@ -155,3 +155,13 @@ name_handle(const rd_kafka_topic_t *rkt)
     pthread_rwlock_unlock(&lock);
     return handle;
 }
+
+void *
+name_owner(const rd_kafka_topic_t *rkt)
+{
+    pthread_rwlock_rdlock(&lock);
+    const struct note *n = find(rkt);
+    void *owner = n ? (void *)(uintptr_t)n->owner : NULL;
+    pthread_rwlock_unlock(&lock);
+    return owner;
+}

@@ -23,6 +23,8 @@ void name_forget(const void *owner);
 /* Never NULL: the physical name where nothing was said. */
 const char *name_logical(const rd_kafka_topic_t *rkt);
 const char *name_origin(const rd_kafka_topic_t *rkt); /* NULL: not known */
+/* Who noted it, as long as that lives; NULL: nobody. */
+void *name_owner(const rd_kafka_topic_t *rkt);
 /* Only to be compared; NULL: not known. */
 const rd_kafka_t *name_handle(const rd_kafka_topic_t *rkt);
 

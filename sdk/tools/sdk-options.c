@@ -40,6 +40,9 @@ static const struct note {
      "Part of a move's stall, told apart from the rest of it. 0: what is on its "
      "way is read again, and announced. A cluster whose brokers are all dead is "
      "not waited for."},
+    {"close.timeout.ms", "C", "ms", "0.1.0",
+     "Afterwards closing returns RD_KAFKA_RESP_ERR__TIMED_OUT; the handle is "
+     "closed all the same, and what it left behind ends by itself."},
     {"switch.flush.timeout.ms", "P", "ms", "0.1.0",
      "Longer: fewer records may stand twice. What is not acknowledged then is "
      "produced again on the new cluster."},

@@ -175,7 +175,9 @@ consumer_subscribe(struct consumer *c,
                    const rd_kafka_topic_partition_list_t *topics)
 {
     consumer_lock(c);
+    consumer_drive(c);
     const rd_kafka_resp_err_t code = track_subscribe(c->track, topics);
+    consumer_park(c);
     consumer_unlock(c);
     return code;
 }

@@ -57,29 +57,6 @@ rd_kafka_message_t *consumer_poll(struct consumer *c, int timeout_ms);
 size_t consumer_poll_batch(struct consumer *c, int timeout_ms,
                            rd_kafka_message_t **v, size_t n);
 
-/* NULL: everything that is finished, what was returned to this thread included
- * (as in librdkafka, where it counts once it is returned); what other threads
- * have in hand is not, unless this thread does not poll. `async`: returns at once;
- * else waits, at most as long as a request may take.  _NO_OFFSET: nothing to
- * commit; _STATE: not connected or closed; _UNKNOWN_PARTITION, and nothing is
- * committed: after a move, an offset past what was delivered on this cluster. */
-rd_kafka_resp_err_t
-consumer_commit(struct consumer *c,
-                const rd_kafka_topic_partition_list_t *offsets, bool async);
-/* Fills .offset of each; blocks up to timeout_ms. */
-rd_kafka_resp_err_t
-consumer_committed(struct consumer *c,
-                   rd_kafka_topic_partition_list_t *partitions, int timeout_ms);
-/* Fills .offset with the last returned record's + 1, RD_KAFKA_OFFSET_INVALID
- * where nothing was returned in this assignment. */
-rd_kafka_resp_err_t
-consumer_position(struct consumer *c,
-                  rd_kafka_topic_partition_list_t *partitions);
-/* What this member owns on the current cluster, also partitions that wait for
- * their start position; a new list that the caller destroys. */
-rd_kafka_resp_err_t consumer_assignment(struct consumer *c,
-                                        rd_kafka_topic_partition_list_t **out);
-
 /* Any thread: wakes the poll, which then looks at control_route() and at the
  * translation it asked for. Never blocks. */
 void consumer_news(struct consumer *c);

@@ -61,6 +61,8 @@ void consumer_park(struct consumer *c);
 bool consumer_enter(struct consumer *c);
 /* `entered` as consumer_enter() said. */
 void consumer_leave(struct consumer *c, bool entered);
+/* Below the wheel: everything that is due, without waiting. */
+void consumer_step(struct consumer *c);
 /* The thread that has the wheel is in a callback of its own. */
 bool consumer_nested(const struct consumer *c);
 

@@ -21,8 +21,8 @@ due(const struct consumer *c, int64_t now_ms)
            (now_ms >= c->due_ms || c->urgent > 0 || wake_pending(c->wake));
 }
 
-static void
-step(struct consumer *c)
+void
+consumer_step(struct consumer *c)
 {
     if (c->leaving)
         (void)track_unsubscribe(c->track);
@@ -56,7 +56,7 @@ turn(struct consumer *c, struct hand *hand, rd_kafka_message_t **v, size_t n,
      int64_t end_ms)
 {
     if (due(c, clock_mono_ms()))
-        step(c);
+        consumer_step(c);
     size_t got = track_take(c->track, hand, v, n);
     if (got > 0 || due(c, 0))
         return got;

@@ -109,6 +109,7 @@ free_parts(struct generation *g)
     HASH_ITER(hh, g->parts, p, tmp)
     {
         HASH_DEL(g->parts, p);
+        generation_set_given_take(g, p, NULL);
         free(p);
     }
 }
@@ -427,8 +428,9 @@ generation_subscribe(struct generation *g, const struct pt_answer *a,
     for (size_t i = 0; i < physical.n; i++)
         rd_kafka_topic_partition_list_add(l, physical.v[i],
                                           RD_KAFKA_PARTITION_UA);
-    const rd_kafka_resp_err_t code =
-        rc == 0 ? rd_kafka_subscribe(g->rk, l) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    const rd_kafka_resp_err_t code = rc == 0 && !g->by_hand
+                                         ? rd_kafka_subscribe(g->rk, l)
+                                         : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(l);
     strlist_fini(&physical);
     if (rc != 0)
@@ -436,6 +438,12 @@ generation_subscribe(struct generation *g, const struct pt_answer *a,
     return code ? err_kafka(err, code, "cannot subscribe on cluster %s",
                             g->cluster)
                 : 0;
+}
+
+void
+generation_forget_view(struct generation *g)
+{
+    free_views(g);
 }
 
 struct view *

@@ -42,6 +42,10 @@ struct part {
     enum part_state state;
     uint64_t life;     /* inhand.h; another one with each change of the owner */
     bool lost;         /* taken away without a chance to commit */
+    bool granted;      /* the group's to us; the application may take it */
+    bool paused;       /* by the application */
+    bool by_hand;      /* starts where the application says: nobody else needs
+                          to know of it */
     bool fetching;     /* part of librdkafka's assignment */
     bool again;        /* fetched, but from elsewhere now */
     bool end_wanted;   /* starts at the log end, which must be asked for */
@@ -56,6 +60,9 @@ struct part {
     int64_t commit;    /* found on the cluster; -1: none */
     int64_t commit_since;
     int64_t assigned_ms; /* clock_mono_ms of the ASSIGN */
+    int64_t tail;        /* with end_wanted: so many records before it */
+    struct given *given; /* a position on another cluster, to be translated
+                            first; NULL: none */
     struct mapped mapped;
     struct prints prints; /* of what was delivered last */
     size_t hold;          /* inhand.h: hint */
@@ -72,8 +79,16 @@ struct view {
 
 struct generation;
 
+/* A position that the application gave, on another cluster than this one. */
+struct given {
+    char *cluster, *topic, *logical, *origin; /* the last two NULL: not said */
+    int64_t offset;
+    bool asked;
+};
+
 /* Called on the thread that polls, with the lock held. */
 struct generation_hooks {
+    /* `l` has been granted: generation_take() what is to be read. */
     void (*on_assign)(struct generation *g,
                       const rd_kafka_topic_partition_list_t *l, void *arg);
     /* Before the partitions are given back. */
@@ -121,6 +136,8 @@ struct generation {
     rd_kafka_topic_t **topics; /* of them; held, so that none comes again */
     size_t n_topics;
     size_t n_waiting; /* parts that wait for their start */
+    size_t n_given;   /* parts with `given` */
+    bool by_hand;     /* assigned by the application, no member of its group */
     bool joined;      /* had its first ASSIGN */
     bool again;       /* parts are to be fetched anew: generation_fetch() */
     bool stopped;     /* delivers nothing and takes no partition any more */
@@ -153,6 +170,8 @@ MUST_CHECK int generation_subscribe(struct generation *g,
                                     const struct pt_answer *a,
                                     const struct strlist *topics,
                                     struct err *err);
+/* The next generation_subscribe() subscribes whatever was before. */
+void generation_forget_view(struct generation *g);
 struct view *generation_view(const struct generation *g, const char *physical);
 
 /* generation_poll.c */
@@ -173,11 +192,24 @@ struct part *generation_part(struct generation *g, const char *topic,
                              int32_t partition);
 void generation_set_state(struct generation *g, struct part *p,
                           enum part_state to);
+/* The partition is ours and waits for its start. */
+void generation_take(struct generation *g, struct part *p);
+/* All that is granted. */
+void generation_take_granted(struct generation *g);
+/* It is not ours any more; generation_fetch() tells librdkafka. */
+void generation_drop(struct generation *g, struct part *p);
+/* Takes it, or goes on with it, from `offset`: absolute or BEGINNING. */
+void generation_start_at(struct generation *g, struct part *p, int64_t offset);
+/* Replaces what is there; frees it when `given` is NULL. */
+void generation_set_given_take(struct generation *g, struct part *p,
+                               struct given *given);
+/* False: librdkafka does not fetch it, it is only noted. */
+void generation_pause(struct generation *g, struct part *p, bool paused);
 /* Records that a partition, or all of them, hold behind the position, as far as librdkafka
  * knows their ends from what it fetched; -1: unknown. */
 int64_t generation_part_lag(const struct generation *g, const struct part *p);
 int64_t generation_lag(const struct generation *g);
-/* Fetches every RUNNING partition at its `next`, or `start`. */
+/* Fetches every RUNNING partition at its `next`, or `start`, and no other. */
 void generation_fetch(struct generation *g);
 /* Fetches nothing any more, but stays a member. */
 void generation_stop(struct generation *g);

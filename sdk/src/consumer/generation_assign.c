@@ -5,6 +5,7 @@
  * by assigning everything once more, each at its exact next offset; librdkafka
  * drops what was prefetched under the assignment before.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -33,6 +34,23 @@ add_at(rd_kafka_topic_partition_list_t *l, const struct part *p)
         ->offset = p->next >= 0 ? p->next : p->start;
 }
 
+/* librdkafka's pauses do not outlast the assignment that they were made in. */
+static void
+pause_again(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    rd_kafka_topic_partition_list_t *paused = new_list();
+    for (int i = 0; i < l->cnt; i++) {
+        const struct part *p =
+            generation_find(g, l->elems[i].topic, l->elems[i].partition);
+        if (p && p->paused)
+            rd_kafka_topic_partition_list_add(paused, p->key.topic,
+                                              p->key.partition);
+    }
+    if (paused->cnt > 0)
+        (void)rd_kafka_pause_partitions(g->rk, paused); /* cannot fail */
+    rd_kafka_topic_partition_list_destroy(paused);
+}
+
 static void
 assign_all(struct generation *g)
 {
@@ -45,6 +63,24 @@ assign_all(struct generation *g)
     const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, l);
     if (rc)
         generation_log_code(g, "cannot assign", rc);
+    pause_again(g, l);
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+/* What is fetched and must not be, or from elsewhere. */
+static void
+unassign_dropped(struct generation *g)
+{
+    rd_kafka_topic_partition_list_t *l = new_list();
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        if (!p->fetching || (p->state == PART_RUNNING && !p->again))
+            continue;
+        rd_kafka_topic_partition_list_add(l, p->key.topic, p->key.partition);
+        p->fetching = false;
+    }
+    if (l->cnt > 0)
+        generation_log_error(g, "cannot unassign",
+                             rd_kafka_incremental_unassign(g->rk, l));
     rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -60,22 +96,7 @@ assign_more(struct generation *g)
     }
     generation_log_error(g, "cannot assign",
                          rd_kafka_incremental_assign(g->rk, l));
-    rd_kafka_topic_partition_list_destroy(l);
-}
-
-static void
-unassign_again(struct generation *g)
-{
-    rd_kafka_topic_partition_list_t *l = new_list();
-    for (struct part *p = g->parts; p; p = p->hh.next) {
-        if (!p->again || !p->fetching)
-            continue;
-        rd_kafka_topic_partition_list_add(l, p->key.topic, p->key.partition);
-        p->fetching = false;
-    }
-    if (l->cnt > 0)
-        generation_log_error(g, "cannot unassign",
-                             rd_kafka_incremental_unassign(g->rk, l));
+    pause_again(g, l);
     rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -83,7 +104,7 @@ void
 generation_fetch(struct generation *g)
 {
     if (cooperative(g)) {
-        unassign_again(g);
+        unassign_dropped(g);
         assign_more(g);
     } else {
         assign_all(g);
@@ -140,35 +161,121 @@ generation_stop(struct generation *g)
         assign_all(g);
 }
 
-/* ---- rebalances ---------------------------------------------- */
+/* ---- partitions come and go ---------------------------------------------- */
+
+/* Another owner, or another start: nothing of what was is left. */
+static void
+renew(struct generation *g, struct part *p, enum part_state state)
+{
+    generation_set_state(g, p, state);
+    generation_set_given_take(g, p, NULL);
+    p->life = inhand_life();
+    p->assigned_ms = clock_mono_ms();
+    p->map_wanted = p->map_asked = p->map_done = p->end_wanted = false;
+    p->by_hand = false;
+    p->mapped.known = false;
+    p->commit = p->commit_since = -1;
+}
+
+void
+generation_take(struct generation *g, struct part *p)
+{
+    renew(g, p, PART_WAITING);
+    p->granted = p->lost = false;
+}
+
+void
+generation_take_granted(struct generation *g)
+{
+    for (struct part *p = g->parts; p; p = p->hh.next)
+        if (p->granted)
+            generation_take(g, p);
+}
+
+void
+generation_drop(struct generation *g, struct part *p)
+{
+    renew(g, p, PART_NONE);
+    p->granted = false;
+    generation_pause(g, p, false);
+}
+
+void
+generation_start_at(struct generation *g, struct part *p, int64_t offset)
+{
+    const bool known = offset >= 0;
+    generation_take(g, p);
+    generation_set_state(g, p, PART_RUNNING);
+    p->by_hand = p->again = g->again = true;
+    p->start = offset;
+    p->next = p->finished = p->committed = known ? offset : -1;
+    p->acked = -1;
+}
+
+void
+generation_set_given_take(struct generation *g, struct part *p,
+                          struct given *given)
+{
+    if (p->given) {
+        free(p->given->cluster);
+        free(p->given->topic);
+        free(p->given->logical);
+        free(p->given->origin);
+        free(p->given);
+        g->n_given--;
+    }
+    p->given = given;
+    g->n_given += given != NULL;
+}
+
+void
+generation_pause(struct generation *g, struct part *p, bool paused)
+{
+    if (p->paused == paused)
+        return;
+    p->paused = paused;
+    rd_kafka_topic_partition_list_t *l = new_list();
+    rd_kafka_topic_partition_list_add(l, p->key.topic, p->key.partition);
+    /* Both only note it where the partition is not fetched. */
+    if (paused)
+        (void)rd_kafka_pause_partitions(g->rk, l);
+    else
+        (void)rd_kafka_resume_partitions(g->rk, l);
+    rd_kafka_topic_partition_list_destroy(l);
+}
 
 static void
-own(struct generation *g, const rd_kafka_topic_partition_list_t *l,
-    enum part_state state)
+grant(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
-    const int64_t now = clock_mono_ms();
     for (int i = 0; i < l->cnt; i++) {
         struct part *p =
             generation_part(g, l->elems[i].topic, l->elems[i].partition);
         if (!p)
             continue; /* no memory: stays unassigned, found by the next one */
-        generation_set_state(g, p, state);
-        p->life = inhand_life();
-        p->assigned_ms = now;
-        p->map_wanted = p->map_asked = p->map_done = p->end_wanted = false;
-        p->mapped.known = false;
-        p->commit = p->commit_since = -1;
-        if (state == PART_WAITING)
-            p->lost = false;
+        generation_drop(g, p);
+        p->granted = true;
     }
 }
+
+static void
+drop_all(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        struct part *p =
+            generation_find(g, l->elems[i].topic, l->elems[i].partition);
+        if (p)
+            generation_drop(g, p);
+    }
+}
+
+/* ---- rebalances ---------------------------------------------------------- */
 
 static void
 on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     g->joined = true;
     if (!g->stopped) {
-        own(g, l, PART_WAITING);
+        grant(g, l);
         g->hooks.on_assign(g, l, g->hooks.arg);
     }
     generation_fetch(g);
@@ -180,7 +287,7 @@ on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
     if (!g->stopped) {
         const bool lost = rd_kafka_assignment_lost(g->rk) != 0;
         g->hooks.on_revoke(g, l, lost, g->hooks.arg);
-        own(g, l, PART_NONE);
+        drop_all(g, l);
     }
     unassign(g, l);
 }

@@ -12,10 +12,10 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer_impl.h"
+#include "sdk/src/consumer/place.h"
 
-#define BUSY_MS  10   /* a turn while handles or answers are waited for */
-#define TURN_MS  1000 /* a turn otherwise: timers are looked at in between */
-#define CLOSE_MS 5000
+#define BUSY_MS 10   /* a turn while handles or answers are waited for */
+#define TURN_MS 1000 /* a turn otherwise: timers are looked at in between */
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
@@ -82,6 +82,8 @@ track_subscribe(struct track *tr, const rd_kafka_topic_partition_list_t *topics)
         strlist_fini(&names);
         return RD_KAFKA_RESP_ERR__FAIL;
     }
+    if (tr->by_hand)
+        track_by_hand_end(tr);
     strlist_fini(&tr->topics);
     tr->topics = names;
     if (tr->state == TRACK_IDLE)
@@ -90,29 +92,31 @@ track_subscribe(struct track *tr, const rd_kafka_topic_partition_list_t *topics)
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static void
+/* False: something is left behind. */
+static bool
 wait_for_ends(struct track *tr)
 {
     consumer_unlock(tr->c);
-    const bool all = reaper_wait(tr->reaper, clock_mono_ms() + CLOSE_MS);
+    const bool all = reaper_wait(tr->reaper, clock_mono_ms() + tr->e.close_ms);
     consumer_lock(tr->c);
     if (!all)
         track_log(tr, LOG_WARNING,
                   "a handle cannot be destroyed: the cluster does not "
                   "answer, or the application still holds a message; it is "
                   "left behind");
+    return all;
 }
 
-static void
+static bool
 leave(struct track *tr)
 {
     if (tr->cur && !tr->cur->stopped) {
         inhand_finish_all(&tr->c->hands);
-        track_commit_wait(tr, tr->cur, NULL);
         track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+        track_commit_wait(tr, tr->cur, NULL);
     }
     track_drop_generations(tr);
-    wait_for_ends(tr);
+    return wait_for_ends(tr);
 }
 
 rd_kafka_resp_err_t
@@ -122,7 +126,8 @@ track_unsubscribe(struct track *tr)
         return RD_KAFKA_RESP_ERR__STATE;
     if (tr->state == TRACK_IDLE)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
-    leave(tr);
+    (void)leave(tr); /* what is left behind is told at the end */
+    track_by_hand_end(tr);
     strlist_fini(&tr->topics);
     tr->topics = (struct strlist){0};
     track_move(tr, TRACK_IDLE);
@@ -133,7 +138,7 @@ rd_kafka_resp_err_t
 track_subscription(struct track *tr, rd_kafka_topic_partition_list_t **out)
 {
     *out = rd_kafka_topic_partition_list_new((int)tr->topics.n + 1);
-    for (size_t i = 0; i < tr->topics.n; i++)
+    for (size_t i = 0; !tr->by_hand && i < tr->topics.n; i++)
         rd_kafka_topic_partition_list_add(*out, tr->topics.v[i],
                                           RD_KAFKA_PARTITION_UA);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -189,9 +194,9 @@ swallowed(struct track *tr, const rd_kafka_message_t *m)
 
 /* What was delivered before is behind it, or the log was cut. */
 static void
-count(struct hand *hand, struct part *p, int64_t offset)
+count(const struct track *tr, struct hand *hand, struct part *p, int64_t offset)
 {
-    if (offset < p->finished)
+    if (offset < p->finished && !tr->e.store_by_hand)
         p->finished = offset;
     p->next = offset + 1;
     inhand_take(hand, p->life, offset, &p->hold);
@@ -218,7 +223,7 @@ deliver(struct track *tr, struct generation *g, struct hand *hand,
         return false;
     }
     g->down = false;
-    count(hand, p, m->offset);
+    count(tr, hand, p, m->offset);
     track_delivered(tr, p, m);
     return true;
 }
@@ -293,6 +298,12 @@ track_turn(struct track *tr, struct hand *hand, int64_t left_ms)
 }
 
 void
+track_wait(struct track *tr, int64_t left_ms)
+{
+    wait_for_news(tr, left_ms < BUSY_MS ? (int)left_ms : BUSY_MS);
+}
+
+void
 track_serve(struct track *tr, struct generation *g)
 {
     generation_ref(g);
@@ -306,6 +317,8 @@ void
 track_step(struct track *tr)
 {
     track_switch_step(tr);
+    if (tr->state == TRACK_RUNNING)
+        track_given_step(tr);
     track_commit_step(tr);
     track_report_step(tr);
 }
@@ -313,23 +326,16 @@ track_step(struct track *tr)
 /* ---- callbacks of the application ---------------------------------------- */
 
 void
-track_call_rebalance(struct track *tr, rd_kafka_resp_err_t code,
-                     const rd_kafka_topic_partition_list_t *l)
-{
-    if (!tr->e.on_rebalance)
-        return;
-    consumer_unlock(tr->c);
-    tr->e.on_rebalance(code, (rd_kafka_topic_partition_list_t *)(uintptr_t)l,
-                       tr->e.arg);
-    consumer_lock(tr->c);
-}
-
-void
 track_call_commit(struct track *tr, rd_kafka_resp_err_t code,
                   rd_kafka_topic_partition_list_t *l)
 {
     if (!tr->e.on_commit)
         return;
+    for (int i = 0; i < l->cnt; i++) {
+        char *words = NULL; /* what is ours is nobody's business */
+        (void)place_app(&l->elems[i], &words);
+        place_metadata_take(&l->elems[i], words);
+    }
     consumer_unlock(tr->c);
     tr->e.on_commit(code, l, tr->e.arg);
     consumer_lock(tr->c);
@@ -391,9 +397,9 @@ track_close(struct track *tr)
 {
     if (tr->state == TRACK_CLOSED)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
-    leave(tr);
+    const bool all = leave(tr);
     track_move(tr, TRACK_CLOSED);
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
+    return all ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__TIMED_OUT;
 }
 
 bool
@@ -407,6 +413,7 @@ track_free(struct track *tr)
 {
     if (!tr)
         return;
+    track_by_hand_end(tr);
     route_unref(tr->route);
     strlist_fini(&tr->topics);
     free(tr->complaint);

@@ -83,6 +83,19 @@ struct starter {
     size_t unmapped;       /* started without one, not yet told */
 };
 
+/* The application's callback that is running. */
+struct rebalance {
+    rd_kafka_resp_err_t code; /* 0: none */
+    bool answered;            /* it has assigned */
+    bool blamed;              /* it did not, once, and was told */
+};
+
+/* Translating what partitions of cur were given. */
+struct giving {
+    struct asking *asking;
+    struct po_question question;
+};
+
 struct consumer;
 struct hand;
 
@@ -102,6 +115,10 @@ struct track {
     int64_t retry_ms;      /* when; 0: nothing to retry */
     struct generation *cur, *next;
     struct generation *retired[RETIRED_MAX];
+    bool by_hand; /* assigned by the application, without a group */
+    rd_kafka_topic_partition_list_t *asked; /* by hand, not taken up yet */
+    struct rebalance rebalance;
+    struct giving giving;
     struct handover hand;
     struct starter starter;
     struct landing *landings;
@@ -145,11 +162,11 @@ size_t track_take(struct track *tr, struct hand *hand, rd_kafka_message_t **v,
  * makes another step worth while. */
 rd_kafka_message_t *track_turn(struct track *tr, struct hand *hand,
                                int64_t left_ms);
+/* Waits for news, at most `left_ms`; lets go of the lock. */
+void track_wait(struct track *tr, int64_t left_ms);
 /* Serves callbacks of `g`, drops records; lets go of the lock. */
 void track_serve(struct track *tr, struct generation *g);
 /* Calls the application, without the lock. */
-void track_call_rebalance(struct track *tr, rd_kafka_resp_err_t code,
-                          const rd_kafka_topic_partition_list_t *l);
 void track_call_commit(struct track *tr, rd_kafka_resp_err_t code,
                        rd_kafka_topic_partition_list_t *l);
 void track_cluster(struct track *tr, char *buf, size_t size);
@@ -164,14 +181,85 @@ bool track_closed(const struct track *tr);
 void track_free(struct track *tr); /* closed; NULL allowed */
 
 /* track_ops.c */
-/* Lets go of the lock. */
-rd_kafka_resp_err_t track_committed(struct track *tr,
-                                    rd_kafka_topic_partition_list_t *partitions,
-                                    int timeout_ms);
+/* After a query of commits: the application's own words as metadata, where it
+ * gave some; else the place. */
+void track_tell_words(const struct generation *g,
+                      rd_kafka_topic_partition_list_t *l);
+/* A copy of the element. */
+void track_list_add(rd_kafka_topic_partition_list_t *l,
+                    const rd_kafka_topic_partition_t *t);
 rd_kafka_resp_err_t track_position(struct track *tr,
                                    rd_kafka_topic_partition_list_t *partitions);
 rd_kafka_resp_err_t track_assignment(struct track *tr,
                                      rd_kafka_topic_partition_list_t **out);
+
+/* What was paused on `from` is on cur. */
+void track_keep_paused(struct track *tr, const struct generation *from);
+void track_pause(struct track *tr, rd_kafka_topic_partition_list_t *partitions,
+                 bool pause);
+/* Lets go of the lock, keeps the wheel. */
+rd_kafka_error_t *track_seek(struct track *tr,
+                             rd_kafka_topic_partition_list_t *partitions,
+                             int timeout_ms);
+/* Gives each a place on g as its metadata. */
+void track_set_places(const struct generation *g,
+                      rd_kafka_topic_partition_list_t *l);
+rd_kafka_resp_err_t track_store(struct track *tr,
+                                rd_kafka_topic_partition_list_t *offsets);
+
+/* track_assign.c: below the wheel. */
+/* `l` is granted on cur: asks the application, without the lock, or takes it. */
+void track_offer(struct track *tr, const rd_kafka_topic_partition_list_t *l);
+/* `l` is being taken away. Without the lock. */
+void track_call_revoke(struct track *tr,
+                       const rd_kafka_topic_partition_list_t *l);
+/* Tells the application of all partitions of cur, which it may assign anew.
+ * Without the lock. */
+void track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code);
+/* NULL: nothing. */
+rd_kafka_error_t *track_assign(struct track *tr,
+                               const rd_kafka_topic_partition_list_t *l);
+rd_kafka_error_t *
+track_incremental_assign(struct track *tr,
+                         const rd_kafka_topic_partition_list_t *l);
+rd_kafka_error_t *
+track_incremental_unassign(struct track *tr,
+                           const rd_kafka_topic_partition_list_t *l);
+
+/* _INVALID_ARG: no partition, or an offset that is none. */
+rd_kafka_error_t *track_assign_check(const rd_kafka_topic_partition_list_t *l);
+
+/* track_by_hand.c */
+/* Assigns without a subscription, now or when a route is there. */
+rd_kafka_error_t *track_by_hand(struct track *tr,
+                                const rd_kafka_topic_partition_list_t *l);
+/* Nothing is assigned, but a cluster is to be bound to, that has the topics. */
+MUST_CHECK int track_by_hand_bind(struct track *tr,
+                                  const rd_kafka_topic_partition_list_t *l);
+/* Takes up what was asked for, if cur has it. */
+void track_by_hand_take(struct track *tr);
+/* All that was read on `from` is to be read on cur; starts are decided later. */
+void track_by_hand_move(struct track *tr, const struct generation *from);
+void track_by_hand_end(struct track *tr);
+
+/* track_given.c */
+struct place;
+/* True: the element says where it holds; *at is the caller's, its stream made
+ * out by the names of flows when it is not said. */
+bool track_place(const struct track *tr, const rd_kafka_topic_partition_t *t,
+                 struct place *at);
+/* True: the element is a position on another cluster than the one in use;
+ * *at is the caller's. */
+bool track_elsewhere(const struct track *tr,
+                     const rd_kafka_topic_partition_t *t, struct place *at);
+/* True: it is one, its partition is taken and waits for the translation. */
+bool track_given_take(struct track *tr, const rd_kafka_topic_partition_t *t);
+void track_given_step(struct track *tr);
+void track_given_reset(struct track *tr);
+/* Replaces positions on other clusters by theirs on the one in use; .err of
+ * each: _UNKNOWN_PARTITION: no translation.  Lets go of the lock. */
+void track_translate(struct track *tr, rd_kafka_topic_partition_list_t *l,
+                     int64_t deadline_ms);
 
 /* track_switch.c */
 /* Looks at the newest route and acts on it. */
@@ -190,8 +278,6 @@ void track_handover_begin(struct track *tr);
 /* True: every position is decided, cur has been replaced by next. */
 bool track_handover_step(struct track *tr);
 void track_handover_reset(struct track *tr);
-/* Tells the application of all partitions of cur. */
-void track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code);
 
 /* track_translate.c */
 /* Asks the mappers where everything in tr->hand is on the cluster of `next`. */

@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer_impl.h"
+#include "sdk/src/consumer/place.h"
 #include "sdk/src/consumer/track.h"
 
 #define COMMIT_WAIT_MS   3000
@@ -20,7 +21,7 @@
 int64_t
 track_finished(const struct track *tr, const struct part *p)
 {
-    if (p->state != PART_RUNNING || p->next < 0)
+    if (p->state != PART_RUNNING || p->next < 0 || tr->e.store_by_hand)
         return p->finished;
     const int64_t held = inhand_lowest(&tr->c->hands, p->life, clock_mono_ms());
     const int64_t at = held >= 0 ? held : p->next;
@@ -302,32 +303,69 @@ count_commit(struct track *tr, const rd_kafka_topic_partition_list_t *l)
 }
 
 /* After a move a topic of the same name may be another one: an offset that was
- * never delivered here is the old cluster's, and would skip records. */
+ * never delivered here is the old cluster's, and would skip records.  One that
+ * says where it holds is not. */
 static bool
-ahead(struct track *tr, const rd_kafka_topic_partition_list_t *offsets)
+ahead(struct track *tr, const rd_kafka_topic_partition_list_t *given,
+      const rd_kafka_topic_partition_list_t *offsets)
 {
     for (int i = 0; tr->cur->previous && i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &offsets->elems[i];
         const struct part *p = generation_find(tr->cur, t->topic, t->partition);
-        if (p && p->state != PART_NONE && t->offset > p->next)
+        struct place at;
+        if (!p || p->state == PART_NONE || t->offset <= p->next)
+            continue;
+        const bool sure = place_of(&given->elems[i], &at);
+        place_fini(&at);
+        if (!sure)
             return true;
     }
     return false;
 }
 
-static rd_kafka_topic_partition_list_t *
-given_list(struct track *tr, const rd_kafka_topic_partition_list_t *offsets)
+/* The residency, and the application's own metadata. */
+static rd_kafka_resp_err_t
+set_metadata(const struct generation *g, rd_kafka_topic_partition_t *t)
 {
-    rd_kafka_topic_partition_list_t *l =
-        rd_kafka_topic_partition_list_new(offsets->cnt);
-    for (int i = 0; i < offsets->cnt; i++) {
-        const rd_kafka_topic_partition_t *t = &offsets->elems[i];
-        if (t->offset >= 0)
-            (void)generation_add_commit(tr->cur, l, t->topic, t->partition,
-                                        t->offset);
-    }
+    char *text = NULL;
+    const int rc =
+        place_commit(g->since, t->metadata, t->metadata_size, &text, NULL);
+    if (rc != 0)
+        return rc == ERR_INVALID ? RD_KAFKA_RESP_ERR__INVALID_ARG
+                                 : RD_KAFKA_RESP_ERR__FAIL;
+    place_metadata_take(t, text);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void
+drop_without_offset(rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = l->cnt - 1; i >= 0; i--)
+        if (l->elems[i].offset < 0)
+            (void)rd_kafka_topic_partition_list_del_by_idx(l, i);
+}
+
+/* `given` as it will be committed: translated, with our metadata.  Lets go of
+ * the lock. */
+static rd_kafka_resp_err_t
+given_list(struct track *tr, const rd_kafka_topic_partition_list_t *given,
+           rd_kafka_topic_partition_list_t *l)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    track_translate(tr, l, clock_mono_ms() + tr->e.mapping_ms);
+    if (!tr->cur || tr->cur->stopped)
+        return RD_KAFKA_RESP_ERR__STATE;
+    for (int i = 0; i < l->cnt && !code; i++)
+        code = l->elems[i].err;
+    if (!code && ahead(tr, given, l))
+        code = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    for (int i = 0; i < l->cnt && !code; i++)
+        code = set_metadata(tr->cur, &l->elems[i]);
+    if (code)
+        return code;
+    drop_without_offset(l);
     count_commit(tr, l);
-    return l;
+    return code;
 }
 
 /* Where one thread polls and another one commits, what was returned counts, as
@@ -339,26 +377,38 @@ finish_returned(struct track *tr)
         inhand_finish_all(&tr->c->hands);
 }
 
+static rd_kafka_resp_err_t
+commit_list(struct track *tr, rd_kafka_topic_partition_list_t *l, bool async)
+{
+    struct generation *g = tr->cur;
+    if (l->cnt == 0)
+        return RD_KAFKA_RESP_ERR__NO_OFFSET;
+    generation_ref(g); /* it may be left meanwhile */
+    const rd_kafka_resp_err_t code =
+        async ? generation_commit(g, l) : commit_and_wait(tr, g, l);
+    if (code || !async)
+        settle_commit(g, l, code != 0);
+    generation_unref(g);
+    return code;
+}
+
 rd_kafka_resp_err_t
 track_commit(struct track *tr, const rd_kafka_topic_partition_list_t *offsets,
              bool async)
 {
-    struct generation *g = tr->cur;
-    if (!g || g->stopped)
+    rd_kafka_topic_partition_list_t *l;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!tr->cur || tr->cur->stopped)
         return RD_KAFKA_RESP_ERR__STATE;
-    if (!offsets)
+    if (offsets) {
+        l = rd_kafka_topic_partition_list_copy(offsets);
+        code = given_list(tr, offsets, l);
+    } else {
         finish_returned(tr);
-    else if (ahead(tr, offsets))
-        return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-    rd_kafka_topic_partition_list_t *l =
-        offsets ? given_list(tr, offsets) : finished_list(tr, g, NULL);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__NO_OFFSET;
-    generation_ref(g); /* it may be left meanwhile */
-    if (l->cnt > 0)
-        code = async ? generation_commit(g, l) : commit_and_wait(tr, g, l);
-    if (code || !async)
-        settle_commit(g, l, code != 0);
-    generation_unref(g);
+        l = finished_list(tr, tr->cur, NULL);
+    }
+    if (!code)
+        code = commit_list(tr, l, async);
     rd_kafka_topic_partition_list_destroy(l);
     return code;
 }

@@ -27,17 +27,6 @@ track_handover_reset(struct track *tr)
     *h = (struct handover){0};
 }
 
-void
-track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code)
-{
-    rd_kafka_topic_partition_list_t *l = NULL;
-    if (!tr->e.on_rebalance || track_assignment(tr, &l) != 0)
-        return;
-    if (l->cnt > 0)
-        track_call_rebalance(tr, code, l);
-    rd_kafka_topic_partition_list_destroy(l);
-}
-
 /* ---- beginning ----------------------------------------------------------- */
 
 /* The topic of the same stream on the new cluster; NULL: none there. */
@@ -196,7 +185,8 @@ apply(struct track *tr, const struct carry *v)
     p->start = p->finished = s.offset;
     if (v->commit_since == tr->cur->since && v->commit == s.offset)
         return; /* who has it may be further by now */
-    track_land(tr, v->to_topic, v->from->key.partition, s.offset);
+    if (!tr->by_hand)
+        track_land(tr, v->to_topic, v->from->key.partition, s.offset);
 }
 
 static void
@@ -228,19 +218,22 @@ static void
 finish(struct track *tr)
 {
     struct generation *old = tr->cur;
+    track_given_reset(tr);
     track_start_reset(tr);
     track_land_reset(tr);
     tr->cur = tr->next;
     tr->next = NULL;
     tr->told_first = false;
+    track_by_hand_move(tr, old);
     for (size_t i = 0; i < tr->hand.n; i++)
         apply(tr, &tr->hand.v[i]);
+    track_keep_paused(tr, old);
     track_start_ask_topics(tr, old);
     retire(tr, old);
     track_handover_reset(tr);
+    track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
     if (tr->cur->joined)
         generation_fetch(tr->cur);
-    track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
     track_move(tr, TRACK_RUNNING);
     if (owns_none_or_runs(tr->cur))
         track_switched(tr);

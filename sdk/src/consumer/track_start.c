@@ -18,7 +18,7 @@
 static bool
 waiting(const struct part *p)
 {
-    return p->state == PART_WAITING;
+    return p->state == PART_WAITING && !p->given;
 }
 
 bool
@@ -136,7 +136,7 @@ track_start_part(struct track *tr, struct generation *g, struct part *p,
     p->start = p->next = p->finished = s->offset;
     if (s->kind == START_OLD || s->kind == START_BEGINNING)
         tr->starter.unmapped++;
-    if (g->previous && !found)
+    if (g->previous && !found && !p->by_hand && !g->by_hand)
         track_land(tr, p->key.topic, p->key.partition, s->offset);
 }
 
@@ -150,7 +150,8 @@ decide(const struct track *tr, const struct part *p)
         .commit = p->commit,
         .commit_since = p->commit_since,
         .own = track_carry(tr, p),
-        .may_wait = clock_mono_ms() < p->assigned_ms + tr->e.settle_ms,
+        .may_wait =
+            !tr->by_hand && clock_mono_ms() < p->assigned_ms + tr->e.settle_ms,
         .map_done = p->map_done || alone,
         .mapped = p->mapped,
     };
@@ -271,7 +272,8 @@ take_end(struct track *tr, const rd_kafka_topic_partition_t *t)
     struct part *p = generation_find(tr->cur, t->topic, t->partition);
     if (!p || !waiting(p) || !p->end_wanted || t->err || t->offset < 0)
         return false;
-    const struct start at = {START_AT, t->offset, 0};
+    const struct start at = {START_AT,
+                             t->offset > p->tail ? t->offset - p->tail : 0, 0};
     track_start_part(tr, tr->cur, p, &at);
     return true;
 }

@@ -59,12 +59,14 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
           void *arg)
 {
     struct track *tr = arg;
-    if (g != tr->cur)
+    if (g != tr->cur) {
+        generation_take_granted(g);
         return;
+    }
     for (struct part *p = g->parts; p; p = p->hh.next)
         p->lost = false; /* the group lives: somebody has it and goes on */
     tr->starter.again_ms = 0;
-    track_call_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, l);
+    track_offer(tr, l);
 }
 
 static void
@@ -97,7 +99,7 @@ on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l,
     struct track *tr = arg;
     if (g != tr->cur)
         return;
-    track_call_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, l);
+    track_call_revoke(tr, l);
     if (lost)
         mark_lost(g, l);
     else
@@ -194,6 +196,8 @@ bind_to(struct track *tr, const struct target *t)
     struct generation *g = NULL;
     int rc = generation_new(&tr->e, t, &hooks, &g, &err);
     if (rc == 0)
+        g->by_hand = g->joined = tr->by_hand;
+    if (rc == 0)
         rc = generation_subscribe(g, &tr->route->answer, &tr->topics, &err);
     if (rc == 0) {
         tr->unopened = false;
@@ -213,6 +217,7 @@ first_binding(struct track *tr, const struct target *t)
     tr->commit_at_ms = clock_mono_ms() + tr->e.auto_commit_interval_ms;
     track_move(tr, TRACK_RUNNING);
     track_event(tr, ENGINE_ROUTED, NULL, NULL);
+    track_by_hand_take(tr);
 }
 
 /* ---- switching ----------------------------------------------------------- */
@@ -290,8 +295,10 @@ refresh(struct track *tr, struct generation *g, const struct target *t)
     }
     if (generation_subscribe(g, &tr->route->answer, &tr->topics, &err) != 0)
         complain(tr, err.text);
-    if (g == tr->cur)
-        tell_stale(tr, t->cluster);
+    if (g != tr->cur)
+        return;
+    tell_stale(tr, t->cluster);
+    track_by_hand_take(tr);
 }
 
 static void
@@ -464,6 +471,7 @@ void
 track_drop_generations(struct track *tr)
 {
     wake_aim(tr->wake, NULL);
+    track_given_reset(tr);
     track_start_reset(tr);
     track_land_reset(tr);
     track_handover_reset(tr);

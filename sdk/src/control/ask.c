@@ -22,6 +22,7 @@
 
 struct asking {
     pthread_mutex_t mutex; /* guards `state`, `answer`, `why` */
+    pthread_cond_t done;   /* state is not 1 any more */
     int state;             /* 1: under way; 0: answered; < 0: failed */
     struct po_translation answer;
     struct err why;
@@ -49,6 +50,7 @@ release(struct asking *a)
     strlist_fini(&a->urls);
     free(a->body);
     pthread_mutex_destroy(&a->mutex);
+    pthread_cond_destroy(&a->done);
     free(a);
 }
 
@@ -98,6 +100,7 @@ asking_new(const struct po_question *q, const struct pt_answer *route,
         free(a);
         return err_nomem(err);
     }
+    (void)pthread_cond_init(&a->done, NULL); /* cannot fail on Linux */
     atomic_init(&a->refs, 1);
     a->state = 1;
     a->deadline_ms = deadline_ms;
@@ -126,6 +129,7 @@ finish(struct asking *a, int state, struct po_translation *answer)
             a->answer = *answer;
             *answer = (struct po_translation){0};
         }
+        pthread_cond_broadcast(&a->done);
     }
     pthread_mutex_unlock(&a->mutex);
 }
@@ -310,6 +314,16 @@ asking_result(struct asking *a, struct po_translation *out, struct err *err)
     }
     pthread_mutex_unlock(&a->mutex);
     return state;
+}
+
+int
+asking_wait(struct asking *a, struct po_translation *out, struct err *err)
+{
+    pthread_mutex_lock(&a->mutex);
+    while (a->state == 1)
+        pthread_cond_wait(&a->done, &a->mutex);
+    pthread_mutex_unlock(&a->mutex);
+    return asking_result(a, out, err);
 }
 
 void

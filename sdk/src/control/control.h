@@ -66,6 +66,8 @@ MUST_CHECK int control_ask(struct control *c, const struct po_question *q,
  * with the reason.  After 0 or < 0 only asking_free may follow. */
 int asking_result(struct asking *a, struct po_translation *out,
                   struct err *err);
+/* Waits until it is not under way any more: at most until its deadline. */
+int asking_wait(struct asking *a, struct po_translation *out, struct err *err);
 void asking_free(struct asking *a); /* also while under way */
 
 #endif

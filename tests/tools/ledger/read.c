@@ -24,12 +24,25 @@ static void
 on_rebalance(shunt_t *rk, rd_kafka_resp_err_t code,
              rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
-    (void)rk;
     (void)opaque;
     log_info("%s: %d partitions", rd_kafka_err2name(code), partitions->cnt);
     for (int i = 0; i < partitions->cnt; i++)
         log_info("  %s/%" PRId32 " @%" PRId64, partitions->elems[i].topic,
                  partitions->elems[i].partition, partitions->elems[i].offset);
+    const bool given = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    if (strcmp(shunt_rebalance_protocol(rk), "COOPERATIVE") != 0) {
+        const rd_kafka_resp_err_t rc =
+            shunt_assign(rk, given ? partitions : NULL);
+        if (rc)
+            log_warn("assign: %s", rd_kafka_err2str(rc));
+        return;
+    }
+    rd_kafka_error_t *error = given
+                                  ? shunt_incremental_assign(rk, partitions)
+                                  : shunt_incremental_unassign(rk, partitions);
+    if (error)
+        log_warn("assign: %s", rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
 }
 
 static void

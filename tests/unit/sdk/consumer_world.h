@@ -11,6 +11,7 @@
 #include <check.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer.h"
+#include "sdk/src/consumer/consumer_ops.h"
 
 #define PARTS 2
 #define SHIFT 10
@@ -148,6 +150,15 @@ asking_result(struct asking *a, struct po_translation *out, struct err *err)
     for (size_t i = 0; i < a->q->n; i++)
         translate(&a->q->positions[i], a->q->to, &out->v[i]);
     return 0;
+}
+
+int
+asking_wait(struct asking *a, struct po_translation *out, struct err *err)
+{
+    int rc;
+    while ((rc = asking_result(a, out, err)) > 0)
+        (void)poll(NULL, 0, 1);
+    return rc;
 }
 
 void

@@ -48,7 +48,6 @@ START_TEST(refusals)
         {"transactional.id", "t", "not supported yet"},
         {"statistics.interval.ms", "1000", "not supported yet"},
         {"delivery.report.only.error", "true", "not supported yet"},
-        {"enable.partition.eof", "true", "not supported yet"},
         {"plugin.library.paths", "x.so", "every move"},
         {"test.mock.num.brokers", "3", "route service"},
         {"switch.position", "somewhere", "stored, committed or delivered"},
@@ -274,12 +273,6 @@ START_TEST(what_a_handle_needs)
     ck_assert_int_eq(set("route.service", "http://127.0.0.1:1/"),
                      RD_KAFKA_CONF_OK);
     expect_no_handle(RD_KAFKA_CONSUMER, "group.id");
-    ck_assert_int_eq(set("group.id", "g"), RD_KAFKA_CONF_OK);
-    ck_assert_int_eq(set("enable.auto.offset.store", "false"),
-                     RD_KAFKA_CONF_OK);
-    expect_no_handle(RD_KAFKA_CONSUMER, "not supported yet");
-    ck_assert_ptr_nonnull(strstr(why, "enable.auto.offset.store"));
-    ck_assert_ptr_nonnull(strstr(why, "enable.auto.commit=false"));
 }
 END_TEST
 

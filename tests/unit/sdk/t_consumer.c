@@ -105,6 +105,7 @@ member_start(struct member *m, const char *cluster, int64_t since,
     m->e.auto_commit_interval_ms = 300;
     m->e.settle_ms = 9000;
     m->e.mapping_ms = 700;
+    m->e.close_ms = 5000;
     m->e.on_event = on_event;
     m->e.on_log = on_log;
     m->e.on_error = on_error;
@@ -311,7 +312,7 @@ START_TEST(a_position_past_the_log_end_skips_nothing)
 END_TEST
 
 /* The documented way of who commits by hand and in batches. */
-static void
+static enum engine_answer
 commit_on_revoke(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l,
                  void *arg)
 {
@@ -319,6 +320,7 @@ commit_on_revoke(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l,
     (void)l;
     if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
         ck_assert_int_eq(consumer_commit(m->c, NULL, false), 0);
+    return ENGINE_NOBODY;
 }
 
 static void

@@ -74,6 +74,7 @@ member_start(struct member *m, int64_t auto_commit_interval_ms)
     m->e.auto_commit_interval_ms = auto_commit_interval_ms;
     m->e.settle_ms = 3000;
     m->e.mapping_ms = 700;
+    m->e.close_ms = 5000;
     m->e.on_event = on_event;
     m->e.on_log = on_log;
     m->e.arg = m;
@@ -326,7 +327,7 @@ START_TEST(close_ends_every_poll)
 }
 END_TEST
 
-static void
+static enum engine_answer
 leave_when_assigned(rd_kafka_resp_err_t code,
                     rd_kafka_topic_partition_list_t *l, void *arg)
 {
@@ -336,6 +337,7 @@ leave_when_assigned(rd_kafka_resp_err_t code,
     ck_assert_ptr_null(consumer_poll(m->c, 0));
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
         ck_assert_int_eq(consumer_unsubscribe(m->c), 0);
+    return ENGINE_NOBODY;
 }
 
 START_TEST(a_callback_may_call_back)
