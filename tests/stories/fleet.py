@@ -72,14 +72,20 @@ class Fleet:
                 "--rate", rate or RATE[self.world.kind], "--log", log,
                 "--conf", *self._conf(name, {})])
 
-    def start_readers(self, *names: str, group: str = "readers") -> None:
-        conf = {**READER_CONF[self.world.kind], "auto.commit.interval.ms": COMMIT_MS}
+    def start_readers(self, *names: str, group: str = "readers", **more: Any) -> None:
+        """`more`: properties, with _ for the dot."""
+        conf = {**READER_CONF[self.world.kind], "auto.commit.interval.ms": COMMIT_MS,
+                **{key.replace("_", "."): value for key, value in more.items()}}
         for name in names:
             log = self.world.folder / f"{name}.ledger"
             self.readers[name] = ReaderLog(name, group, log)
             self.procs[name] = self.world.spawn(name, [
                 self.ledger, "read", "--topic", TOPIC, "--group", group, "--reader", name,
                 "--log", log, "--conf", *self._conf(name, conf)])
+
+    def kill(self, name: str) -> None:
+        """kill -9; nobody expects it to end well any more."""
+        self.procs.pop(name).kill()
 
     def stop(self, names: Iterable[str], deadline_s: float = 90) -> None:
         """SIGTERM to all, then each must end well."""
@@ -96,7 +102,7 @@ class Fleet:
         self.stop(self.writers)
 
     def stop_readers(self) -> None:
-        self.stop(self.readers)
+        self.stop(name for name in self.readers if name in self.procs)
 
     # ---- conditions ---------------------------------------------------------
 

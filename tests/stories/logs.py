@@ -122,6 +122,12 @@ def dumped_records(path: Path) -> set[tuple[str, int]]:
     return {(words[6], int(words[9])) for words in lines if words[0] == "D"}
 
 
+def owners(readers: list[ReaderLog], cluster: str) -> dict[tuple[str, int], str]:
+    """Who has read each physical topic partition of `cluster` last."""
+    return {(read.topic, read.partition): reader.name
+            for read, reader in _by_time(readers) if read.cluster == cluster}
+
+
 def reread_by_others(readers: list[ReaderLog]) -> int:
     """How often a record was read again by another member of the group."""
     last: dict[tuple[str, tuple[str, int]], str] = {}
