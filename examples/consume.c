@@ -6,10 +6,9 @@
  * (route service, cluster code, group, topic).  Flip the route while it runs:
  * the lines go on where they were.  Ctrl-C ends it.
  */
-#include <shunt/shunt.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "connect.h"
 
 static volatile sig_atomic_t stopping;
 
@@ -18,48 +17,6 @@ on_signal(int signo)
 {
     (void)signo;
     stopping = 1;
-}
-
-static void
-on_event(shunt_t *rk, const shunt_event_t *e, void *opaque)
-{
-    (void)opaque;
-    const char *from = shunt_event_from(e);
-    const char *to = shunt_event_to(e);
-    (void)fprintf(stderr, "%s: %s %s -> %s %s\n", shunt_name(rk),
-                  shunt_event_name(e), from ? from : "-", to ? to : "-",
-                  shunt_event_text(e));
-}
-
-static int
-set(shunt_conf_t *conf, const char *name, const char *value)
-{
-    char why[256];
-    if (shunt_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
-        return 0;
-    (void)fprintf(stderr, "%s\n", why);
-    return -1;
-}
-
-static shunt_t *
-connect_to(char **argv)
-{
-    char why[512];
-    shunt_conf_t *conf = shunt_conf_new();
-    if (!conf)
-        return NULL;
-    shunt_conf_set_event_cb(conf, on_event);
-    if (set(conf, "route.service", argv[1]) == 0 &&
-        set(conf, "cluster.code", argv[2]) == 0 &&
-        set(conf, "group.id", argv[3]) == 0 &&
-        set(conf, "auto.offset.reset", "earliest") == 0) {
-        shunt_t *rk = shunt_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
-        if (rk)
-            return rk;
-        (void)fprintf(stderr, "%s\n", why);
-    }
-    shunt_conf_destroy(conf);
-    return NULL;
 }
 
 static rd_kafka_resp_err_t
@@ -93,10 +50,19 @@ main(int argc, char **argv)
                       "usage: consume ROUTE-SERVICE CODE GROUP TOPIC\n");
         return 2;
     }
+    const char *props[] = {"route.service",
+                           argv[1],
+                           "cluster.code",
+                           argv[2],
+                           "group.id",
+                           argv[3],
+                           "auto.offset.reset",
+                           "earliest",
+                           NULL};
     (void)setvbuf(stdout, NULL, _IOLBF, 0); /* whole lines, also in a pipe */
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
-    shunt_t *rk = connect_to(argv);
+    shunt_t *rk = connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), props);
     if (!rk)
         return 1;
     rd_kafka_resp_err_t rc = subscribe(rk, argv[4]);

@@ -6,10 +6,9 @@
  * (route service, cluster code, topic).  Flip the route while it runs: the
  * records go on arriving, on the other cluster.
  */
-#include <shunt/shunt.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "connect.h"
 
 static int failed;
 
@@ -24,46 +23,16 @@ on_delivery(shunt_t *rk, const rd_kafka_message_t *m, void *opaque)
                   rd_kafka_err2str(m->err));
 }
 
-static void
-on_event(shunt_t *rk, const shunt_event_t *e, void *opaque)
-{
-    (void)opaque;
-    const char *from = shunt_event_from(e);
-    const char *to = shunt_event_to(e);
-    (void)fprintf(stderr, "%s: %s %s -> %s %s\n", shunt_name(rk),
-                  shunt_event_name(e), from ? from : "-", to ? to : "-",
-                  shunt_event_text(e));
-}
-
-static int
-set(shunt_conf_t *conf, const char *name, const char *value)
-{
-    char why[256];
-    if (shunt_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
-        return 0;
-    (void)fprintf(stderr, "%s\n", why);
-    return -1;
-}
-
 static shunt_t *
 connect_to(const char *service, const char *code)
 {
-    char why[512];
+    const char *props[] = {
+        "route.service", service, "cluster.code", code, "enable.idempotence",
+        "true",          NULL};
     shunt_conf_t *conf = shunt_conf_new();
-    if (!conf)
-        return NULL;
-    shunt_conf_set_dr_msg_cb(conf, on_delivery);
-    shunt_conf_set_event_cb(conf, on_event);
-    if (set(conf, "route.service", service) == 0 &&
-        set(conf, "cluster.code", code) == 0 &&
-        set(conf, "enable.idempotence", "true") == 0) {
-        shunt_t *rk = shunt_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
-        if (rk)
-            return rk;
-        (void)fprintf(stderr, "%s\n", why);
-    }
-    shunt_conf_destroy(conf);
-    return NULL;
+    if (conf)
+        shunt_conf_set_dr_msg_cb(conf, on_delivery);
+    return connect_take(RD_KAFKA_PRODUCER, conf, props);
 }
 
 /* A full queue only means: wait for reports. */

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""The programs of examples/, run as their headers say, through a flip on the embedded clusters.
+
+    python3 tests/examples/test_examples.py [--build build/release] [TEST...]
+
+Ends with "N passed, N failed, N skipped"."""
+
+import argparse
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from typing import Sequence
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.lib import procs  # noqa: E402
+from tests.lib.clusters import ROOT  # noqa: E402
+from tests.lib.procs import Proc  # noqa: E402
+from tests.lib.records import coded, dump, write  # noqa: E402
+from tests.lib.wait import wait_until  # noqa: E402
+from tests.lib.world import World  # noqa: E402
+
+EXAMPLES = ROOT / "examples"
+LINES_MAX = 120
+TOPICS = ("lines", "loop", "kept", "old", "new")
+MOVE_S = 60.0
+build = "build/release"
+
+
+class Examples(unittest.TestCase):
+    """One world for all; each test has its own topic and cluster code of that name."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        names = [name for topic in TOPICS for name in (topic, f"a.{topic}", f"b.{topic}")]
+        cls.world = World("examples", build=build, topics=",".join(f"{n}:2" for n in names))
+        cls.world.wait_mapper_ready()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.world.stop()
+
+    def start(self, example: str, *words: object, name: str | None = None) -> Proc:
+        return self.world.spawn(name or example.replace("/", "-"),
+                                [self.world.build / "examples" / example, *words],
+                                env={"XDG_STATE_HOME": str(self.world.folder / "state")})
+
+    def produce(self, cluster: str, topic: str, first: int, n: int) -> None:
+        """Records FIRST..FIRST+N-1 with keys, then one without"""
+        lines = [f"{i % 2} {coded(b'k')} {coded(f'{topic}-{i}'.encode())}" for i in range(first, first + n)]
+        write(self.world.clusters, cluster, topic, lines)
+
+    def wait_lines(self, proc: Proc, words: Sequence[str]) -> None:
+        def all_there() -> bool:
+            self.assertTrue(proc.alive, proc.tail())
+            text = proc.text()
+            return all(re.search(rf"(^|\W){re.escape(w)}$", text, re.M) for w in words)
+        wait_until(all_there, MOVE_S, f"{proc.name} has printed {words[0]} to {words[-1]}")
+
+    def end(self, proc: Proc) -> None:
+        self.assertEqual(proc.terminate(), 0, proc.tail())
+
+    def values(self, topic: str, first: int, n: int) -> list[str]:
+        return [f"{topic}-{i}" for i in range(first, first + n)]
+
+    def flip(self, code: str, to: str, *who: Proc) -> None:
+        self.world.flip(code, to)
+        for proc in who:
+            proc.wait_for(rf"SWITCHED \S+ -> {to}\b", MOVE_S)
+
+    # ---- one by one ---------------------------------------------------------
+
+    def test_produce_and_consume(self) -> None:
+        self.world.put_rule("lines", "a")
+        reader = self.start("consume", self.world.route_url, "lines", "readers", "lines")
+        for first, cluster in ((0, "a"), (50, "b"), (100, "a")):
+            if first:
+                self.flip("lines", cluster, reader)
+            writer = self.start("produce", self.world.route_url, "lines", "lines", name=f"produce-{first}")
+            assert writer._popen and writer._popen.stdin
+            writer.send("\n".join(self.values("lines", first, 50)))
+            writer._popen.stdin.close()
+            self.assertEqual(writer.wait(MOVE_S), 0, writer.text())
+            self.wait_lines(reader, self.values("lines", first, 50))
+        self.assertRegex(reader.text(), r"lines\[\d\]@\d+ from a: lines-0\n")
+        self.end(reader)
+
+    def test_port(self) -> None:
+        """The old program, then the new one in its place, then a flip: every record with a key has arrived"""
+        clusters, self.copied = self.world.clusters, set()
+        self.produce("a", "old", 0, 20)
+        write(clusters, "a", "old", [f"0 - {coded(b'no key')}"])
+        before = self.start("port/before", clusters.bootstrap("a"), "copiers", "old", "new")
+        self.wait_copied(0, 20)
+        self.end(before)
+        self.world.put_rule("orders", "a")  # the code stands in the program
+        after = self.start("port/after", self.world.route_url, "copiers", "old", "new")
+        self.produce("a", "old", 20, 20)
+        self.wait_copied(0, 40)
+        self.assertEqual(len(self.arrived("a")), 40)  # it went on where the old one had stopped
+        self.world.flip("orders", "b")
+        self.produce("b", "old", 40, 20)
+        self.wait_copied(0, 60)
+        self.end(after)
+        self.assertNotIn("no key", self.copied)
+
+    def arrived(self, cluster: str) -> list[str]:
+        log = dump(self.world.clusters, cluster, "new")
+        return [bytes.fromhex(r.value[1:]).decode() for records in log.values() for r in records]
+
+    def wait_copied(self, first: int, n: int) -> None:
+        def all_there() -> bool:
+            self.copied = {v for cluster in ("a", "b") for v in self.arrived(cluster)}
+            return self.copied >= set(self.values("old", first, n))
+        wait_until(all_there, MOVE_S, f"{first} to {first + n - 1} have been copied")
+
+    def test_port_diff(self) -> None:
+        """port.diff is the difference, and what scripts/port.sh does is all of it but the configuration"""
+        before, after = EXAMPLES / "port/before.c", EXAMPLES / "port/after.c"
+        diff = subprocess.run(["diff", "-u", "--label", "before.c", "--label", "after.c", before, after],
+                              capture_output=True, text=True).stdout
+        self.assertEqual(diff, (EXAMPLES / "port/port.diff").read_text())
+        with open(before) as source:
+            renamed = subprocess.run([ROOT / "scripts/port.sh"], stdin=source, capture_output=True, text=True,
+                                     check=True).stdout
+        squeezed = [re.sub(r"\s+", " ", text).strip() for text in (renamed, after.read_text())]
+        for old, new in (("before BROKERS", "after SERVICES"), ("brokers", "services"),
+                         ('{"bootstrap.servers", services},', '{"route.service", services}, {"cluster.code", "orders"},')):
+            self.assertIn(old, squeezed[0])
+            squeezed[0] = squeezed[0].replace(old, new)
+        self.assertEqual(*squeezed)
+
+    def test_event_loop(self) -> None:
+        self.world.put_rule("loop", "a")
+        reader = self.start("event_loop", self.world.route_url, "loop", "readers", "loop")
+        self.produce("a", "loop", 0, 50)
+        self.wait_lines(reader, self.values("loop", 0, 50))
+        self.flip("loop", "b", reader)
+        self.produce("b", "loop", 50, 50)
+        self.wait_lines(reader, self.values("loop", 50, 50))
+        self.end(reader)
+
+    def test_positions(self) -> None:
+        """Killed on a, started on b, killed, started on a: nothing is printed twice"""
+        self.world.put_rule("kept", "a")
+        file = self.world.folder / "positions"
+        seen: list[str] = []
+        for first, cluster in ((0, "a"), (30, "b"), (60, "a")):
+            if first:
+                self.world.flip("kept", cluster)
+            self.produce(cluster, "kept", first, 30)
+            reader = self.start("positions", self.world.route_url, "kept", "kept", 2, file, name=f"positions-{first}")
+            self.wait_lines(reader, self.values("kept", first, 30))
+            reader.kill()
+            seen += re.findall(r"^kept-\d+$", reader.text(), re.M)
+            if first == 0:
+                for partition in (0, 1):
+                    self.world.wait_mapped("kept", "a", "b", partition)
+        self.assertEqual(sorted(seen), sorted(self.values("kept", 0, 90)))
+
+    def test_sizes(self) -> None:
+        for source in [*EXAMPLES.rglob("*.c"), *EXAMPLES.rglob("*.h")]:
+            self.assertLessEqual(len(source.read_text().splitlines()), LINES_MAX, source)
+
+
+def main() -> int:
+    global build
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=build)
+    parser.add_argument("tests", nargs="*")
+    options = parser.parse_args()
+    build = options.build
+    loader = unittest.defaultTestLoader
+    loader.testNamePatterns = [f"*{t}*" for t in options.tests] or None
+    try:
+        result = unittest.TextTestRunner(verbosity=2).run(loader.loadTestsFromTestCase(Examples))
+    finally:
+        procs.end_all()
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
