@@ -93,3 +93,15 @@ shunt_set_log_level(shunt_t *rk, int level)
 {
     atomic_store_explicit(&rk->logger.level, level, memory_order_relaxed);
 }
+
+void
+shunt_log_print(const shunt_t *rk, int level, const char *fac, const char *buf)
+{
+    logger_write(&rk->logger, false, rk->name, level, fac, buf);
+}
+
+void
+shunt_log_syslog(const shunt_t *rk, int level, const char *fac, const char *buf)
+{
+    syslog(level, "%s: %s: %s", fac, rk->name, buf);
+}

@@ -275,6 +275,12 @@ SHUNT_EXPORT rd_kafka_type_t shunt_type(const shunt_t *rk);
 /* The opaque of the configuration.  Any thread. */
 SHUNT_EXPORT void *shunt_opaque(const shunt_t *rk);
 
+/* For shunt_conf_set_log_cb(): to standard error, to syslog(3).  Any thread. */
+SHUNT_EXPORT void shunt_log_print(const shunt_t *rk, int level, const char *fac,
+                                  const char *buf);
+SHUNT_EXPORT void shunt_log_syslog(const shunt_t *rk, int level,
+                                   const char *fac, const char *buf);
+
 /*
  * Log lines with a level (syslog's) above `level` are dropped from now on.
  * Before: the property log_level, or SHUNT_LOG.  Any thread.

@@ -1,5 +1,6 @@
 /* SHUNT_LOG, and where the lines of a handle go. */
 #include <check.h>
+#include <fcntl.h>
 #include <shunt/shunt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,31 @@ START_TEST(a_bad_variable_ends_nothing)
 }
 END_TEST
 
+static void
+capture(int *saved)
+{
+    (void)fflush(stderr);
+    *saved = dup(STDERR_FILENO);
+    const int fd = open(path, O_WRONLY | O_APPEND);
+    ck_assert_int_ge(dup2(fd, STDERR_FILENO), 0);
+    (void)close(fd);
+}
+
+START_TEST(librdkafkas_two_loggers)
+{
+    int saved;
+    shunt_t *rk = handle(false, "3");
+    capture(&saved);
+    shunt_log_print(rk, LOG_ERR, "FAC", "to stderr");
+    (void)dup2(saved, STDERR_FILENO);
+    (void)close(saved);
+    ck_assert(file_has("|FAC|orders#producer-"));
+    ck_assert(file_has("| to stderr\n"));
+    shunt_log_syslog(rk, LOG_DEBUG, "FAC", "t_logger: nobody need listen");
+    shunt_destroy(rk);
+}
+END_TEST
+
 START_TEST(long_lines_are_cut)
 {
     char text[6000];
@@ -182,6 +208,7 @@ main(void)
     tcase_add_test(t, a_file_gets_what_the_callback_gets);
     tcase_add_test(t, without_the_variable_the_property_holds);
     tcase_add_test(t, a_bad_variable_ends_nothing);
+    tcase_add_test(t, librdkafkas_two_loggers);
     tcase_add_test(t, long_lines_are_cut);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
