@@ -116,6 +116,13 @@ $(B)/lib/libshunt.a: $(call obj,sdk/src) $(deps_sdk)
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $(B)/lib/shunt.o
 
+# The same for tests/unit/sdk-hard: its allocations are those of
+# tests/support/torture.c, which can be made to fail.
+TORTURED := malloc calloc realloc reallocarray strdup strndup __asprintf_chk=torture_asprintf_chk
+$(B)/lib/shunt-torture.o: $(B)/lib/libshunt.a
+	$(Q)objcopy $(foreach t,$(TORTURED),--redefine-sym $(if $(findstring =,$(t)),$(t),$(t)=torture_$(t))) \
+		$(B)/lib/shunt.o $@
+
 $(B)/bin/sdk-options: $(B)/sdk/tools/sdk-options.o $(call lib,sdk/src) $(deps_sdk)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -190,8 +197,9 @@ TSAN_THREADS := $(if $(filter thread,$(SAN)),-Wl$(comma)-u$(comma)thrd_create)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/t_*.c))
 unit_deps = $(if $(filter common-%,$(1)),$(call lib,$(subst common-,common/,$(1))) $(NET) $(KLIB) $(PROTO) $(MM2) $(BASE),\
 	$(if $(filter sdk,$(1)),$(call lib,sdk/src) $(deps_sdk),\
+	$(if $(filter sdk-hard,$(1)),$(B)/lib/shunt-torture.o $(call lib,tests/support) $(NET) $(KLIB) $(PROTO) $(BASE),\
 	$(if $(filter ledger,$(1)),$(filter-out %/main.o,$(call obj,tests/tools/ledger)) $(B)/lib/libshunt.a $(BASE),\
-	$(call lib,$(1)) $(deps_$(1)))))
+	$(call lib,$(1)) $(deps_$(1))))))
 define unit_rule
 $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(call lib,tests/support) $(MM2) $(call unit_deps,$(firstword $(subst /, ,$(1))))
 	@mkdir -p $$(@D)
