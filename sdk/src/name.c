@@ -6,12 +6,12 @@
  * topic objects itself, without a place for an opaque of ours.
  */
 #include "sdk/src/name.h"
+#include "sdk/src/hash.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 struct interned {
     UT_hash_handle hh;
@@ -43,7 +43,10 @@ intern(const char *s)
         return NULL;
     memcpy(i->s, s, len + 1);
     HASH_ADD_STR(strings, s, i);
-    return i->s;
+    if (hash_has(i))
+        return i->s;
+    free(i);
+    return NULL;
 }
 
 const char *
@@ -88,6 +91,10 @@ write_note(const void *owner, const rd_kafka_topic_t *rkt,
             return ERR_NOMEM;
         n->rkt = rkt;
         HASH_ADD_PTR(notes, rkt, n);
+        if (!hash_has(n)) {
+            free(n);
+            return ERR_NOMEM;
+        }
     }
     n->owner = owner;
     n->handle = handle;

@@ -91,7 +91,10 @@ generation_part(struct generation *g, const char *topic, int32_t partition)
     p->next = p->finished = p->committed = p->acked = p->commit = -1;
     p->commit_since = -1;
     HASH_ADD_KEYPTR(hh, g->parts, &p->key, len, p);
-    return p;
+    if (hash_has(p))
+        return p;
+    free(p);
+    return NULL;
 }
 
 void

@@ -15,7 +15,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "common/base/err.h"
 #include "common/base/strs.h"
@@ -23,6 +22,7 @@
 #include "sdk/src/consumer/prints.h"
 #include "sdk/src/consumer/reaper.h"
 #include "sdk/src/engine.h"
+#include "sdk/src/hash.h"
 
 #define TOPIC_MAX 249 /* Kafka's limit for topic names */
 

@@ -35,6 +35,10 @@ lane_add(struct producer *p, const char *topic)
         return NULL;
     }
     HASH_ADD_KEYPTR(hh, p->by_topic, l->topic, strlen(l->topic), l);
+    if (!hash_has(l)) {
+        free(l);
+        return NULL;
+    }
     if (p->last_lane)
         p->last_lane->next = l;
     else

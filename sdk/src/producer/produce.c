@@ -353,7 +353,11 @@ ref_of(struct producer *p, rd_kafka_t *hub, const char *topic, struct lane *l)
     ref->rkt = rkt;
     ref->lane = l;
     HASH_ADD_PTR(p->refs, rkt, ref);
-    return ref;
+    if (hash_has(ref))
+        return ref;
+    rd_kafka_topic_destroy(rkt);
+    free(ref);
+    return NULL;
 }
 
 /* gate written. Takes `conf` on success. */

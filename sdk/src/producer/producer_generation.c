@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "common/kafka/kconf.h"
+#include "sdk/src/hash.h"
 #include "sdk/src/name.h"
 #include "sdk/src/producer/producer_int.h"
 
@@ -291,6 +291,11 @@ add_topic(struct gen *g, const char *name, const rd_kafka_topic_conf_t *conf)
         return NULL;
     }
     HASH_ADD_KEYPTR(hh, g->topics, t->name, strlen(t->name), t);
+    if (!hash_has(t)) {
+        rd_kafka_topic_destroy(t->rkt);
+        free(t);
+        return NULL;
+    }
     /* Without memory for it a report does not tell its cluster. */
     if (g->cluster)
         (void)!name_note(g, t->rkt, g->rk, name, g->cluster);

@@ -21,10 +21,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <uthash.h>
 
 #include "common/base/backoff.h"
 #include "sdk/src/consumer/reaper.h"
+#include "sdk/src/hash.h"
 #include "sdk/src/producer/producer.h"
 #include "sdk/src/producer/producer_generation.h"
 #include "sdk/src/producer/record.h"
