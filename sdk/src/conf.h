@@ -35,6 +35,12 @@ struct shunt_conf_s {
                          rd_kafka_topic_partition_list_t *, void *);
     void (*offset_commit_cb)(shunt_t *, rd_kafka_resp_err_t,
                              rd_kafka_topic_partition_list_t *, void *);
+    int events; /* RD_KAFKA_EVENT_..., SHUNT_EVENT_ROUTE */
+    bool sasl_queue;
+    int (*stats_cb)(shunt_t *, char *, size_t, void *);
+    void (*throttle_cb)(shunt_t *, const char *, int32_t, int, void *);
+    void (*oauth_cb)(shunt_t *, const char *, void *);
+    void (*background_event_cb)(shunt_t *, shunt_event_t *, void *);
     void (*event_cb)(shunt_t *, const shunt_event_t *, void *);
     void (*dr_cb)(shunt_t *, void *, size_t, rd_kafka_resp_err_t, void *,
                   void *);
@@ -79,6 +85,8 @@ MUST_CHECK int conf_check(const shunt_conf_t *conf, rd_kafka_type_t type,
                           struct err *err);
 /* A librdkafka property as text, owned by the caller; NULL: it has none. */
 char *conf_kafka_text(const shunt_conf_t *conf, const char *key);
+/* log.queue, and events of log lines are enabled. */
+bool conf_logs_by_queue(const shunt_conf_t *conf);
 /* What is finished is committed without being asked. */
 bool conf_commits(const shunt_conf_t *conf);
 /* What was returned counts as finished without being stored. */

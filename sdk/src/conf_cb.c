@@ -23,6 +23,12 @@ const struct conf_place conf_places[] = {
     PLACE("rebalance_cb", rebalance_cb),
     PLACE("offset_commit_cb", offset_commit_cb),
     PLACE("event_cb", event_cb),
+    PLACE("enabled_events", events),
+    PLACE("stats_cb", stats_cb),
+    PLACE("throttle_cb", throttle_cb),
+    PLACE("oauthbearer_token_refresh_cb", oauth_cb),
+    PLACE("background_event_cb", background_event_cb),
+    PLACE("enable_sasl_queue", sasl_queue),
     PLACE("socket_cb", socket_cb),
     PLACE("connect_cb", connect_cb),
     PLACE("closesocket_cb", closesocket_cb),
@@ -108,4 +114,52 @@ shunt_conf_set_consume_cb(shunt_conf_t *conf,
                                              void *opaque))
 {
     conf->consume_cb = consume_cb;
+}
+
+void
+shunt_conf_set_events(shunt_conf_t *conf, int events)
+{
+    conf->events = events;
+}
+
+void
+shunt_conf_set_stats_cb(shunt_conf_t *conf,
+                        int (*stats_cb)(shunt_t *rk, char *json,
+                                        size_t json_len, void *opaque))
+{
+    conf->stats_cb = stats_cb;
+}
+
+void
+shunt_conf_set_throttle_cb(
+    shunt_conf_t *conf,
+    void (*throttle_cb)(shunt_t *rk, const char *broker_name, int32_t broker_id,
+                        int throttle_time_ms, void *opaque))
+{
+    conf->throttle_cb = throttle_cb;
+}
+
+void
+shunt_conf_set_oauthbearer_token_refresh_cb(
+    shunt_conf_t *conf,
+    void (*oauthbearer_token_refresh_cb)(shunt_t *rk,
+                                         const char *oauthbearer_config,
+                                         void *opaque))
+{
+    conf->oauth_cb = oauthbearer_token_refresh_cb;
+}
+
+void
+shunt_conf_set_background_event_cb(shunt_conf_t *conf,
+                                   void (*event_cb)(shunt_t *rk,
+                                                    shunt_event_t *rkev,
+                                                    void *opaque))
+{
+    conf->background_event_cb = event_cb;
+}
+
+void
+shunt_conf_enable_sasl_queue(shunt_conf_t *conf, int enable)
+{
+    conf->sasl_queue = enable != 0;
 }

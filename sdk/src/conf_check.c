@@ -58,6 +58,12 @@ is_true(const shunt_conf_t *conf, const char *key)
 }
 
 bool
+conf_logs_by_queue(const shunt_conf_t *conf)
+{
+    return conf->events & RD_KAFKA_EVENT_LOG && is_true(conf, "log.queue");
+}
+
+bool
 conf_commits(const shunt_conf_t *conf)
 {
     return is_true(conf, "enable.auto.commit");

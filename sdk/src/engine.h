@@ -6,6 +6,7 @@
 #define SHUNT_SDK_ENGINE_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -101,6 +102,11 @@ struct engine {
     void (*on_event)(const struct engine_event *e, void *arg);
     void (*on_log)(int level, const char *fac, const char *text, void *arg);
     void (*on_error)(rd_kafka_resp_err_t code, const char *text, void *arg);
+    /* Set (consumer_news() and producer_interrupt() wake the poll that waits):
+     * a producer's poll comes back, a consumer's calls `pending` without a lock,
+     * where the surface makes callbacks; true: it comes back. */
+    const atomic_bool *interrupt;
+    bool (*pending)(void *arg);
     /* Partition lists are physical names on the current cluster.  As with
      * librdkafka the callback assigns: consumer_assign() and its like. */
     enum engine_answer (*on_rebalance)(

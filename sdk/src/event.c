@@ -1,4 +1,4 @@
-/* See event.h, and shunt.h for the accessors. */
+/* See event.h; what the application asks of an event is in event_read.c. */
 #include "sdk/src/event.h"
 
 #include <stdlib.h>
@@ -6,12 +6,6 @@
 #include <utlist.h>
 
 #define EVENTS_MAX 1000
-
-static const char *const names[] = {
-    [SHUNT_EVENT_ROUTED] = "ROUTED",     [SHUNT_EVENT_SWITCH] = "SWITCH",
-    [SHUNT_EVENT_SWITCHED] = "SWITCHED", [SHUNT_EVENT_STUCK] = "STUCK",
-    [SHUNT_EVENT_WARNING] = "WARNING",   [SHUNT_EVENT_PHASE] = "PHASE",
-};
 
 static const shunt_event_type_t public_types[] = {
     [ENGINE_ROUTED] = SHUNT_EVENT_ROUTED,
@@ -22,22 +16,13 @@ static const shunt_event_type_t public_types[] = {
     [ENGINE_PHASE] = SHUNT_EVENT_PHASE,
 };
 
+/* ---- queue -------------------------------------------------------------- */
+
 int
 event_queue_init(struct event_queue *q)
 {
     *q = (struct event_queue){0};
     return pthread_mutex_init(&q->mutex, NULL) == 0 ? 0 : ERR_NOMEM;
-}
-
-void
-event_free(struct shunt_event_s *e)
-{
-    if (!e)
-        return;
-    free(e->from);
-    free(e->to);
-    free(e->text);
-    free(e);
 }
 
 struct shunt_event_s *
@@ -62,13 +47,25 @@ event_queue_fini(struct event_queue *q)
     pthread_mutex_destroy(&q->mutex);
 }
 
-static bool
-put_take(struct event_queue *q, struct shunt_event_s *e)
+/* A rebalance waits for the application's answer: it does not give way. */
+static struct shunt_event_s *
+oldest(struct event_queue *q)
+{
+    struct shunt_event_s *e;
+    DL_FOREACH(q->events, e)
+    {
+        if (e->type != RD_KAFKA_EVENT_REBALANCE)
+            return e;
+    }
+    return NULL;
+}
+
+void
+event_queue_put_take(struct event_queue *q, struct shunt_event_s *e)
 {
     struct shunt_event_s *lost = NULL;
     pthread_mutex_lock(&q->mutex);
-    if (q->n == EVENTS_MAX) {
-        lost = q->events;
+    if (q->n >= EVENTS_MAX && (lost = oldest(q))) {
         DL_DELETE(q->events, lost);
         q->n--;
     }
@@ -76,7 +73,45 @@ put_take(struct event_queue *q, struct shunt_event_s *e)
     q->n++;
     pthread_mutex_unlock(&q->mutex);
     event_free(lost);
-    return true;
+}
+
+size_t
+event_queue_length(struct event_queue *q)
+{
+    pthread_mutex_lock(&q->mutex);
+    const size_t n = q->n;
+    pthread_mutex_unlock(&q->mutex);
+    return n;
+}
+
+/* ---- made and freed ----------------------------------------------------- */
+
+void
+event_free(struct shunt_event_s *e)
+{
+    if (!e)
+        return;
+    if (e->genuine)
+        rd_kafka_event_destroy(e->genuine);
+    if (e->message)
+        rd_kafka_message_destroy(e->message);
+    if (e->partitions)
+        rd_kafka_topic_partition_list_destroy(e->partitions);
+    free(e->from);
+    free(e->to);
+    free(e->text);
+    free(e);
+}
+
+struct shunt_event_s *
+event_new(shunt_event_type_t type)
+{
+    struct shunt_event_s *e = calloc(1, sizeof(*e));
+    if (!e)
+        return NULL;
+    e->type = type;
+    e->since = e->stall_ms = e->reread_bound = e->catchup_ms = e->phase_ms = -1;
+    return e;
 }
 
 static bool
@@ -86,104 +121,53 @@ copy(char **to, const char *from)
     return !from || *to;
 }
 
-bool
-event_queue_put(struct event_queue *q, const struct engine_event *from)
+struct shunt_event_s *
+event_of_route(const struct engine_event *from)
 {
-    struct shunt_event_s *e = calloc(1, sizeof(*e));
+    struct shunt_event_s *e = event_new(public_types[from->type]);
     if (!e)
-        return false;
-    e->type = public_types[from->type];
+        return NULL;
     e->since = from->since;
     e->stall_ms = from->stall_ms;
     e->reread_bound = from->reread_bound;
     e->catchup_ms = from->type == ENGINE_SWITCHED ? from->catchup_ms : -1;
     e->phase = from->type == ENGINE_PHASE ? from->phase : NULL;
-    e->ms = from->type == ENGINE_PHASE ? from->ms : -1;
-    const bool all = copy(&e->from, from->from) && copy(&e->to, from->to) &&
-                     copy(&e->text, from->text);
-    if (all)
-        return put_take(q, e);
+    e->phase_ms = from->type == ENGINE_PHASE ? from->ms : -1;
+    if (copy(&e->from, from->from) && copy(&e->to, from->to) &&
+        copy(&e->text, from->text))
+        return e;
     event_free(e);
-    return false;
+    return NULL;
 }
 
-bool
-event_queue_put_error(struct event_queue *q, rd_kafka_resp_err_t code,
-                      const char *text)
+struct shunt_event_s *
+event_of_text(shunt_event_type_t type, const char *text)
 {
-    struct shunt_event_s *e = calloc(1, sizeof(*e));
+    struct shunt_event_s *e = event_new(type);
+    if (e && copy(&e->text, text))
+        return e;
+    event_free(e);
+    return NULL;
+}
+
+struct shunt_event_s *
+event_of_error(rd_kafka_resp_err_t code, const char *text)
+{
+    struct shunt_event_s *e = event_of_text(RD_KAFKA_EVENT_ERROR, text);
+    if (e)
+        e->code = code;
+    return e;
+}
+
+struct shunt_event_s *
+event_of_list(shunt_event_type_t type, rd_kafka_resp_err_t code,
+              const rd_kafka_topic_partition_list_t *partitions)
+{
+    struct shunt_event_s *e = event_new(type);
     if (!e)
-        return false;
-    e->is_error = true;
+        return NULL;
     e->code = code;
-    if (copy(&e->text, text))
-        return put_take(q, e);
-    event_free(e);
-    return false;
-}
-
-shunt_event_type_t
-shunt_event_type(const shunt_event_t *event)
-{
-    return event->type;
-}
-
-const char *
-shunt_event_name(const shunt_event_t *event)
-{
-    return names[event->type];
-}
-
-const char *
-shunt_event_from(const shunt_event_t *event)
-{
-    return event->from;
-}
-
-const char *
-shunt_event_to(const shunt_event_t *event)
-{
-    return event->to;
-}
-
-int64_t
-shunt_event_since(const shunt_event_t *event)
-{
-    return event->since;
-}
-
-int64_t
-shunt_event_stall_ms(const shunt_event_t *event)
-{
-    return event->stall_ms;
-}
-
-int64_t
-shunt_event_reread_bound(const shunt_event_t *event)
-{
-    return event->reread_bound;
-}
-
-int64_t
-shunt_event_catchup_ms(const shunt_event_t *event)
-{
-    return event->catchup_ms;
-}
-
-const char *
-shunt_event_phase(const shunt_event_t *event)
-{
-    return event->phase;
-}
-
-int64_t
-shunt_event_ms(const shunt_event_t *event)
-{
-    return event->ms;
-}
-
-const char *
-shunt_event_text(const shunt_event_t *event)
-{
-    return event->text ? event->text : "";
+    if (partitions)
+        e->partitions = rd_kafka_topic_partition_list_copy(partitions);
+    return e;
 }

@@ -19,6 +19,7 @@
 
 #include "sdk/src/metrics_text.h"
 #include "sdk/src/name.h"
+#include "sdk/src/tell.h"
 
 /* ---- from the engine to the application --------------------------------- */
 
@@ -65,8 +66,7 @@ on_event(const struct engine_event *e, void *arg)
         atomic_store(&rk->cluster, name_intern(e->to));
     count_event(&rk->metrics, e);
     handle_log_event(rk, e);
-    if (rk->conf->event_cb && !event_queue_put(&rk->events, e))
-        handle_log(LOG_ERR, "SHUNT", "out of memory: an event is lost", rk);
+    tell_take(rk, event_of_route(e));
 }
 
 static void
@@ -74,10 +74,10 @@ on_error(rd_kafka_resp_err_t code, const char *text, void *arg)
 {
     shunt_t *rk = arg;
     metrics_add(&rk->metrics, METRIC_ERRORS, 1);
-    if (!rk->conf->error_cb)
+    if (!rk->conf->error_cb && !tell_by_event(rk, RD_KAFKA_EVENT_ERROR))
         handle_log(LOG_ERR, "ERROR", text, rk);
-    else if (!event_queue_put_error(&rk->events, code, text))
-        handle_log(LOG_ERR, "SHUNT", "out of memory: an error is lost", rk);
+    else
+        tell_take(rk, event_of_error(code, text));
 }
 
 static void
@@ -94,6 +94,11 @@ on_rebalance(rd_kafka_resp_err_t code,
 {
     shunt_t *rk = arg;
     metrics_add(&rk->metrics, METRIC_REBALANCES, 1);
+    if (tell_by_event(rk, RD_KAFKA_EVENT_REBALANCE)) {
+        tell_take(rk,
+                  event_of_list(RD_KAFKA_EVENT_REBALANCE, code, partitions));
+        return ENGINE_LATER;
+    }
     if (rk->conf->rebalance_cb)
         rk->conf->rebalance_cb(rk, code, partitions, rk->conf->opaque);
     return rk->conf->rebalance_cb ? ENGINE_CALLED : ENGINE_NOBODY;
@@ -105,7 +110,10 @@ on_commit(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *offsets,
 {
     shunt_t *rk = arg;
     metrics_add(&rk->metrics, code ? METRIC_COMMITS_FAILED : METRIC_COMMITS, 1);
-    if (rk->conf->offset_commit_cb)
+    if (tell_by_event(rk, RD_KAFKA_EVENT_OFFSET_COMMIT))
+        tell_take(rk,
+                  event_of_list(RD_KAFKA_EVENT_OFFSET_COMMIT, code, offsets));
+    else if (rk->conf->offset_commit_cb)
         rk->conf->offset_commit_cb(rk, code, offsets, rk->conf->opaque);
 }
 
@@ -134,20 +142,25 @@ on_news(void *arg)
     pthread_mutex_unlock(&rk->gate);
 }
 
-int
-handle_tell(shunt_t *rk)
+void
+handle_interrupt(shunt_t *rk)
 {
-    int n = 0;
-    struct shunt_event_s *e;
-    for (; (e = event_queue_take(&rk->events)); n++) {
-        if (e->is_error)
-            rk->conf->error_cb(rk, e->code, e->text ? e->text : "",
-                               rk->conf->opaque);
-        else
-            rk->conf->event_cb(rk, e, rk->conf->opaque);
-        event_free(e);
-    }
-    return n;
+    pthread_mutex_lock(&rk->gate);
+    if (rk->gate_open && rk->producer)
+        producer_interrupt(rk->producer);
+    else if (rk->gate_open && rk->consumer)
+        consumer_news(rk->consumer);
+    pthread_mutex_unlock(&rk->gate);
+}
+
+static bool
+pending(void *arg)
+{
+    shunt_t *rk = arg;
+    if (!atomic_exchange(&rk->interrupt, false))
+        return false;
+    (void)handle_tell(rk);
+    return atomic_load(&rk->event_polls) > 0;
 }
 
 /* ---- put together ------------------------------------------------------- */
@@ -206,6 +219,8 @@ fill_engine(shunt_t *rk, struct err *err)
         .on_error = on_error,
         .on_topic = on_topic,
         .on_rebalance = on_rebalance,
+        .interrupt = &rk->interrupt,
+        .pending = pending,
         .on_commit = on_commit,
         .reports =
             conf->dr_msg_cb || conf->dr_cb ? REPORTS_CALLBACK : REPORTS_NONE,
@@ -294,11 +309,15 @@ set_up(shunt_t *rk, struct err *err)
     if (!rc)
         conf_net_apply(rk->conf, &rk->engine);
     if (!rc)
+        tell_apply(rk, &rk->engine);
+    if (!rc)
         rc = worker_start(&rk->engine.worker, err);
     if (!rc)
         rc = start_control(rk, err);
     if (!rc)
         rc = start_engine(rk, err);
+    if (!rc)
+        rc = background_start(rk, err);
     if (!rc) {
         open_gate(rk, true);
         metrics_enlist(rk);
@@ -312,6 +331,7 @@ tear_down(shunt_t *rk)
 {
     if (rk->consumer && !consumer_closed(rk->consumer))
         (void)consumer_close(rk->consumer); /* it is freed whatever it says */
+    background_stop(rk);
     open_gate(rk, false);
     producer_stop(rk->producer);
     consumer_free(rk->consumer);
@@ -329,9 +349,22 @@ tear_down(shunt_t *rk)
     free(rk->credentials.password);
     pthread_mutex_destroy(&rk->credentials.mutex);
     event_queue_fini(&rk->events);
+    queues_fini(&rk->queues);
+    oauth_fini(&rk->oauth);
     pthread_mutex_destroy(&rk->gate);
     free(rk->name);
     free(rk);
+}
+
+/* Held by whoever holds it already: news may come of news. */
+static void
+init_gate(pthread_mutex_t *gate)
+{
+    pthread_mutexattr_t attr; /* none of these can fail on Linux */
+    (void)pthread_mutexattr_init(&attr);
+    (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    (void)pthread_mutex_init(gate, &attr);
+    (void)pthread_mutexattr_destroy(&attr);
 }
 
 /* The parts whose end tear_down() does not ask about. */
@@ -339,21 +372,29 @@ static shunt_t *
 empty_handle(void)
 {
     shunt_t *rk = calloc(1, sizeof(*rk));
-    if (!rk || pthread_mutex_init(&rk->gate, NULL) != 0)
-        goto no_gate;
+    if (!rk)
+        return NULL;
+    init_gate(&rk->gate);
     rk->logger.fd = -1;
     if (event_queue_init(&rk->events) != 0)
         goto no_events;
+    if (queues_init(&rk->queues) != 0)
+        goto no_queues;
+    if (oauth_init(&rk->oauth) != 0)
+        goto no_oauth;
     if (metrics_init(&rk->metrics) != 0)
         goto no_metrics;
     if (pthread_mutex_init(&rk->credentials.mutex, NULL) == 0)
         return rk;
     metrics_fini(&rk->metrics);
 no_metrics:
+    oauth_fini(&rk->oauth);
+no_oauth:
+    queues_fini(&rk->queues);
+no_queues:
     event_queue_fini(&rk->events);
 no_events:
     pthread_mutex_destroy(&rk->gate);
-no_gate:
     free(rk);
     return NULL;
 }

@@ -15,7 +15,10 @@
 #include "sdk/src/event.h"
 #include "sdk/src/logger.h"
 #include "sdk/src/metrics.h"
+#include "sdk/src/oauth.h"
 #include "sdk/src/producer/producer.h"
+#include "sdk/src/queue.h"
+#include "sdk/src/queue_background.h"
 
 struct shunt_s {
     rd_kafka_type_t type;
@@ -24,18 +27,29 @@ struct shunt_s {
     struct engine engine;
     struct producer *producer; /* one of these */
     struct consumer *consumer;
-    struct event_queue events;
-    pthread_mutex_t gate; /* held while an engine hears news */
+    struct event_queue events; /* to be told by callback */
+    struct queues queues;      /* to be polled for by the application */
+    struct background background;
+    struct oauth oauth;
+    atomic_bool calls_due;  /* `events` is not empty */
+    atomic_bool interrupt;  /* a poll looks at both before it waits */
+    atomic_bool watched;    /* a queue has an fd or a callback */
+    atomic_int event_polls; /* polls of `queues` under way */
+    pthread_mutex_t gate;   /* held while an engine hears news; recursive */
     bool gate_open;
     _Atomic(const char *) cluster; /* interned; NULL: none yet */
     struct metrics metrics;
     struct credentials credentials;
     struct logger logger;
+    bool log_queue;              /* lines are events */
     struct shunt_s *prev, *next; /* list of metrics_text.c */
 };
 
-/* Calls event_cb and error_cb for what has been queued; how many. */
+/* Makes the callbacks that are due (tell.c); how many.  The application's
+ * thread. */
 int handle_tell(shunt_t *rk);
+/* The poll of an engine that is under way comes back.  Any thread. */
+void handle_interrupt(shunt_t *rk);
 
 /* handle_log.c */
 /* Reads SHUNT_LOG; the template of the engine is there.  ERR_NOMEM. */

@@ -4,16 +4,19 @@
 #include <syslog.h>
 
 #include "sdk/src/handle.h"
+#include "sdk/src/tell.h"
 
 void
 handle_log(int level, const char *fac, const char *text, void *arg)
 {
-    const shunt_t *rk = arg;
+    shunt_t *rk = arg;
     if (!logger_wants(&rk->logger, level))
         return;
     if (rk->logger.fd >= 0)
         logger_write(&rk->logger, true, rk->name, level, fac, text);
-    if (rk->conf->log_cb)
+    if (rk->log_queue)
+        tell_line(rk, level, fac, text);
+    else if (rk->conf->log_cb)
         rk->conf->log_cb(rk, level, fac, text);
     else if (!rk->conf->log_set && rk->logger.fd < 0)
         logger_write(&rk->logger, false, rk->name, level, fac, text);
@@ -65,6 +68,9 @@ tell_template(shunt_t *rk, const char *debug)
     if (rd_kafka_conf_set(conf, "log_level", "7", why, sizeof(why)) !=
         RD_KAFKA_CONF_OK)
         complain(rk, why);
+    if (rd_kafka_conf_set(conf, "log.queue", "false", why, sizeof(why)) !=
+        RD_KAFKA_CONF_OK)
+        complain(rk, why);
     if (debug && rd_kafka_conf_set(conf, "debug", debug, why, sizeof(why)) !=
                      RD_KAFKA_CONF_OK)
         complain(rk, why);
@@ -78,6 +84,7 @@ handle_log_start(shunt_t *rk, struct err *err)
     struct err bad = {0}, no_file = {0};
     const int rc = log_choice_parse(secure_getenv("SHUNT_LOG"), &choice, &bad);
     const int level = choice.level >= 0 ? choice.level : level_asked(rk->conf);
+    rk->log_queue = conf_logs_by_queue(rk->conf);
     const int opened = logger_open(&rk->logger, level, choice.file, &no_file);
     if (rc)
         complain(rk, bad.text);

@@ -61,10 +61,3 @@ shunt_consumer_closed(shunt_t *rk)
 {
     return rk->consumer && consumer_closed(rk->consumer);
 }
-
-rd_kafka_resp_err_t
-shunt_poll_set_consumer(shunt_t *rk)
-{
-    NEED_CONSUMER(rk);
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}

@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/handle.h"
+#include "sdk/src/queue_int.h"
 
 /* False: an unknown kind of argument, whose size is unknown too. */
 static bool
@@ -127,25 +128,25 @@ shunt_produceva(shunt_t *rk, const rd_kafka_vu_t *vus, size_t cnt)
     return rc ? error_of(rk, rc) : NULL;
 }
 
-/* A consumer's records come from shunt_consumer_poll(); here only what is
- * queued is told. */
+/* As a queue is polled; without an event loop or delivery reports by event
+ * straight, because programs poll once for each record. */
 int
 shunt_poll(shunt_t *rk, int timeout_ms)
 {
-    const int64_t until_ms = clock_mono_ms() + timeout_ms;
+    shunt_queue_t main = {.rk = rk, .node = rk->queues.roots[QUEUE_MAIN]};
+    if (!rk->producer || atomic_load(&rk->watched) ||
+        rk->conf->events & RD_KAFKA_EVENT_DR)
+        return shunt_queue_poll_callback(&main, timeout_ms);
+    const int64_t start_ms = timeout_ms > 0 ? clock_mono_ms() : 0;
     int n = handle_tell(rk);
-    if (!rk->producer)
-        return n;
     n += producer_poll(rk->producer, n > 0 ? 0 : timeout_ms);
     n += handle_tell(rk);
-    while (n == 0 && (timeout_ms < 0 || clock_mono_ms() < until_ms)) {
-        const int64_t left_ms = until_ms - clock_mono_ms();
-        n += producer_poll(rk->producer, timeout_ms < 0 ? -1
-                                         : left_ms > 0  ? (int)left_ms
-                                                        : 0);
-        n += handle_tell(rk);
-    }
-    return n;
+    if (n > 0 || timeout_ms == 0)
+        return n;
+    const int64_t left_ms = start_ms + timeout_ms - clock_mono_ms();
+    if (timeout_ms > 0 && left_ms <= 0)
+        return 0;
+    return shunt_queue_poll_callback(&main, timeout_ms < 0 ? -1 : (int)left_ms);
 }
 
 rd_kafka_resp_err_t

@@ -18,8 +18,8 @@ exported -g "$build/lib/libshunt.a" | diff sdk/symbols.txt - || {
     bad=1
 }
 while read -r s; do
-    grep -qw "$s" sdk/include/shunt/shunt.h || {
-        echo "sdk/symbols.txt: $s is not declared in sdk/include/shunt/shunt.h"
+    grep -qw "$s" sdk/include/shunt/*.h || {
+        echo "sdk/symbols.txt: $s is not declared in sdk/include/shunt"
         bad=1
     }
 done <sdk/symbols.txt

@@ -39,6 +39,8 @@ extern "C" {
 
 typedef struct shunt_s shunt_t;
 typedef struct shunt_conf_s shunt_conf_t;
+typedef struct shunt_queue_s shunt_queue_t;
+typedef struct shunt_event_s shunt_event_t;
 
 /* ---- configuration ------------------------------------------------------ */
 
@@ -528,12 +530,6 @@ SHUNT_EXPORT rd_kafka_resp_err_t shunt_consumer_close(shunt_t *rk);
 /* 1: closed.  Any thread. */
 SHUNT_EXPORT int shunt_consumer_closed(shunt_t *rk);
 
-/*
- * Does nothing: shunt_consumer_poll() serves everything.  __INVALID_ARG: not a
- * consumer.
- */
-SHUNT_EXPORT rd_kafka_resp_err_t shunt_poll_set_consumer(shunt_t *rk);
-
 /* ---- producer ----------------------------------------------------------- */
 
 /*
@@ -603,22 +599,27 @@ shunt_message_origin(const rd_kafka_message_t *rkmessage);
  */
 SHUNT_EXPORT const char *shunt_cluster(const shunt_t *rk);
 
-/* What happens to a handle's route. */
-typedef enum shunt_event_type_t {
-    SHUNT_EVENT_ROUTED = 1,   /* bound to a cluster for the first time */
-    SHUNT_EVENT_SWITCH = 2,   /* a move has begun */
-    SHUNT_EVENT_SWITCHED = 3, /* it is done */
-    SHUNT_EVENT_STUCK = 4,    /* it cannot be done now: the handle stays where
-                                 it is and keeps trying */
-    SHUNT_EVENT_WARNING = 5,  /* see shunt_event_text() */
-    SHUNT_EVENT_PHASE = 6     /* a move has come so far: shunt_event_phase() */
-} shunt_event_type_t;
+/* RD_KAFKA_EVENT_..., or one of those below. */
+typedef int shunt_event_type_t;
 
-typedef struct shunt_event_s shunt_event_t;
+/* What happens to a handle's route. */
+enum {
+    SHUNT_EVENT_ROUTE = 0x10000000, /* all of them: shunt_conf_set_events() */
+    SHUNT_EVENT_ROUTED = SHUNT_EVENT_ROUTE | 1,   /* bound to a cluster for the
+                                                   first time */
+    SHUNT_EVENT_SWITCH = SHUNT_EVENT_ROUTE | 2,   /* a move has begun */
+    SHUNT_EVENT_SWITCHED = SHUNT_EVENT_ROUTE | 3, /* it is done */
+    SHUNT_EVENT_STUCK = SHUNT_EVENT_ROUTE | 4,    /* it cannot be done now: the
+                                 handle stays where it is and keeps trying */
+    SHUNT_EVENT_WARNING = SHUNT_EVENT_ROUTE | 5,  /* see shunt_event_text() */
+    SHUNT_EVENT_PHASE = SHUNT_EVENT_ROUTE | 6     /* a move has come so far:
+                                                 shunt_event_phase() */
+};
 
 /*
  * Events of the route, from shunt_poll(), shunt_flush() and
- * shunt_consumer_poll().  `event` is valid during the call.
+ * shunt_consumer_poll() and polls of queues (event.h).  `event` is valid during
+ * the call.
  */
 SHUNT_EXPORT void shunt_conf_set_event_cb(
     shunt_conf_t *conf,
@@ -676,5 +677,7 @@ SHUNT_EXPORT const char *shunt_version(void);
 #ifdef __cplusplus
 }
 #endif
+
+#include <shunt/event.h>
 
 #endif

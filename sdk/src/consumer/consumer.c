@@ -140,6 +140,9 @@ consumer_new(const struct engine *e, struct consumer **out, struct err *err)
         return err_nomem(err);
     init_lock(c);
     inhand_init(&c->hands, max_poll_ms(e));
+    c->interrupt = e->interrupt;
+    c->pending = e->pending;
+    c->arg = e->arg;
     c->wake = wake_new();
     int rc = c->wake ? reaper_new(&c->reaper, err) : err_nomem(err);
     if (rc == 0)

@@ -57,6 +57,19 @@ rd_kafka_message_t *consumer_poll(struct consumer *c, int timeout_ms);
 size_t consumer_poll_batch(struct consumer *c, int timeout_ms,
                            rd_kafka_message_t **v, size_t n);
 
+/* From now on fn(arg) is called whenever a poll may have something to do: any
+ * thread, with locks held, must not block.  Once. */
+void consumer_on_wake(struct consumer *c, void (*fn)(void *arg), void *arg);
+/* When (clock_mono_ms) a poll will have something to do because time has
+ * passed, at the latest. */
+int64_t consumer_due_ms(struct consumer *c);
+/* Records and events that librdkafka has ready. */
+size_t consumer_length(struct consumer *c);
+/* With the lock held, for each generation that lives.  Not in callbacks of
+ * librdkafka. */
+void consumer_each(struct consumer *c,
+                   void (*fn)(struct generation *g, void *arg), void *arg);
+
 /* Any thread: wakes the poll, which then looks at control_route() and at the
  * translation it asked for. Never blocks. */
 void consumer_news(struct consumer *c);

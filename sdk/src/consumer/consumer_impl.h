@@ -46,6 +46,9 @@ struct consumer {
     struct wake *wake;
     struct reaper *reaper;
     struct track *track;
+    const atomic_bool *interrupt; /* of struct engine, with the next two */
+    bool (*pending)(void *arg);
+    void *arg;
 };
 
 void consumer_lock(struct consumer *c);

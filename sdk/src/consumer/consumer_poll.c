@@ -67,14 +67,27 @@ turn(struct consumer *c, struct hand *hand, rd_kafka_message_t **v, size_t n,
     return v[0] ? 1 : 0;
 }
 
+/* The surface makes callbacks, without the lock; true: the poll comes back. */
+static bool
+interrupted(struct consumer *c)
+{
+    if (!c->interrupt || !atomic_load(c->interrupt))
+        return false;
+    consumer_unlock(c);
+    const bool is = c->pending(c->arg);
+    consumer_lock(c);
+    return is;
+}
+
 static size_t
 take_or_wait(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
              size_t n, int64_t end_ms)
 {
     while (!track_closed(c->track) && consumer_drive_until(c, end_ms)) {
-        const size_t got = turn(c, hand, v, n, end_ms);
+        const bool stop = interrupted(c);
+        const size_t got = stop ? 0 : turn(c, hand, v, n, end_ms);
         consumer_park(c);
-        if (got > 0 || clock_mono_ms() >= end_ms)
+        if (got > 0 || stop || clock_mono_ms() >= end_ms)
             return got;
     }
     return 0;

@@ -175,6 +175,19 @@ track_due_ms(const struct track *tr, int64_t now_ms)
     return at > now_ms ? at : now_ms + 1;
 }
 
+void
+track_each(struct track *tr, void (*fn)(struct generation *g, void *arg),
+           void *arg)
+{
+    if (tr->cur)
+        fn(tr->cur, arg);
+    if (tr->next)
+        fn(tr->next, arg);
+    for (int i = 0; i < RETIRED_MAX; i++)
+        if (tr->retired[i])
+            fn(tr->retired[i], arg);
+}
+
 /* A copy's topic may come into being long after the subscription. */
 static bool
 swallowed(struct track *tr, const rd_kafka_message_t *m)

@@ -164,6 +164,9 @@ rd_kafka_message_t *track_turn(struct track *tr, struct hand *hand,
                                int64_t left_ms);
 /* Waits for news, at most `left_ms`; lets go of the lock. */
 void track_wait(struct track *tr, int64_t left_ms);
+/* Calls fn for each generation. */
+void track_each(struct track *tr, void (*fn)(struct generation *g, void *arg),
+                void *arg);
 /* Serves callbacks of `g`, drops records; lets go of the lock. */
 void track_serve(struct track *tr, struct generation *g);
 /* Calls the application, without the lock. */

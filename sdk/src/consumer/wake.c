@@ -15,6 +15,9 @@ struct wake {
     pthread_cond_t changed;
     rd_kafka_queue_t *queue; /* borrowed */
     atomic_bool woken;
+    void (*watch)(void *arg); /* set once, before `watched` */
+    void *watch_arg;
+    atomic_bool watched;
     atomic_int refs;
 };
 
@@ -52,6 +55,33 @@ wake_unref(struct wake *w)
     free(w);
 }
 
+static void
+tell_watcher(struct wake *w)
+{
+    if (atomic_load(&w->watched))
+        w->watch(w->watch_arg);
+}
+
+/* librdkafka's threads, with the queue's lock held. */
+static void
+on_queued(rd_kafka_t *rk, void *opaque)
+{
+    (void)rk;
+    tell_watcher(opaque);
+}
+
+void
+wake_watch(struct wake *w, void (*fn)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&w->mutex);
+    if (!atomic_load(&w->watched)) {
+        w->watch = fn;
+        w->watch_arg = arg;
+        atomic_store(&w->watched, true);
+    }
+    pthread_mutex_unlock(&w->mutex);
+}
+
 void
 wake_up(struct wake *w)
 {
@@ -61,13 +91,20 @@ wake_up(struct wake *w)
         rd_kafka_queue_yield(w->queue);
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->mutex);
+    tell_watcher(w);
 }
 
 void
 wake_aim(struct wake *w, rd_kafka_queue_t *queue)
 {
     pthread_mutex_lock(&w->mutex);
-    w->queue = queue;
+    if (w->queue != queue) {
+        if (w->queue)
+            rd_kafka_queue_cb_event_enable(w->queue, NULL, NULL);
+        if (queue)
+            rd_kafka_queue_cb_event_enable(queue, on_queued, w);
+        w->queue = queue;
+    }
     pthread_mutex_unlock(&w->mutex);
 }
 

@@ -23,6 +23,9 @@ void wake_aim(struct wake *w, rd_kafka_queue_t *queue);
 bool wake_pending(const struct wake *w);
 /* True once after each wake_up(). */
 bool wake_take(struct wake *w);
+/* fn(arg) is called at each wake_up(), and when a queue that is aimed at gets
+ * something: any thread, with locks held, must not block.  Once. */
+void wake_watch(struct wake *w, void (*fn)(void *arg), void *arg);
 /* Waits for wake_up() at most `ms`. */
 void wake_wait(struct wake *w, int64_t ms);
 

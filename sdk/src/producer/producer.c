@@ -80,6 +80,12 @@ producer_tell(struct producer *p, const struct engine_event *e)
     pthread_mutex_unlock(&p->wake_mutex);
 }
 
+void
+producer_interrupt(struct producer *p)
+{
+    producer_tell(p, NULL);
+}
+
 struct seen
 producer_see(struct producer *p)
 {

@@ -11,6 +11,7 @@
 #include "sdk/src/producer/record.h"
 
 struct producer;
+struct gen;
 
 /* Copies *e (what it points to stays borrowed until producer_free). */
 MUST_CHECK int producer_new(const struct engine *e, struct producer **out,
@@ -51,6 +52,8 @@ rd_kafka_event_t *producer_event(struct producer *p, int timeout_ms);
 /* fn(arg) is called whenever one may have come: any thread, with locks of
  * librdkafka held, must not block. NULL ends it. */
 void producer_on_wake(struct producer *p, void (*fn)(void *arg), void *arg);
+/* A poll that waits comes back. */
+void producer_interrupt(struct producer *p);
 /* Serves callbacks, except with REPORTS_EVENT: then another thread has to. */
 rd_kafka_resp_err_t producer_flush(struct producer *p, int timeout_ms);
 rd_kafka_resp_err_t producer_purge(struct producer *p, int flags);
@@ -60,6 +63,9 @@ int producer_outq_len(struct producer *p);
 
 /* Control thread: control_route() has something new. */
 void producer_news(struct producer *p);
+/* For each generation that lives; fn may wait. */
+void producer_each(struct producer *p, void (*fn)(struct gen *g, void *arg),
+                   void *arg);
 /* Interned (name.h); NULL: none yet.  With several: that of its first topic. */
 const char *producer_cluster(struct producer *p);
 

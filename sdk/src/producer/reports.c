@@ -222,6 +222,12 @@ serve(struct producer *p)
     return n;
 }
 
+static bool
+interrupted(const struct producer *p)
+{
+    return p->e.interrupt && atomic_load(p->e.interrupt);
+}
+
 int
 producer_poll(struct producer *p, int timeout_ms)
 {
@@ -230,7 +236,8 @@ producer_poll(struct producer *p, int timeout_ms)
     for (;;) {
         const struct seen seen = producer_see(p);
         const int n = serve(p);
-        if (n > 0 || timeout_ms == 0 || seen.told != first.told)
+        if (n > 0 || timeout_ms == 0 || seen.told != first.told ||
+            interrupted(p))
             return n;
         const int64_t now_ms = clock_mono_ms();
         if (timeout_ms > 0 && now_ms - start_ms >= timeout_ms)
@@ -244,6 +251,7 @@ rd_kafka_event_t *
 producer_event(struct producer *p, int timeout_ms)
 {
     const int64_t start_ms = timeout_ms > 0 ? clock_mono_ms() : 0;
+    const struct seen first = producer_see(p);
     struct gen *g;
     for (;;) {
         const struct seen seen = producer_see(p);
@@ -252,7 +260,7 @@ producer_event(struct producer *p, int timeout_ms)
             let_go(p, g);
             return ev;
         }
-        if (timeout_ms == 0)
+        if (timeout_ms == 0 || seen.told != first.told || interrupted(p))
             return NULL;
         const int64_t now_ms = clock_mono_ms();
         if (timeout_ms > 0 && now_ms - start_ms >= timeout_ms)
@@ -276,6 +284,18 @@ hold_nth(struct producer *p, size_t n)
         g->users++;
     pthread_mutex_unlock(&p->drain);
     return g;
+}
+
+void
+producer_each(struct producer *p, void (*fn)(struct gen *g, void *arg),
+              void *arg)
+{
+    struct gen *g;
+    for (size_t i = 0; (g = hold_nth(p, i)); i++) {
+        if (g->cluster) /* the hub reaches nobody */
+            fn(g, arg);
+        let_go(p, g);
+    }
 }
 
 /* What lingers is sent at once while somebody waits for it. */
