@@ -45,11 +45,37 @@ changed(struct track *tr, const rd_kafka_topic_partition_list_t *less,
 }
 
 static rd_kafka_error_t *
+conflict(struct track *tr, const rd_kafka_topic_partition_list_t *less,
+         const rd_kafka_topic_partition_list_t *more)
+{
+    const rd_kafka_topic_partition_list_t *l = less ? less : more;
+    rd_kafka_topic_partition_list_t *now = NULL;
+    rd_kafka_error_t *error = NULL;
+    (void)track_assignment(tr, &now);
+    for (int i = 0; i < l->cnt && !error; i++) {
+        const rd_kafka_topic_partition_t *t = &l->elems[i];
+        const bool has =
+            rd_kafka_topic_partition_list_find(now, t->topic, t->partition);
+        if (has == (less != NULL))
+            continue;
+        error = rd_kafka_error_new(has ? RD_KAFKA_RESP_ERR__CONFLICT
+                                       : RD_KAFKA_RESP_ERR__INVALID_ARG,
+                                   "%s [%d] is %s", t->topic, (int)t->partition,
+                                   has ? "assigned already" : "not assigned");
+    }
+    rd_kafka_topic_partition_list_destroy(now);
+    return error;
+}
+
+static rd_kafka_error_t *
 change_by_hand(struct track *tr, const rd_kafka_topic_partition_list_t *less,
                const rd_kafka_topic_partition_list_t *more)
 {
+    rd_kafka_error_t *error = conflict(tr, less, more);
+    if (error)
+        return error;
     rd_kafka_topic_partition_list_t *l = changed(tr, less, more);
-    rd_kafka_error_t *error = track_by_hand(tr, l);
+    error = track_by_hand(tr, l);
     rd_kafka_topic_partition_list_destroy(l);
     return error;
 }

@@ -30,9 +30,7 @@ logical_of(const struct track *tr, const rd_kafka_topic_partition_t *t)
         return name;
     }
     place_fini(&at);
-    const struct view *v = tr->cur ? generation_view(tr->cur, t->topic) : NULL;
-    if (v)
-        return strdup(v->logical);
+    /* Before the view: a copy's name may have been taken for a logical one. */
     return strdup(tr->cur && tr->route
                       ? place_logical(&tr->route->answer, tr->cur->cluster,
                                       t->topic, &origin)
