@@ -128,6 +128,99 @@ shunt_produceva(shunt_t *rk, const rd_kafka_vu_t *vus, size_t cnt)
     return rc ? error_of(rk, rc) : NULL;
 }
 
+/* ---- topic objects ------------------------------------------------------ */
+
+static _Thread_local rd_kafka_resp_err_t last_error;
+static _Thread_local bool last_is_ours;
+
+rd_kafka_resp_err_t
+shunt_last_error(void)
+{
+    return last_is_ours ? last_error : rd_kafka_last_error();
+}
+
+static void
+set_last_error(rd_kafka_resp_err_t rc)
+{
+    last_error = rc;
+    last_is_ours = true;
+    switch ((int)rc) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        errno = 0;
+        break;
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+        errno = ENOBUFS;
+        break;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        errno = EMSGSIZE;
+        break;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        errno = ESRCH;
+        break;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        errno = ENOENT;
+        break;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        errno = ECANCELED;
+        break;
+    case RD_KAFKA_RESP_ERR__STATE:
+        errno = ENOEXEC;
+        break;
+    case RD_KAFKA_RESP_ERR__FAIL:
+        errno = ENOMEM;
+        break;
+    default:
+        errno = EINVAL;
+    }
+}
+
+rd_kafka_topic_t *
+shunt_topic_new(shunt_t *rk, const char *topic, rd_kafka_topic_conf_t *conf)
+{
+    rd_kafka_topic_t *rkt =
+        rk->producer ? producer_topic(rk->producer, topic, conf) : NULL;
+    set_last_error(rkt ? RD_KAFKA_RESP_ERR_NO_ERROR
+                       : RD_KAFKA_RESP_ERR__INVALID_ARG);
+    return rkt;
+}
+
+int
+shunt_produce(rd_kafka_topic_t *rkt, int32_t partition, int msgflags,
+              void *payload, size_t len, const void *key, size_t keylen,
+              void *msg_opaque)
+{
+    const struct record_args a = {
+        .rkt = rkt,
+        .partition = partition,
+        .flags = msgflags,
+        .value = payload,
+        .value_len = len,
+        .key = key,
+        .key_len = keylen,
+        .opaque = msg_opaque,
+    };
+    struct producer *p = producer_of_topic(rkt);
+    const rd_kafka_resp_err_t rc =
+        p ? producer_produce(p, &a) : RD_KAFKA_RESP_ERR__INVALID_ARG;
+    set_last_error(rc);
+    return rc ? -1 : 0;
+}
+
+int
+shunt_produce_batch(rd_kafka_topic_t *rkt, int32_t partition, int msgflags,
+                    rd_kafka_message_t *rkmessages, int message_cnt)
+{
+    struct producer *p = producer_of_topic(rkt);
+    if (p)
+        return producer_batch(p, rkt, partition, msgflags, rkmessages,
+                              message_cnt);
+    for (int i = 0; i < message_cnt; i++)
+        rkmessages[i].err = RD_KAFKA_RESP_ERR__INVALID_ARG;
+    return 0;
+}
+
+/* ---- reports ------------------------------------------------------------ */
+
 /* As a queue is polled; without an event loop or delivery reports by event
  * straight, because programs poll once for each record. */
 int

@@ -533,19 +533,29 @@ SHUNT_EXPORT int shunt_consumer_closed(shunt_t *rk);
 /* ---- producer ----------------------------------------------------------- */
 
 /*
- * Accepts one record, given as rd_kafka_producev() takes it
- * (RD_KAFKA_V_TOPIC, _PARTITION, _KEY, _VALUE, _HEADER, _HEADERS, _TIMESTAMP,
- * _MSGFLAGS, _OPAQUE, then RD_KAFKA_V_END).  The topic is logical;
- * RD_KAFKA_V_RKT is not supported.  Key and value are copied whatever the
- * flags say; with RD_KAFKA_MSG_F_FREE the value is taken on success;
- * RD_KAFKA_V_HEADERS are taken on success.  Does not wait, except with
- * RD_KAFKA_MSG_F_BLOCK on a full queue.
+ * Accepts one record, given as rd_kafka_producev() takes it (RD_KAFKA_V_TOPIC
+ * or _RKT, _PARTITION, _KEY, _VALUE, _HEADER, _HEADERS, _TIMESTAMP, _MSGFLAGS,
+ * _OPAQUE, then RD_KAFKA_V_END).  The topic is logical; _RKT takes an object of
+ * shunt_topic_new().  The key is copied.  The value is copied with
+ * RD_KAFKA_MSG_F_COPY, given away on success with _F_FREE (malloc()), and with
+ * neither it stays the caller's and must stay as it is until the delivery
+ * report, which has the same pointer, whatever clusters the record is carried
+ * to.  RD_KAFKA_V_HEADERS are taken on success.
+ * Waits only with RD_KAFKA_MSG_F_BLOCK, while the queue is full.  Any thread.
  * Returns RD_KAFKA_RESP_ERR_NO_ERROR: one delivery report will follow, after
- * any number of moves (message.timeout.ms counts anew on each cluster).
- * __QUEUE_FULL: queue.buffering.max.* reached, poll and try again;
- * __NOT_IMPLEMENTED: the topic is routed to another cluster than the handle's
- * other topics; __CONFLICT, __INVALID_ARG: as librdkafka; __STATE: not a
- * producer.
+ * any number of moves (message.timeout.ms counts anew on each cluster, and
+ * where no cluster is known yet);
+ * __QUEUE_FULL: queue.buffering.max.* reached, counted over all clusters and
+ * what waits: poll and try again; MSG_SIZE_TOO_LARGE; __UNKNOWN_PARTITION,
+ * __UNKNOWN_TOPIC: not on the cluster in use; __CONFLICT: _HEADER and _HEADERS;
+ * __INVALID_ARG: no topic, one that Kafka does not allow, a topic object of
+ * somebody else, an unknown kind of argument; __FATAL: see
+ * shunt_fatal_error(); __STATE: not a producer, or the transaction's state;
+ * __FAIL: out of memory.
+ * Order: within a partition as produced, over every move, as far as librdkafka
+ * keeps it (max.in.flight 1 or enable.idempotence, when requests fail).  The
+ * partition chosen by a partitioner stays when a record is carried on, unless
+ * the new cluster has no such partition.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t shunt_producev(shunt_t *rk, ...);
 
@@ -555,6 +565,40 @@ SHUNT_EXPORT rd_kafka_error_t *
 shunt_produceva(shunt_t *rk, const rd_kafka_vu_t *vus, size_t cnt);
 
 /*
+ * An object for a logical topic, to produce with and to give it a configuration
+ * (partitioner, acks, ...) of its own; as in librdkafka the first one holds.
+ * conf: taken on success; NULL: the default.
+ * The object stands for the topic on whichever cluster: the `rkt` of reports
+ * and of partitioners are others (compare names, not pointers).  Released with
+ * rd_kafka_topic_destroy(), before shunt_destroy().  Any thread.
+ * NULL, with errno and shunt_last_error() __INVALID_ARG: not a producer, or no
+ * such name.
+ */
+SHUNT_EXPORT rd_kafka_topic_t *shunt_topic_new(shunt_t *rk, const char *topic,
+                                               rd_kafka_topic_conf_t *conf);
+
+/*
+ * As rd_kafka_produce(); rkt is of shunt_topic_new().  0, or -1 with errno
+ * and shunt_last_error(): the errors of shunt_producev().
+ */
+SHUNT_EXPORT int shunt_produce(rd_kafka_topic_t *rkt, int32_t partition,
+                               int msgflags, void *payload, size_t len,
+                               const void *key, size_t keylen,
+                               void *msg_opaque);
+
+/*
+ * As rd_kafka_produce_batch(), RD_KAFKA_MSG_F_PARTITION included: returns how
+ * many were accepted, and sets `err` of each.
+ */
+SHUNT_EXPORT int shunt_produce_batch(rd_kafka_topic_t *rkt, int32_t partition,
+                                     int msgflags,
+                                     rd_kafka_message_t *rkmessages,
+                                     int message_cnt);
+
+/* Of the calling thread's last shunt_topic_new() or shunt_produce(). */
+SHUNT_EXPORT rd_kafka_resp_err_t shunt_last_error(void);
+
+/*
  * Waits up to timeout_ms (-1: for ever) for something to report and calls the
  * callbacks.  Returns how many were served.  A producer must poll regularly.
  */
@@ -562,14 +606,17 @@ SHUNT_EXPORT int shunt_poll(shunt_t *rk, int timeout_ms);
 
 /*
  * Waits until every accepted record has had its report, calling the
- * callbacks.  RD_KAFKA_RESP_ERR__TIMED_OUT after timeout_ms.
+ * callbacks (with RD_KAFKA_EVENT_DR enabled another thread must take the events
+ * meanwhile).  RD_KAFKA_RESP_ERR__TIMED_OUT after timeout_ms.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t shunt_flush(shunt_t *rk, int timeout_ms);
 
 /*
- * Gives records up (RD_KAFKA_PURGE_F_QUEUE, _INFLIGHT): their reports, with
- * __PURGE_QUEUE or __PURGE_INFLIGHT, come from shunt_poll().  Records that
- * wait for a route or a move count as queued.
+ * Gives records up (RD_KAFKA_PURGE_F_QUEUE, _INFLIGHT, _NON_BLOCKING): their
+ * reports, with __PURGE_QUEUE or __PURGE_INFLIGHT, come from shunt_poll().
+ * Records that wait for a route or a move count as queued.  During the carrying
+ * of a move it waits for its end (milliseconds; seconds while a broker's name
+ * is looked up).  __INVALID_ARG: other flags.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t shunt_purge(shunt_t *rk, int purge_flags);
 

@@ -165,8 +165,8 @@ hold(struct producer *p, struct lane *l, const struct record_args *a)
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static void
-announce_topics(struct producer *p)
+void
+produce_announce(struct producer *p)
 {
     struct strlist topics = {0};
     int rc = 0;
@@ -205,7 +205,7 @@ round_by_lane(struct producer *p, const struct record_args *a)
     }
     gate_leave(p);
     if (is_new)
-        announce_topics(p);
+        produce_announce(p);
     return rc;
 }
 
@@ -236,11 +236,16 @@ wait_for_room(struct producer *p, struct seen seen)
     atomic_fetch_sub(&p->blocked, 1);
 }
 
+bool
+topic_is_named(const char *topic)
+{
+    return topic && *topic && strnlen(topic, TOPIC_MAX + 1) <= TOPIC_MAX;
+}
+
 rd_kafka_resp_err_t
 producer_produce(struct producer *p, const struct record_args *a)
 {
-    if (!a->rkt && (!a->topic || !*a->topic ||
-                    strnlen(a->topic, TOPIC_MAX + 1) > TOPIC_MAX))
+    if (!a->rkt && !topic_is_named(a->topic))
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
     for (;;) {
         const rd_kafka_resp_err_t rc = try_once(p, a);
@@ -328,68 +333,4 @@ producer_batch(struct producer *p, rd_kafka_topic_t *rkt, int32_t partition,
         good += v[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
     }
     return good;
-}
-
-/* ---- topic objects ------------------------------------------------------ */
-
-/* gate written. One object of ours keeps the address from being used anew. */
-static struct topic_ref *
-ref_of(struct producer *p, rd_kafka_t *hub, const char *topic, struct lane *l)
-{
-    struct topic_ref *ref;
-    rd_kafka_topic_t *rkt = rd_kafka_topic_new(hub, topic, NULL);
-    if (!rkt)
-        return NULL;
-    HASH_FIND_PTR(p->refs, &rkt, ref);
-    if (ref) {
-        rd_kafka_topic_destroy(rkt);
-        return ref;
-    }
-    ref = calloc(1, sizeof(*ref));
-    if (!ref) {
-        rd_kafka_topic_destroy(rkt);
-        return NULL;
-    }
-    ref->rkt = rkt;
-    ref->lane = l;
-    HASH_ADD_PTR(p->refs, rkt, ref);
-    if (hash_has(ref))
-        return ref;
-    rd_kafka_topic_destroy(rkt);
-    free(ref);
-    return NULL;
-}
-
-/* gate written. Takes `conf` on success. */
-static rd_kafka_topic_t *
-new_topic(struct producer *p, const char *topic, rd_kafka_topic_conf_t *conf,
-          bool *is_new)
-{
-    rd_kafka_t *hub = lanes_hub(p);
-    struct lane *l = lane_find(p, topic);
-    if (hub && !l) {
-        l = lane_add(p, topic);
-        *is_new = l != NULL;
-    }
-    if (!hub || !l || !ref_of(p, hub, topic, l))
-        return NULL;
-    /* As in librdkafka the first configuration of a topic holds. */
-    if (conf && !l->conf && !l->gen)
-        l->conf = conf;
-    else if (conf)
-        rd_kafka_topic_conf_destroy(conf);
-    return rd_kafka_topic_new(hub, topic, NULL); /* it is there: one more */
-}
-
-rd_kafka_topic_t *
-producer_topic(struct producer *p, const char *topic,
-               rd_kafka_topic_conf_t *conf)
-{
-    bool is_new = false;
-    gate_write(p);
-    rd_kafka_topic_t *rkt = new_topic(p, topic, conf, &is_new);
-    gate_leave(p);
-    if (is_new)
-        announce_topics(p);
-    return rkt;
 }

@@ -249,18 +249,6 @@ free_lanes(struct producer *p)
     }
 }
 
-static void
-free_refs(struct producer *p)
-{
-    struct topic_ref *ref, *tmp;
-    HASH_ITER(hh, p->refs, ref, tmp)
-    {
-        HASH_DEL(p->refs, ref);
-        rd_kafka_topic_destroy(ref->rkt);
-        free(ref);
-    }
-}
-
 void
 producer_free(struct producer *p)
 {
@@ -268,7 +256,7 @@ producer_free(struct producer *p)
         return;
     reports_drop(p->ready);
     reports_drop(p->purged);
-    free_refs(p);
+    topics_free(p);
     while (p->gens) {
         struct gen *g = p->gens;
         p->gens = g->next;

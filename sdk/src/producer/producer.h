@@ -36,11 +36,13 @@ int producer_batch(struct producer *p, rd_kafka_topic_t *rkt, int32_t partition,
  * its own words; NULL: it does not.  The caller's. */
 rd_kafka_error_t *producer_refusal(struct producer *p);
 
-/* As rd_kafka_topic_new(): takes `conf` (NULL: the default).  The object stands
- * for the topic on whichever cluster; records' and reports' topic objects are
- * others.  NULL: librdkafka says no (rd_kafka_last_error()). */
+/* As rd_kafka_topic_new(): takes `conf` (NULL: the default) on success.  The
+ * object stands for the topic on whichever cluster; those in reports are
+ * others.  NULL: no such name, or out of memory. */
 rd_kafka_topic_t *producer_topic(struct producer *p, const char *topic,
                                  rd_kafka_topic_conf_t *conf);
+/* Whose producer_topic() has made it; NULL: nobody's. */
+struct producer *producer_of_topic(const rd_kafka_topic_t *rkt);
 
 /* ---- reports: any thread ------------------------------------------------ */
 

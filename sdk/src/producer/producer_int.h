@@ -158,6 +158,14 @@ numbered(const rd_kafka_message_t *m)
 enum value_kind numbers_kind(const struct producer *p,
                              const rd_kafka_message_t *m);
 
+/* ---- produce.c ---- */
+bool topic_is_named(const char *topic); /* as Kafka allows */
+/* A lane is new: asks for its route. gate not held. */
+void produce_announce(struct producer *p);
+
+/* ---- topics.c ---- */
+void topics_free(struct producer *p);
+
 /* ---- lanes.c: gate written ---- */
 struct lane *lane_find(const struct producer *p, const char *topic);
 struct lane *lane_add(struct producer *p, const char *topic); /* NULL: memory */
