@@ -105,7 +105,7 @@ sort_pile(struct pile *pile)
         qsort(pile->v, pile->n, sizeof(struct record *), by_number);
 }
 
-/* gate written. */
+/* gate shut. */
 static void
 put_back(struct producer *p, const struct pile *pile)
 {
@@ -168,7 +168,7 @@ carry(struct producer *p, struct gen *g)
     drain(p, g); /* what the application has purged itself is its own */
     cut(p, g);
     purge(p, g);
-    gate_write(p);
+    gate_shut(&p->gate);
     pthread_mutex_lock(&p->drain);
     struct taken *list = p->purged;
     p->purged = NULL;
@@ -179,7 +179,7 @@ carry(struct producer *p, struct gen *g)
     }
     sort_pile(&pile);
     put_back(p, &pile);
-    gate_leave(p);
+    gate_open(&p->gate);
     pthread_mutex_unlock(&p->moving);
     free(pile.v);
     return pile.n;

@@ -1,6 +1,6 @@
 /*
  * Records that wait, one list a topic, and those that ended while waiting.
- * The gate is written throughout.
+ * The gate is shut throughout.
  *
  * A record that no cluster had gets its report from the hub: it is produced
  * there and purged at once, and an interceptor replaces librdkafka's verdict

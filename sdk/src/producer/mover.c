@@ -66,9 +66,9 @@ mover_post_expire(struct producer *p)
 static void
 look_again(struct producer *p, int64_t not_before_ms)
 {
-    gate_write(p);
+    gate_shut(&p->gate);
     mover_post_look(p, not_before_ms);
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 /* ---- small jobs --------------------------------------------------------- */
@@ -79,7 +79,7 @@ expire(void *arg)
     struct producer *p = arg;
     struct record *r, *tmp;
     const int64_t now_ms = clock_mono_ms();
-    gate_write(p);
+    gate_shut(&p->gate);
     p->expiring = false;
     for (struct lane *l = p->lanes; l; l = l->next)
         DL_FOREACH_SAFE(l->held, r, tmp)
@@ -90,7 +90,7 @@ expire(void *arg)
     lanes_bury(p);
     if (atomic_load(&p->held) > 0)
         mover_post_expire(p);
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 /* By pieces: produce calls get their turn.  True: something waits, and could
@@ -99,14 +99,14 @@ static bool
 pump_once(struct producer *p, bool *full)
 {
     bool more = false;
-    gate_write(p);
+    gate_shut(&p->gate);
     for (struct lane *l = p->lanes; l; l = l->next) {
         const bool ok = lane_pump(p, l, PUMP_AT_ONCE);
         more = more || (ok && l->gen && !l->still && l->held);
         *full = *full || !ok;
     }
     lanes_bury(p);
-    gate_leave(p);
+    gate_open(&p->gate);
     return more;
 }
 
@@ -118,18 +118,18 @@ pump_all(struct producer *p)
         full = false;
     if (!full)
         return;
-    gate_write(p);
+    gate_shut(&p->gate);
     mover_post_pump(p, clock_mono_ms() + PUMP_AGAIN_MS);
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 static void
 pump(void *arg)
 {
     struct producer *p = arg;
-    gate_write(p);
+    gate_shut(&p->gate);
     p->pumping = false;
-    gate_leave(p);
+    gate_open(&p->gate);
     pump_all(p);
 }
 
@@ -138,14 +138,14 @@ pump(void *arg)
 static void
 link_gen(struct producer *p, struct gen *g)
 {
-    gate_write(p);
+    gate_shut(&p->gate);
     pthread_mutex_lock(&p->drain);
     LL_PREPEND(p->gens, g);
     pthread_mutex_unlock(&p->drain);
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
-/* gate written, drain held. */
+/* gate shut, drain held. */
 static bool
 closable(const struct producer *p, struct gen *g)
 {
@@ -176,7 +176,7 @@ close_idle(struct producer *p)
 {
     struct gen *g, *tmp, *list = NULL;
     bool later = false;
-    gate_write(p);
+    gate_shut(&p->gate);
     pthread_mutex_lock(&p->drain);
     LL_FOREACH_SAFE(p->gens, g, tmp)
     {
@@ -190,7 +190,7 @@ close_idle(struct producer *p)
     pthread_mutex_unlock(&p->drain);
     if (later)
         mover_post_look(p, clock_mono_ms() + CLOSE_AGAIN_MS);
-    gate_leave(p);
+    gate_open(&p->gate);
     LL_FOREACH_SAFE(list, g, tmp)
     {
         atomic_store(&g->leaving, true); /* it logs no more */
@@ -223,7 +223,7 @@ route_of(const struct pt_answer *a, const char *topic)
     return NULL;
 }
 
-/* gate written. A topic whose rule is gone stays where it is. */
+/* gate shut. A topic whose rule is gone stays where it is. */
 static void
 plan_lane(struct producer *p, struct lane *l, const struct pt_answer *a)
 {
@@ -244,32 +244,32 @@ plan_lane(struct producer *p, struct lane *l, const struct pt_answer *a)
 static void
 plan(struct producer *p, const struct pt_answer *a)
 {
-    gate_write(p);
+    gate_shut(&p->gate);
     for (struct lane *l = p->lanes; l; l = l->next)
         plan_lane(p, l, a);
     for (struct gen *g = p->gens; g; g = g->next)
         g->failed = false;
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 /* The answer is gone after the look. */
 static void
 forget_plan(struct producer *p)
 {
-    gate_write(p);
+    gate_shut(&p->gate);
     for (struct lane *l = p->lanes; l; l = l->next) {
         l->wanted = NULL;
         l->target = NULL;
     }
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 static struct lane *
 next_lane(struct producer *p, const struct lane *l)
 {
-    gate_read(p);
+    gate_enter(&p->gate);
     struct lane *next = l ? l->next : p->lanes;
-    gate_leave(p);
+    gate_leave(&p->gate);
     return next;
 }
 
@@ -285,10 +285,10 @@ homeless(const struct lane *l)
 static int
 warm(struct producer *p, struct gen *g, struct lane *l, struct err *err)
 {
-    gate_read(p);
+    gate_enter(&p->gate);
     const rd_kafka_topic_conf_t *conf =
         l->conf; /* for ever, once it is there */
-    gate_leave(p);
+    gate_leave(&p->gate);
     return gen_warm(g, l->topic, conf, WARM_TIMEOUT_MS, err);
 }
 
@@ -348,7 +348,7 @@ static void
 keep_still(struct producer *p, const struct gen *g)
 {
     const int64_t now_ms = clock_mono_ms();
-    gate_write(p);
+    gate_shut(&p->gate);
     for (struct lane *l = p->lanes; l; l = l->next)
         if (l->gen == g) {
             if (!l->still)
@@ -356,7 +356,7 @@ keep_still(struct producer *p, const struct gen *g)
             l->still = true;
             l->open = false;
         }
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 static void
@@ -390,7 +390,7 @@ flush_gen(struct producer *p, struct gen *g)
 static void
 unbind(struct producer *p, struct gen *g)
 {
-    gate_write(p);
+    gate_shut(&p->gate);
     const bool gone = atomic_load(&g->leaving);
     for (struct lane *l = p->lanes; l; l = l->next) {
         if (l->gen != g || (!moves(l) && !gone))
@@ -407,7 +407,7 @@ unbind(struct producer *p, struct gen *g)
     }
     if (g->n_lanes == 0)
         p->n_bound--;
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 /* False: there is news first; its lanes are kept still. */
@@ -448,7 +448,7 @@ leave_all(struct producer *p, bool fenced)
 
 /* ---- entering ----------------------------------------------------------- */
 
-/* gate written. */
+/* gate shut. */
 static void
 bind_lane(struct producer *p, struct lane *l)
 {
@@ -466,7 +466,7 @@ bind_lane(struct producer *p, struct lane *l)
 static void
 enter_all(struct producer *p)
 {
-    gate_write(p);
+    gate_shut(&p->gate);
     for (struct lane *l = p->lanes; l; l = l->next) {
         if (!l->gen && l->target)
             bind_lane(p, l);
@@ -474,7 +474,7 @@ enter_all(struct producer *p)
         if (l->gen)
             l->gen->flush_start_ms = 0;
     }
-    gate_leave(p);
+    gate_open(&p->gate);
     pump_all(p);
     mover_say_arrived(p);
 }
@@ -498,9 +498,9 @@ static void
 look(void *arg)
 {
     struct producer *p = arg;
-    gate_write(p);
+    gate_shut(&p->gate);
     p->looks--;
-    gate_leave(p);
+    gate_open(&p->gate);
     atomic_store(&p->news, 0);
     struct route *r =
         atomic_load(&p->stopping) ? NULL : control_route(p->e.control);

@@ -64,9 +64,9 @@ mover_say_stuck(struct producer *p, const char *cluster, int64_t since,
 static struct lane *
 next_lane(struct producer *p, const struct lane *l)
 {
-    gate_read(p);
+    gate_enter(&p->gate);
     struct lane *next = l ? l->next : p->lanes;
-    gate_leave(p);
+    gate_leave(&p->gate);
     return next;
 }
 

@@ -73,15 +73,37 @@ numbers_kind(const struct producer *p, const rd_kafka_message_t *m)
 
 /* ---- one record --------------------------------------------------------- */
 
-/* gate held */
+/* gate entered or shut */
 static struct lane *
-lane_of(const struct producer *p, const struct record_args *a)
+look_up(const struct producer *p, const struct record_args *a)
 {
     struct topic_ref *ref;
     if (!a->rkt)
         return lane_find(p, a->topic);
     HASH_FIND_PTR(p->refs, &a->rkt, ref);
     return ref ? ref->lane : NULL;
+}
+
+/* The last one of this thread: lanes and topic objects live as long as their
+ * producer, and no other gets its id. */
+static struct lane *
+lane_of(const struct producer *p, const struct record_args *a)
+{
+    static _Thread_local struct {
+        uint64_t id;
+        const rd_kafka_topic_t *rkt;
+        struct lane *lane;
+    } last;
+    if (last.id == p->id &&
+        (a->rkt ? last.rkt == a->rkt : strcmp(last.lane->topic, a->topic) == 0))
+        return last.lane;
+    struct lane *l = look_up(p, a);
+    if (l) {
+        last.id = p->id;
+        last.rkt = a->rkt;
+        last.lane = l;
+    }
+    return l;
 }
 
 static enum value_kind
@@ -92,7 +114,7 @@ kind_of(int flags)
     return flags & RD_KAFKA_MSG_F_FREE ? VALUE_GIVEN : VALUE_BORROWED;
 }
 
-/* gate held: has a record of this kind been seen? */
+/* gate entered or shut: has a record of this kind been seen? */
 static bool
 knows_kind(const struct producer *p, const void *value, int flags)
 {
@@ -119,19 +141,38 @@ flags_for(const struct producer *p, int flags, bool *free_it)
     return flags & (RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_FREE);
 }
 
-/* gate held, the lane open. */
+/* gate entered or shut, the lane open. */
 static rd_kafka_resp_err_t
-straight(struct producer *p, const struct lane *l, const struct record_args *a)
+full_call(const struct lane *l, const struct record_args *a, int flags)
 {
-    bool free_it;
-    const int flags = flags_for(p, a->flags, &free_it);
-    const rd_kafka_resp_err_t rc = rd_kafka_producev(
+    return rd_kafka_producev(
         l->gen->rk, RD_KAFKA_V_RKT(l->rkt), RD_KAFKA_V_PARTITION(a->partition),
         RD_KAFKA_V_VALUE(a->value, a->value_len),
         RD_KAFKA_V_KEY(a->key, a->key_len), RD_KAFKA_V_OPAQUE(a->opaque),
         RD_KAFKA_V_MSGFLAGS(flags), RD_KAFKA_V_TIMESTAMP(a->timestamp),
         a->headers ? RD_KAFKA_VTYPE_HEADERS : RD_KAFKA_VTYPE_END, a->headers,
         RD_KAFKA_V_END);
+}
+
+/* The same in less time. */
+static rd_kafka_resp_err_t
+short_call(const struct lane *l, const struct record_args *a, int flags)
+{
+    return rd_kafka_produce(l->rkt, a->partition, flags, a->value, a->value_len,
+                            a->key, a->key_len, a->opaque) == 0
+               ? RD_KAFKA_RESP_ERR_NO_ERROR
+               : rd_kafka_last_error();
+}
+
+/* gate entered or shut, the lane open. */
+static rd_kafka_resp_err_t
+straight(struct producer *p, const struct lane *l, const struct record_args *a)
+{
+    bool free_it;
+    const int flags = flags_for(p, a->flags, &free_it);
+    const rd_kafka_resp_err_t rc = a->headers || a->timestamp
+                                       ? full_call(l, a, flags)
+                                       : short_call(l, a, flags);
     if (!rc && free_it)
         free(a->value);
     numbers_back(l->gen, rc, a->value, a->value_len);
@@ -170,10 +211,10 @@ produce_announce(struct producer *p)
 {
     struct strlist topics = {0};
     int rc = 0;
-    gate_read(p);
+    gate_enter(&p->gate);
     for (struct lane *l = p->lanes; l && !rc; l = l->next)
         rc = strlist_add(&topics, l->topic);
-    gate_leave(p);
+    gate_leave(&p->gate);
     if (!rc)
         rc = control_set_topics(p->e.control, &topics);
     strlist_fini(&topics);
@@ -188,7 +229,7 @@ round_by_lane(struct producer *p, const struct record_args *a)
 {
     bool is_new = false;
     rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR__FAIL;
-    gate_write(p);
+    gate_shut(&p->gate);
     struct lane *l = lane_of(p, a);
     if (!l && !a->rkt) {
         l = lane_add(p, a->topic);
@@ -203,7 +244,7 @@ round_by_lane(struct producer *p, const struct record_args *a)
     } else if (a->rkt) { /* not of producer_topic() */
         rc = RD_KAFKA_RESP_ERR__INVALID_ARG;
     }
-    gate_leave(p);
+    gate_open(&p->gate);
     if (is_new)
         produce_announce(p);
     return rc;
@@ -212,7 +253,7 @@ round_by_lane(struct producer *p, const struct record_args *a)
 static rd_kafka_resp_err_t
 try_once(struct producer *p, const struct record_args *a)
 {
-    gate_read(p);
+    gate_enter(&p->gate);
     const struct lane *l = lane_of(p, a);
     /* Each handle has the limits, the application has them once. */
     const bool alone = p->n_bound == 1 && atomic_load(&p->held) == 0;
@@ -220,10 +261,10 @@ try_once(struct producer *p, const struct record_args *a)
         const rd_kafka_resp_err_t rc = !alone && lanes_full(p, a->value_len)
                                            ? RD_KAFKA_RESP_ERR__QUEUE_FULL
                                            : straight(p, l, a);
-        gate_leave(p);
+        gate_leave(&p->gate);
         return rc;
     }
-    gate_leave(p);
+    gate_leave(&p->gate);
     return round_by_lane(p, a);
 }
 
@@ -261,12 +302,12 @@ rd_kafka_error_t *
 producer_refusal(struct producer *p)
 {
     rd_kafka_error_t *error = NULL;
-    gate_read(p);
+    gate_enter(&p->gate);
     const struct lane *l = p->lanes;
     /* It looks at its own state before it sees that there is no topic. */
     if (l && l->gen)
         error = rd_kafka_produceva(l->gen->rk, NULL, 0);
-    gate_leave(p);
+    gate_leave(&p->gate);
     if (error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__INVALID_ARG) {
         rd_kafka_error_destroy(error);
         return NULL;
@@ -302,7 +343,7 @@ straight_batch(struct producer *p, rd_kafka_topic_t *rkt, int32_t partition,
     const struct record_args a = {.rkt = rkt};
     int good = -1;
     bool free_it;
-    gate_read(p);
+    gate_enter(&p->gate);
     const struct lane *l = lane_of(p, &a);
     const int clean = flags_for(p, flags, &free_it);
     if (l && l->open && !free_it && knows_kind(p, "", flags) &&
@@ -312,7 +353,7 @@ straight_batch(struct producer *p, rd_kafka_topic_t *rkt, int32_t partition,
             n);
     for (int i = 0; good >= 0 && good < n && i < n; i++)
         numbers_back(l->gen, v[i].err, v[i].payload, v[i].len);
-    gate_leave(p);
+    gate_leave(&p->gate);
     return good;
 }
 

@@ -119,24 +119,6 @@ producer_log(struct producer *p, int level, const char *fmt, ...)
         p->e.on_log(level, "SHUNTPRODUCER", line, p->e.arg);
 }
 
-void
-gate_read(struct producer *p)
-{
-    pthread_rwlock_rdlock(&p->gate);
-}
-
-void
-gate_write(struct producer *p)
-{
-    pthread_rwlock_wrlock(&p->gate);
-}
-
-void
-gate_leave(struct producer *p)
-{
-    pthread_rwlock_unlock(&p->gate);
-}
-
 /* ---- new and free ------------------------------------------------------- */
 
 static bool
@@ -175,23 +157,19 @@ static int
 init_sync(struct producer *p)
 {
     pthread_condattr_t attr;
-    pthread_rwlockattr_t gate;
     if (pthread_condattr_init(&attr) != 0)
         return ERR_NOMEM;
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     int rc = pthread_cond_init(&p->wake, &attr);
     pthread_condattr_destroy(&attr);
-    (void)pthread_rwlockattr_init(&gate);
-    /* A move would wait for ever while many threads produce. */
-    (void)pthread_rwlockattr_setkind_np(
-        &gate, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    rc |= pthread_rwlock_init(&p->gate, &gate);
-    (void)pthread_rwlockattr_destroy(&gate);
     rc |= pthread_mutex_init(&p->moving, NULL);
     rc |= pthread_mutex_init(&p->drain, NULL);
     rc |= pthread_mutex_init(&p->wake_mutex, NULL);
+    gate_init(&p->gate);
     return rc ? ERR_NOMEM : 0;
 }
+
+static atomic_uint_fast64_t ids;
 
 int
 producer_new(const struct engine *e, struct producer **out, struct err *err)
@@ -200,6 +178,7 @@ producer_new(const struct engine *e, struct producer **out, struct err *err)
     if (!p)
         return err_nomem(err);
     p->e = *e;
+    p->id = atomic_fetch_add(&ids, 1) + 1;
     read_conf(p);
     backoff_init(&p->retry, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
@@ -270,7 +249,7 @@ producer_free(struct producer *p)
     pthread_mutex_destroy(&p->wake_mutex);
     pthread_mutex_destroy(&p->drain);
     pthread_mutex_destroy(&p->moving);
-    pthread_rwlock_destroy(&p->gate);
+    gate_fini(&p->gate);
     free(p);
 }
 
@@ -280,16 +259,16 @@ void
 producer_news(struct producer *p)
 {
     atomic_fetch_add(&p->news, 1);
-    gate_write(p);
+    gate_shut(&p->gate);
     mover_post_look(p, 0);
-    gate_leave(p);
+    gate_open(&p->gate);
 }
 
 const char *
 producer_cluster(struct producer *p)
 {
-    gate_read(p);
+    gate_enter(&p->gate);
     const char *cluster = p->cluster;
-    gate_leave(p);
+    gate_leave(&p->gate);
     return cluster;
 }

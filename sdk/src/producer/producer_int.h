@@ -8,7 +8,7 @@
  *
  * Locks, in this order:
  *   moving  held while records are carried: purging waits for its end
- *   gate    read by calls that produce straight to librdkafka; written by whoever
+ *   gate    entered by calls that produce straight to librdkafka; shut by whoever
  *           changes lanes, what waits in them, or which generations there are.
  *           Held across rd_kafka_produce*() without F_BLOCK, which does not
  *           wait; never across what may, nor a callback (but a partitioner)
@@ -25,6 +25,7 @@
 #include "common/base/backoff.h"
 #include "sdk/src/consumer/reaper.h"
 #include "sdk/src/hash.h"
+#include "sdk/src/producer/gate.h"
 #include "sdk/src/producer/producer.h"
 #include "sdk/src/producer/producer_generation.h"
 #include "sdk/src/producer/record.h"
@@ -68,12 +69,13 @@ struct taken {
 
 struct producer {
     struct engine e;
+    uint64_t id;                /* of all producers that ever were */
     int64_t message_timeout_ms; /* 0: none */
     size_t max_count, max_bytes, max_record_bytes;
     bool only_errors; /* delivery.report.only.error */
     pthread_mutex_t moving;
 
-    pthread_rwlock_t gate;
+    struct gate gate;
     struct lane *by_topic;          /* hash */
     struct lane *lanes, *last_lane; /* in the order of their first record */
     struct topic_ref *refs;         /* hash */
@@ -130,9 +132,6 @@ void producer_wake(struct producer *p);
 void producer_tell(struct producer *p, const struct engine_event *e);
 void producer_log(struct producer *p, int level, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
-void gate_read(struct producer *p);
-void gate_write(struct producer *p);
-void gate_leave(struct producer *p);
 
 /* ---- numbers: produce.c ---- */
 #define NUMBER_BASE (INT64_C(1) << 62) /* beyond every offset of a cluster */
@@ -166,7 +165,7 @@ void produce_announce(struct producer *p);
 /* ---- topics.c ---- */
 void topics_free(struct producer *p);
 
-/* ---- lanes.c: gate written ---- */
+/* ---- lanes.c: gate shut ---- */
 struct lane *lane_find(const struct producer *p, const char *topic);
 struct lane *lane_add(struct producer *p, const char *topic); /* NULL: memory */
 void lane_hold(struct producer *p, struct lane *l, struct record *r); /* last */
@@ -197,7 +196,7 @@ void reports_drop(struct taken *list);
  * back into the lanes, in order.  Returns how many. */
 size_t carry(struct producer *p, struct gen *g);
 
-/* ---- mover.c: gate written ---- */
+/* ---- mover.c: gate shut ---- */
 void mover_post_look(struct producer *p, int64_t not_before_ms);
 void mover_post_pump(struct producer *p, int64_t not_before_ms);
 void mover_post_expire(struct producer *p);

@@ -338,10 +338,10 @@ producer_purge(struct producer *p, int flags)
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
     pthread_mutex_lock(&p->moving);
     if (flags & RD_KAFKA_PURGE_F_QUEUE) {
-        gate_write(p);
+        gate_shut(&p->gate);
         lanes_fail_all(p, RD_KAFKA_RESP_ERR__PURGE_QUEUE);
         lanes_bury(p);
-        gate_leave(p);
+        gate_open(&p->gate);
     }
     for (size_t i = 0; !rc && (g = hold_nth(p, i)); i++) {
         if (g->cluster)

@@ -92,7 +92,7 @@ hub_topic(rd_kafka_t *hub, const char *topic, const rd_kafka_topic_conf_t *conf)
                               conf ? rd_kafka_topic_conf_dup(conf) : NULL);
 }
 
-/* gate written. One object of ours keeps the address from being used anew. */
+/* gate shut. One object of ours keeps the address from being used anew. */
 static struct topic_ref *
 ref_of(struct producer *p, rd_kafka_topic_t *rkt, struct lane *l)
 {
@@ -115,7 +115,7 @@ ref_of(struct producer *p, rd_kafka_topic_t *rkt, struct lane *l)
     return NULL;
 }
 
-/* gate written. */
+/* gate shut. */
 static rd_kafka_topic_t *
 new_topic(struct producer *p, const char *topic,
           const rd_kafka_topic_conf_t *conf, bool *is_new)
@@ -144,9 +144,9 @@ producer_topic(struct producer *p, const char *topic,
     bool is_new = false;
     if (!topic_is_named(topic))
         return NULL;
-    gate_write(p);
+    gate_shut(&p->gate);
     rd_kafka_topic_t *rkt = new_topic(p, topic, conf, &is_new);
-    gate_leave(p);
+    gate_open(&p->gate);
     if (is_new)
         produce_announce(p);
     if (rkt && conf)
