@@ -355,6 +355,9 @@ producer_purge(struct producer *p, int flags)
 int
 producer_outq_len(struct producer *p)
 {
+    /* Records change between the two below a gate that is shut. */
+    gate_enter(&p->gate);
     const size_t n = atomic_load(&p->held) + lanes_queued(p);
+    gate_leave(&p->gate);
     return n > INT32_MAX ? INT32_MAX : (int)n;
 }
