@@ -330,11 +330,12 @@ START_TEST(a_batch_says_what_was_refused)
     setting("queue.buffering.max.messages", "10");
     start_producer();
     rd_kafka_topic_t *rkt = producer_topic(producer, "orders", NULL);
+    static char one[] = "1";
     rd_kafka_message_t v[30];
     for (int k = 0; k < 2; k++) { /* waiting, straight */
         for (int i = 0; i < 30; i++)
             v[i] = (rd_kafka_message_t){
-                .payload = (char[]){"1"},
+                .payload = one,
                 .len = 1,
                 .partition = i < 2 ? 7 : i % PARTS, /* the first two: nowhere */
                 ._private = (void *)(uintptr_t)(30 * k + i + 1),
