@@ -217,6 +217,8 @@ gather(shunt_t *rk, struct metrics_shot *s)
         .outq = produces ? shunt_outq_len(rk) : -1,
     };
     route_unref(route);
+    if (produces)
+        producer_count(rk->producer);
     for (int i = 0; i < METRICS_N; i++)
         s->counters[i] = metrics_get(m, (enum metric)i);
     pthread_mutex_lock(&m->mutex);

@@ -182,5 +182,6 @@ carry(struct producer *p, struct gen *g)
     gate_open(&p->gate);
     pthread_mutex_unlock(&p->moving);
     free(pile.v);
+    metrics_add(p->e.metrics, METRIC_RECORDS_MOVED, (int64_t)pile.n);
     return pile.n;
 }

@@ -72,6 +72,7 @@ lane_hold(struct producer *p, struct lane *l, struct record *r)
 {
     count(p, l, r);
     DL_APPEND(l->held, r);
+    metrics_add(p->e.metrics, METRIC_RECORDS_HELD, 1);
     l->open = false;
     mover_post_expire(p);
     if (l->gen && !l->still)

@@ -418,8 +418,12 @@ leave(struct producer *p, struct gen *g, bool flush)
     keep_still(p, g);
     if (flush && !flush_gen(p, g))
         return false;
-    if (gen_inflight(g) > 0)
+    if (flush)
+        mover_say_phase(p, g->cluster, "flushed");
+    if (gen_inflight(g) > 0) {
         p->carried += carry(p, g);
+        mover_say_phase(p, g->cluster, "carried");
+    }
     if (atomic_load(&p->stopping))
         return false;
     unbind(p, g);

@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
+#include "sdk/src/name.h"
 #include "sdk/src/producer/producer_int.h"
 
 static void
@@ -25,6 +26,8 @@ report(struct producer *p, const char *state, const char *cluster,
         .switch_ms = switch_ms,
         .reread_bound = 0,
         .lag = -1,
+        .phases = p->phases,
+        .n_phases = p->n_phases,
     };
     route_unref(r);
     if (control_report(p->e.control, &rep) != 0)
@@ -42,8 +45,30 @@ tell(struct producer *p, enum engine_event_type type, const char *from,
         .since = since,
         .stall_ms = stall_ms,
         .reread_bound = -1,
+        .catchup_ms = -1,
+        .ms = -1,
         .text = text,
     };
+    producer_tell(p, &e);
+}
+
+void
+mover_say_phase(struct producer *p, const char *from, const char *name)
+{
+    const struct engine_event e = {
+        .type = ENGINE_PHASE,
+        .from = from,
+        .to = p->switch_to,
+        .since = -1,
+        .stall_ms = -1,
+        .reread_bound = -1,
+        .catchup_ms = -1,
+        .phase = name,
+        .ms = clock_mono_ms() - p->switch_ms,
+    };
+    if (p->n_phases < MOVER_PHASES_MAX)
+        p->phases[p->n_phases++] =
+            (struct pt_phase){(char *)(uintptr_t)name, e.ms};
     producer_tell(p, &e);
 }
 
@@ -89,9 +114,14 @@ mover_say_switching(struct producer *p, const struct gen *from)
     for (struct lane *l = next_lane(p, NULL); l; l = next_lane(p, l))
         if (l->gen == from && l->wanted && !gen_is_for(from, l->wanted) &&
             (l->target || l->fence) && !told_before(p, l, from)) {
+            if (!p->switching) {
+                p->switch_ms = clock_mono_ms();
+                p->switch_to = name_intern(l->wanted->name);
+                p->n_phases = 0;
+            }
+            p->switching = true;
             tell(p, ENGINE_SWITCH, from->cluster, l->wanted->name, l->since, -1,
                  "");
-            p->switching = true;
             report(p, "switching", from->cluster, l->since, -1, NULL);
         }
 }
@@ -108,6 +138,7 @@ say_switched(struct producer *p, struct lane *first)
             left_ms = l->left_ms < left_ms ? l->left_ms : left_ms;
             l->left = NULL;
         }
+    mover_say_phase(p, from, "delivering");
     const int64_t stall_ms = clock_mono_ms() - left_ms;
     (void)snprintf(text, sizeof(text), "%zu records came along", p->carried);
     p->carried = 0;

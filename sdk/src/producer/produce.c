@@ -36,6 +36,8 @@ void
 numbers_take(struct gen *g, rd_kafka_message_t *m)
 {
     atomic_fetch_add(&g->p->out, m->len + 1);
+    if (!m->err && g->p->only_errors)
+        metrics_add(g->p->e.metrics, METRIC_RECORDS_ACKED, 1);
     /* The mover still needs the number. */
     if (numbered(m) && !(atomic_load(&g->leaving) && reports_is_purge(m->err)))
         m->offset = RD_KAFKA_OFFSET_INVALID;
@@ -290,9 +292,12 @@ producer_produce(struct producer *p, const struct record_args *a)
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
     for (;;) {
         const rd_kafka_resp_err_t rc = try_once(p, a);
-        if (rc != RD_KAFKA_RESP_ERR__QUEUE_FULL ||
-            !(a->flags & RD_KAFKA_MSG_F_BLOCK) || atomic_load(&p->stopping))
+        if (rc != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             return rc;
+        if (!(a->flags & RD_KAFKA_MSG_F_BLOCK) || atomic_load(&p->stopping)) {
+            metrics_add(p->e.metrics, METRIC_QUEUE_FULL, 1);
+            return rc;
+        }
         const struct seen seen = producer_see(p);
         wait_for_room(p, seen);
     }

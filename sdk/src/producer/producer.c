@@ -150,6 +150,8 @@ read_conf(struct producer *p)
     p->only_errors =
         text_of(c, "delivery.report.only.error", text, sizeof(text)) &&
         strcmp(text, "true") == 0;
+    if (p->e.reports == REPORTS_NONE) /* as set_cluster() makes it */
+        p->only_errors = true;
 }
 
 /* Cannot fail on Linux but for the condition's clock. */
@@ -254,6 +256,18 @@ producer_free(struct producer *p)
 }
 
 /* ---- questions ---------------------------------------------------------- */
+
+void
+producer_count(struct producer *p)
+{
+    struct metrics *m = p->e.metrics;
+    const int64_t accepted = metrics_get(m, METRIC_RECORDS_ACKED) +
+                             metrics_get(m, METRIC_RECORDS_FAILED) +
+                             producer_outq_len(p);
+    const int64_t before = metrics_get(m, METRIC_RECORDS_ACCEPTED);
+    if (accepted > before)
+        metrics_add(m, METRIC_RECORDS_ACCEPTED, accepted - before);
+}
 
 void
 producer_news(struct producer *p)

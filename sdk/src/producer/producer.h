@@ -68,6 +68,9 @@ void producer_news(struct producer *p);
 /* For each generation that lives; fn may wait. */
 void producer_each(struct producer *p, void (*fn)(struct gen *g, void *arg),
                    void *arg);
+/* Brings METRIC_RECORDS_ACCEPTED up to date: counting each record would cost
+ * too much. */
+void producer_count(struct producer *p);
 /* Interned (name.h); NULL: none yet.  With several: that of its first topic. */
 const char *producer_cluster(struct producer *p);
 

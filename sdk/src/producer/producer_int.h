@@ -67,6 +67,8 @@ struct taken {
     rd_kafka_event_t *event;
 };
 
+#define MOVER_PHASES_MAX 4
+
 struct producer {
     struct engine e;
     uint64_t id;                /* of all producers that ever were */
@@ -119,6 +121,10 @@ struct producer {
     struct reaper *reaper;
     bool stuck, switching; /* said so */
     size_t carried;        /* records, since the last that was said of it */
+    int64_t switch_ms;     /* when that began */
+    const char *switch_to; /* interned: the first cluster that is moved to */
+    struct pt_phase phases[MOVER_PHASES_MAX];
+    size_t n_phases;
 };
 
 /* ---- producer.c ---- */
@@ -205,6 +211,8 @@ void mover_post_expire(struct producer *p);
 void mover_say_stuck(struct producer *p, const char *cluster, int64_t since,
                      const char *why);
 void mover_say_switching(struct producer *p, const struct gen *from);
+/* A step of the move from `from` to wherever is done. */
+void mover_say_phase(struct producer *p, const char *from, const char *name);
 /* What has been entered, with which stall. */
 void mover_say_arrived(struct producer *p);
 void mover_complain(struct producer *p);

@@ -40,6 +40,7 @@ static rd_kafka_event_t *
 sort_reports(struct producer *p, struct gen *g, rd_kafka_event_t *ev)
 {
     const rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
+    bool ours;
     if (!err)
         atomic_store(&g->all_down, false);
     const size_t n = rd_kafka_event_message_count(ev);
@@ -47,9 +48,13 @@ sort_reports(struct producer *p, struct gen *g, rd_kafka_event_t *ev)
     if (p->e.reports == REPORTS_EVENT && g->cluster)
         atomic_fetch_sub(&g->unseen, n);
     /* Without memory they are not carried, but reported as what they are. */
-    if (atomic_load(&g->leaving) && reports_is_purge(err) &&
-        keep(&p->purged, g, ev))
+    ours = atomic_load(&g->leaving) && reports_is_purge(err);
+    if (ours && keep(&p->purged, g, ev))
         return NULL;
+    if (err || !p->only_errors)
+        metrics_add(p->e.metrics,
+                    err ? METRIC_RECORDS_FAILED : METRIC_RECORDS_ACKED,
+                    (int64_t)n);
     if (p->e.reports != REPORTS_NONE)
         return ev;
     atomic_fetch_sub(&g->kept, n);
