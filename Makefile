@@ -84,7 +84,7 @@ BIN_ctl           := $(B)/bin/shuntctl
 BINS              := $(foreach p,$(PARTS),$(BIN_$(p)))
 SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 
-BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve bench_mapper sync_log askers)
+BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve bench_mapper sync_log askers bench_sdk bench_bare)
 
 all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
 	$(B)/bin/ktool $(B)/bin/mm2_vectors $(B)/bin/sdk-options $(B)/lib/shift_clock.so $(BENCH_TOOLS) examples
@@ -169,6 +169,21 @@ $(B)/bin/bench_mapper: $(call obj,tests/tools/bench_mapper) $(call lib,offset-ma
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_offset-mapper)) -pthread -lm
+
+# One source over libshunt and over librdkafka.
+$(B)/bin/bench_sdk: $(call obj,tests/tools/bench_sdk) $(B)/lib/libshunt.a $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,tests/tools/bench_sdk) \
+		$(B)/lib/libshunt.a $(BASE) $(call pc_libs,$(libs_sdk)) -pthread -lm
+$(B)/bare/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -DBARE -c -o $@ $<
+$(B)/bin/bench_bare: $(patsubst $(B)/%,$(B)/bare/%,$(call obj,tests/tools/bench_sdk)) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
 
 # Preloaded by tests of clock jumps; without sanitizers, which want to be first.
 $(B)/lib/shift_clock.so: tests/tools/shift_clock/shift_clock.c
