@@ -9,11 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench.sdk_rows import flips, idle, latency, speed  # noqa: E402
+from tests.bench.sdk_rows import dead, flips, idle, latency, speed, writers  # noqa: E402
 from tests.bench.table import show, write  # noqa: E402
 
 PARTS = {"speed-real": speed.real, "speed-embedded": speed.embedded, "latency": latency.measure, "memory": idle.measure,
-         "flips": flips.measure}
+         "writers": writers.measure, "flips": flips.measure, "dead": dead.measure}
 
 
 def main() -> int:

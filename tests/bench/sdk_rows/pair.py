@@ -1,7 +1,6 @@
 """The two programs of a pair: what each needs to reach the same cluster."""
 
 import json
-import os
 from typing import Any
 
 from tests.bench.shared.env import CLIENT_CPU, SERVER_CPU, move_to_cpu, on_cpu
@@ -49,14 +48,10 @@ class Pair:
         return json.loads(run(on_cpu(CLIENT_CPU, [self.world.build / "bin" / program, *words, *pairs]), 300))
 
 
-def routed(world: World) -> dict[str, object]:
-    return {"cluster.code": CODE, "route.service": world.route_url, "route.cache.dir": world.folder / "cache"}
+def routed(world: World, code: str = CODE) -> dict[str, object]:
+    return {"cluster.code": code, "route.service": world.route_url, "route.cache.dir": world.folder / "cache"}
 
 
 def spawn(world: World, name: str, program: str, *words: object, **props: object) -> Proc:
     pairs = [f"{key}={value}" for key, value in props.items()]
     return world.spawn(name, [world.build / "bin" / program, *words, *pairs], stdout=world.folder / f"{name}.out")
-
-
-def folder_name(part: str) -> str:
-    return f"bench-sdk-{part}-{os.getpid()}"

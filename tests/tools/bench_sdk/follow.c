@@ -1,101 +1,121 @@
 /*
- * Reads a topic and says where and when: the time of the last record of each
- * partition from one place, and of its first from another.  Over libshunt a
- * place is a cluster, and the route moves the reader.  Over librdkafka, where
- * nothing follows, each line of standard input names the bootstrap servers to
- * close and open on: how an application moves without Shunt.
+ * Reads a topic and says where and when.  A stream is what was written first on
+ * one cluster to one partition; on that cluster it stands in the topic of that
+ * name ("local"), on the others in a copy.  When a stream goes on at another
+ * place, or has been silent for a while, a line tells of its last record there:
  *
- * {"last":P,"place":"a","at_us":N}, {"first":P,"place":"b","at_us":N}; an event
- * of libshunt: {"event":...}.  Times are of the machine's monotonic clock.
+ * {"last":PARTITION,"origin":"a","local":true,"at_us":N}
+ * {"first":PARTITION,"origin":"a","local":false,"at_us":N,"there_us":N}
+ *
+ * there_us: when the broker had it (LogAppendTime).  An event of libshunt:
+ * {"event":...}.  Times are of the wall clock, as the brokers' are.
+ *
+ * Over libshunt the route moves the reader.  Over librdkafka, where nothing
+ * follows, each line of standard input names the bootstrap servers to close and
+ * open on, which is how an application moves without Shunt; `origin` is their
+ * address.  With N > 0 that reader has no group to join: it assigns itself N
+ * partitions at the offsets after what it has read there before.
  */
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/base/clock.h"
 #include "tests/tools/bench_sdk/port.h"
 
-#define PARTITIONS 64
+#define STREAMS   64
+#define SILENT_US 300000
 
-static volatile sig_atomic_t stopping;
-
-/* Of each partition: when its last record came, and from where. */
-static struct {
+struct stream {
+    const char *origin;
+    int32_t partition;
+    bool local, live;
     int64_t last_us;
-    const char *place;
-} seen[PARTITIONS];
-static const char *place;
+};
 
-static void
-on_signal(int signo)
+static struct stream streams[STREAMS];
+static int n_streams;
+
+static struct stream *
+stream_of(const char *origin, int32_t partition)
 {
-    (void)signo;
-    stopping = 1;
+    for (int i = 0; i < n_streams; i++)
+        if (streams[i].partition == partition &&
+            strcmp(streams[i].origin, origin) == 0)
+            return &streams[i];
+    if (n_streams == STREAMS)
+        die("more than %d streams", STREAMS);
+    streams[n_streams] =
+        (struct stream){.origin = origin, .partition = partition};
+    return &streams[n_streams++];
 }
 
 static void
-say(const char *what, int partition, const char *where, int64_t at_us)
+say_last(struct stream *s)
 {
-    (void)printf("{\"%s\":%d,\"place\":\"%s\",\"at_us\":%lld}\n", what,
-                 partition, where, (long long)at_us);
-}
-
-/* Whoever reads a partition next may be another process. */
-static void
-say_left(void)
-{
-    for (int p = 0; p < PARTITIONS; p++)
-        if (seen[p].place && seen[p].place != place) {
-            say("last", p, seen[p].place, seen[p].last_us);
-            seen[p].place = NULL;
-        }
+    (void)printf(
+        "{\"last\":%d,\"origin\":\"%s\",\"local\":%s,\"at_us\":%lld}\n",
+        (int)s->partition, s->origin, s->local ? "true" : "false",
+        (long long)s->last_us);
+    s->live = false;
 }
 
 static void
-take(const rd_kafka_message_t *m, const char *from)
+say_first(const struct stream *s, int64_t there_us)
 {
-    if (m->err || m->partition < 0 || m->partition >= PARTITIONS)
-        return;
-    const int64_t now_us = clock_mono_us();
-    if (place != from) {
-        place = from;
-        say_left();
-    }
-    if (!seen[m->partition].place)
-        say("first", m->partition, place, now_us);
-    seen[m->partition].place = place;
-    seen[m->partition].last_us = now_us;
+    (void)printf("{\"first\":%d,\"origin\":\"%s\",\"local\":%s,\"at_us\":%lld,"
+                 "\"there_us\":%lld}\n",
+                 (int)s->partition, s->origin, s->local ? "true" : "false",
+                 (long long)s->last_us, (long long)there_us);
+}
+
+static int64_t
+append_time_us(const rd_kafka_message_t *m)
+{
+    rd_kafka_timestamp_type_t type;
+    const int64_t ms = rd_kafka_message_timestamp(m, &type);
+    return type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? ms * 1000 : 0;
 }
 
 static void
-read_one(handle_t *rk, const char *from)
+take(const rd_kafka_message_t *m, const char *origin, bool local)
 {
-    rd_kafka_message_t *m = K(consumer_poll)(rk, 100);
-    if (!m)
-        return;
-#ifndef BARE
-    from = shunt_cluster(rk);
-#endif
-    take(m, from);
-    rd_kafka_message_destroy(m);
+    struct stream *s = stream_of(origin, m->partition);
+    const bool moved = s->live && s->local != local;
+    if (moved)
+        say_last(s);
+    const bool first = !s->live;
+    s->last_us = wall_us();
+    s->local = local;
+    s->live = true;
+    if (first)
+        say_first(s, append_time_us(m));
+}
+
+static void
+say_silent(void)
+{
+    const int64_t now_us = wall_us();
+    for (int i = 0; i < n_streams; i++)
+        if (streams[i].live && now_us - streams[i].last_us > SILENT_US)
+            say_last(&streams[i]);
 }
 
 #ifdef BARE
-static bool
-told_to_move(char *servers, int size)
+/* The offsets after what was read: of the place at which it is, and of the
+ * other, to which the next move leads back. */
+static int64_t next[2][STREAMS];
+static int at;
+
+static void
+assign(handle_t *rk, const struct job *j)
 {
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-    if (poll(&p, 1, 0) <= 0)
-        return false;
-    if (!fgets(servers, size, stdin)) {
-        stopping = 1;
-        return false;
-    }
-    servers[strcspn(servers, "\n")] = '\0';
-    return true;
+    rd_kafka_topic_partition_list_t *l =
+        rd_kafka_topic_partition_list_new((int)j->n);
+    for (int p = 0; p < j->n && p < STREAMS; p++)
+        rd_kafka_topic_partition_list_add(l, j->topic, p)->offset =
+            next[at][p] ? next[at][p] : RD_KAFKA_OFFSET_END;
+    if (rd_kafka_assign(rk, l))
+        die("cannot assign");
+    rd_kafka_topic_partition_list_destroy(l);
 }
 
 static handle_t *
@@ -106,54 +126,71 @@ open_at(const struct job *j, const char *servers)
         job_set(conf, "bootstrap.servers", servers);
     handle_t *rk = job_open(RD_KAFKA_CONSUMER, conf);
     (void)rd_kafka_poll_set_consumer(rk);
-    job_subscribe(rk, j->topic);
+    if (j->n > 0)
+        assign(rk, j);
+    else
+        job_subscribe(rk, j->topic);
     return rk;
+}
+
+static void
+read_one(handle_t *rk, const char *from)
+{
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 50);
+    if (m && !m->err && m->partition < STREAMS) {
+        next[at][m->partition] = m->offset + 1;
+        take(m, from, true);
+    }
+    if (m)
+        rd_kafka_message_destroy(m);
 }
 
 static void
 follow(const struct job *j)
 {
-    static char servers[2][512]; /* in turn: a place is told by its address */
+    static char servers[2][512];
     const char *from = "start";
-    int at = 0;
     handle_t *rk = open_at(j, NULL);
-    while (!stopping) {
+    while (!told_to_stop()) {
         read_one(rk, from);
-        if (!told_to_move(servers[at], sizeof(servers[at])))
+        say_silent();
+        if (!told_to_move(servers[!at], sizeof(servers[!at])))
             continue;
+        at = !at;
+        from = servers[at];
         (void)rd_kafka_consumer_close(rk);
         rd_kafka_destroy(rk);
-        from = servers[at];
         rk = open_at(j, from);
-        at = !at;
     }
     (void)rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);
 }
 #else
 static void
-on_event(shunt_t *rk, const shunt_event_t *e, void *opaque)
+read_one(handle_t *rk)
 {
-    (void)rk;
-    (void)opaque;
-    const char *to = shunt_event_to(e);
-    (void)printf("{\"event\":\"%s\",\"to\":\"%s\",\"stall_ms\":%lld,"
-                 "\"reread\":%lld,\"at_us\":%lld,\"text\":\"%s\"}\n",
-                 shunt_event_name(e), to ? to : "",
-                 (long long)shunt_event_stall_ms(e),
-                 (long long)shunt_event_reread_bound(e),
-                 (long long)clock_mono_us(), shunt_event_text(e));
+    rd_kafka_message_t *m = shunt_consumer_poll(rk, 50);
+    if (!m)
+        return;
+    const char *origin = m->err ? NULL : shunt_message_origin(m);
+    if (origin)
+        take(m, origin,
+             strcmp(rd_kafka_topic_name(m->rkt), shunt_topic_name(m->rkt)) ==
+                 0);
+    rd_kafka_message_destroy(m);
 }
 
 static void
 follow(const struct job *j)
 {
     config_t *conf = job_conf(j);
-    shunt_conf_set_event_cb(conf, on_event);
+    told_events(conf);
     handle_t *rk = job_open(RD_KAFKA_CONSUMER, conf);
     job_subscribe(rk, j->topic);
-    while (!stopping)
-        read_one(rk, NULL);
+    while (!told_to_stop()) {
+        read_one(rk);
+        say_silent();
+    }
     (void)shunt_consumer_close(rk);
     shunt_destroy(rk);
 }
@@ -162,8 +199,6 @@ follow(const struct job *j)
 void
 run_follow(const struct job *j)
 {
-    const struct sigaction act = {.sa_handler = on_signal};
-    (void)sigaction(SIGTERM, &act, NULL);
-    (void)sigaction(SIGINT, &act, NULL);
+    told_start();
     follow(j);
 }

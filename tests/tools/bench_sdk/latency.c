@@ -93,20 +93,6 @@ measure(const rd_kafka_message_t *m, int64_t *us)
     return true;
 }
 
-void
-run_feed(const struct job *j)
-{
-    handle_t *rk = job_open(RD_KAFKA_PRODUCER, job_conf(j));
-    const int64_t start_us = clock_mono_us();
-    for (int64_t i = 0; i < j->n * (int64_t)j->size; i++) {
-        wait_until(start_us + i * (1000000 / j->n));
-        put(rk, j->topic);
-    }
-    if (K(flush)(rk, FLUSH_MS) != 0)
-        die("not everything was acknowledged");
-    K(destroy)(rk);
-}
-
 /* The first second is not counted. */
 void
 run_latency(const struct job *j)

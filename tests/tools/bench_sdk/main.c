@@ -5,7 +5,8 @@
  *   bench_sdk consume N SIZE TOPIC [KEY=VALUE...]     shunt_consumer_poll()
  *   bench_sdk batch N SIZE TOPIC [KEY=VALUE...]       1,000 a call
  *   bench_sdk latency RATE SECONDS TOPIC [KEY=VALUE...]
- *   bench_sdk feed RATE SECONDS TOPIC [KEY=VALUE...]
+ *   bench_sdk feed 0 0 TOPIC [KEY=VALUE...]           until SIGTERM
+ *   bench_sdk write RATE 0 TOPIC [KEY=VALUE...]       pauses, until SIGTERM
  *   bench_sdk producers|consumers COUNT 0 TOPIC [KEY=VALUE...]  memory, idle
  *   bench_sdk follow 0 0 TOPIC [KEY=VALUE...]         gaps, until SIGTERM
  *
@@ -137,7 +138,7 @@ int
 main(int argc, char **argv)
 {
     if (argc < 5)
-        die("usage: %s produce|consume|batch|latency|feed|producers|"
+        die("usage: %s produce|consume|batch|latency|feed|write|producers|"
             "consumers|follow N SIZE TOPIC [KEY=VALUE...]",
             argv[0]);
     const char *what = argv[1];
@@ -160,6 +161,8 @@ main(int argc, char **argv)
         run_idle(RD_KAFKA_PRODUCER, &j);
     else if (strcmp(what, "consumers") == 0)
         run_idle(RD_KAFKA_CONSUMER, &j);
+    else if (strcmp(what, "write") == 0)
+        run_write(&j);
     else if (strcmp(what, "follow") == 0)
         run_follow(&j);
     else

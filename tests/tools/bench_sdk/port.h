@@ -13,12 +13,17 @@
 typedef rd_kafka_t handle_t;
 typedef rd_kafka_conf_t config_t;
 typedef rd_kafka_queue_t line_t;
+#define HAS_QUEUES
 #define K(name) rd_kafka_##name
 #else
 #include <shunt/shunt.h>
 typedef shunt_t handle_t;
 typedef shunt_conf_t config_t;
+#if __has_include(<shunt/event.h>)
+#include <shunt/event.h>
 typedef shunt_queue_t line_t;
+#define HAS_QUEUES
+#endif
 #define K(name) shunt_##name
 #endif
 
@@ -49,13 +54,27 @@ void span_print(const struct span *since, int64_t n);
 /* {"n":..,"p50_us":..,"p99_us":..}; sorts. */
 void print_quantiles(int64_t *us, size_t n);
 
+/* Told by signals and on standard input. */
+void told_start(void);
+bool told_to_stop(void);
+#ifdef BARE
+/* True: `servers` has the bootstrap servers to move to. */
+bool told_to_move(char *servers, int size);
+#else
+/* The route's events are printed as they come. */
+void told_events(config_t *conf);
+#endif
+int64_t wall_us(void);
+
 void run_produce(const struct job *j);
 void run_consume(const struct job *j);
 void run_latency(const struct job *j);
-/* Produces at a steady rate. */
+/* Every 10 ms one record to each of 6 partitions, until told to stop. */
 void run_feed(const struct job *j);
 void run_idle(rd_kafka_type_t type, const struct job *j);
 /* Reads for ever, a line for each partition that goes on after a gap. */
 void run_follow(const struct job *j);
+/* Produces at a steady rate, a line for each pause of its reports. */
+void run_write(const struct job *j);
 
 #endif

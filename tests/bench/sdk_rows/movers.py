@@ -1,0 +1,215 @@
+"""Clients that are moved from one cluster to the other and back, several at once, each when its last move is over.
+
+A reader reads `orders` of both clusters: what was written to this one, and the copy of what was written to the other. Each of these, by
+partition, is a stream (bare readers have only the first). Brokers stamp records with the time at which they have them, so it can be told how
+long a record that was there was not read."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence
+
+from tests.lib.procs import Proc
+from tests.lib.wait import wait_until
+from tests.lib.world import World
+
+from .pair import routed, spawn
+
+TOPIC = "orders"
+PARTITIONS = 6
+CONSUMER = {"auto.offset.reset": "latest", "session.timeout.ms": 10000, "heartbeat.interval.ms": 1000}
+# Both brokers say when they had a record.
+WORLD: dict[str, Any] = {"kind": "real", "topics": f"{TOPIC}:{PARTITIONS}",
+                         "broker_properties": {"log.message.timestamp.type": "LogAppendTime"}}
+OTHER = {"a": "b", "b": "a"}
+REST_US = 500_000
+MOVE_S = 90
+Said = dict[str, Any]
+
+
+class Mover:
+    """One code, its processes, and where they are. `here` is a cluster's name."""
+
+    bare = False
+
+    def __init__(self, world: World, code: str, here: str = "a") -> None:
+        self.world, self.code, self.here = world, code, here
+        self.procs: list[Proc] = []
+        self.said: list[Said] = []
+        self.moves: list[tuple[int, str]] = []
+        self._read: dict[Path, int] = {}
+        self.settled_us = 0
+
+    def move(self, to: str) -> None:
+        self.moves.append((now_us(), to))
+        self.here = to
+        self.settled_us = 0
+        self._go(to)
+
+    def settled(self) -> bool:
+        """All that it has to do after its last move is done."""
+        self._look()
+        if not self.settled_us and self._arrived(self.moves[-1][0] if self.moves else 0):
+            self.settled_us = now_us()
+        return bool(self.settled_us)
+
+    def stop(self) -> None:
+        for proc in self.procs:
+            proc.terminate(30)
+        self._look()
+
+    def between(self) -> Iterator[tuple[int, str, list[Said]]]:
+        """Of each move: when, to where, and what was said until the next."""
+        for (at_us, to), (until_us, _) in zip(self.moves, [*self.moves[1:], (1 << 62, "")]):
+            yield at_us, to, [s for s in self.said if at_us < s["at_us"] < until_us]
+
+    def events(self, name: str) -> list[Said]:
+        return [s for s in self.said if s.get("event") == name]
+
+    def _go(self, to: str) -> None:
+        route(self.world, self.code, to)
+
+    def _arrived(self, since_us: int) -> bool:
+        raise NotImplementedError
+
+    def _spawn(self, name: str, *words: object, **props: object) -> None:
+        self.procs.append(spawn(self.world, name, *words, **props))
+
+    def _look(self) -> None:
+        for proc in self.procs:
+            if not proc.alive and proc.returncode:
+                sys.exit(f"{proc.name} ended:\n{proc.tail()}")  # wait_until() would try again
+            path = self.world.folder / f"{proc.name}.out"
+            with open(path, "rb") as f:
+                f.seek(self._read.get(path, 0))
+                text = f.read().rpartition(b"\n")[0]
+            self._read[path] = self._read.get(path, 0) + len(text) + (1 if text else 0)
+            self.said += [json.loads(line) for line in text.splitlines()]
+
+
+class Readers(Mover):
+    """A group over libshunt."""
+
+    def __init__(self, world: World, code: str, members: int = 1, here: str = "a", standby: bool = False, **props: object) -> None:
+        super().__init__(world, code, here)
+        self.standby = standby
+        self._go(here)
+        for i in range(members):
+            name = f"{code}-{i}"
+            self._spawn(name, "bench_sdk", "follow", 0, 0, TOPIC, **CONSUMER, **routed(world, code),
+                        **{"group.id": code, "client.id": name, **props})
+
+    def place(self, s: Said) -> str:
+        return s["origin"] if s["local"] else OTHER[s["origin"]]
+
+    def stream(self, s: Said, which: str) -> tuple[str, int]:
+        return (s["origin"], s[which])
+
+    def _go(self, to: str) -> None:
+        route(self.world, self.code, to, OTHER[to] if self.standby else None)
+
+    def _arrived(self, since_us: int) -> bool:
+        firsts = {self.stream(s, "first") for s in self.said if "first" in s and s["at_us"] > since_us and self.place(s) == self.here}
+        moved = sum(s["event"] in ("SWITCHED", "ROUTED") and s["to"] == self.here for s in self.said if "event" in s and s["at_us"] > since_us)
+        return len(firsts) == 2 * PARTITIONS and moved >= len(self.procs)
+
+
+class BareReaders(Mover):
+    """A group over librdkafka, or with `assigned` a consumer that has none: closed and opened where it is to go on."""
+
+    bare = True
+
+    def __init__(self, world: World, code: str, members: int = 1, assigned: bool = False) -> None:
+        super().__init__(world, code)
+        self._places = {"start": "a", **{world.clusters.bootstrap(c): c for c in OTHER}}
+        for i in range(members):
+            name = f"{code}-{i}"
+            self._spawn(name, "bench_bare", "follow", PARTITIONS if assigned else 0, 0, TOPIC, **CONSUMER,
+                        **{"group.id": code, "client.id": name, "bootstrap.servers": world.clusters.a})
+
+    def place(self, s: Said) -> str:
+        return self._places[s["origin"]]
+
+    def stream(self, s: Said, which: str) -> tuple[str, int]:
+        return ("", s[which])
+
+    def _go(self, to: str) -> None:
+        for proc in self.procs:
+            proc.send(self.world.clusters.bootstrap(to))
+
+    def _arrived(self, since_us: int) -> bool:
+        return len({s["first"] for s in self.said if "first" in s and s["at_us"] > since_us and self.place(s) == self.here}) == PARTITIONS
+
+
+def stalls(m: Readers | BareReaders, skip: int = 0) -> list[tuple[float, float]]:
+    """(stall, wait for replication) in ms, of each stream at each move but the first `skip`."""
+    found = []
+    lasts: dict[tuple[str, tuple[str, int]], list[int]] = {}
+    for s in m.said:
+        if "last" in s:
+            lasts.setdefault((m.place(s), m.stream(s, "last")), []).append(s["at_us"])
+    for at_us, to, said in list(m.between())[skip:]:
+        for stream in {m.stream(s, "first") for s in said if "first" in s}:
+            first = min((s for s in said if "first" in s and m.stream(s, "first") == stream and m.place(s) == to),
+                        key=lambda s: s["at_us"], default=None)
+            before = [t for t in lasts.get((OTHER[to], stream), []) if first and t < first["at_us"]]
+            if first and before:
+                found.append(stall_ms(max(before), first, m.bare or first["local"]))
+    return found
+
+
+def stall_ms(last_us: int, first: Said, was_there: bool) -> tuple[float, float]:
+    """A record that had to be copied can't be read before the copy is there; brokers' times are whole milliseconds."""
+    gap_us = first["at_us"] - last_us
+    wait_us = 0 if was_there else min(max(0, first["there_us"] - last_us), gap_us)
+    return (gap_us - wait_us) / 1000, wait_us / 1000
+
+
+def run_moves(movers: Sequence[tuple[Mover, int]], told: Callable[[str], None] = print) -> None:
+    """Each as often as it says, all at once, each as soon as it has settled and rested."""
+    for m, _ in movers:
+        wait_until(m.settled, MOVE_S, f"{m.code} has begun")
+
+    all_of = sum(count for _, count in movers)
+    said = 0
+
+    def step() -> bool:
+        nonlocal said
+        for m, count in movers:
+            _next(m, count)
+        done = sum(len(m.moves) for m, _ in movers)
+        if done >= said + max(1, all_of // 10):
+            said = done
+            told(f"    {done} of {all_of} moves")
+        return done == all_of and all(m.settled() for m, _ in movers)
+
+    wait_until(step, MOVE_S * max(count for _, count in movers), "all moves")
+
+
+def _next(m: Mover, count: int) -> None:
+    if not m.settled():
+        if m.moves and now_us() - m.moves[-1][0] > MOVE_S * 1e6:
+            sys.exit(f"{m.code} has not arrived at {m.here}, move {len(m.moves)}")
+    elif len(m.moves) < count and now_us() - m.settled_us > REST_US:
+        m.move(OTHER[m.here])
+
+
+def feeds(world: World) -> list[Proc]:
+    """Both clusters get records, all the time."""
+    return [spawn(world, f"feed-{c}", "bench_bare", "feed", 0, 0, TOPIC, **{"bootstrap.servers": world.clusters.bootstrap(c), "linger.ms": 1})
+            for c in OTHER]
+
+
+def route(world: World, code: str, to: str, standby: str | None = None) -> None:
+    rule = {"id": code, "priority": 100, "cluster": to, "match": {"cluster.code": code}, **({"standby": standby} if standby else {})}
+    world.change([{"op": "put", "rule": rule}])
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def percentile(values: Sequence[float], p: float) -> float:
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * p / 100))], 1)
