@@ -11,7 +11,7 @@ TOPIC = "idle"
 
 def measure(build: str, quick: bool) -> list[Row]:
     rows: list[Row] = []
-    with World("bench-sdk-memory", kind="real", build=build, topics=f"{TOPIC}:6", replicate=False) as world:
+    with World("bench-sdk-memory", kind="real", build=build, topics=f"{TOPIC}:6", replicate=False, rebalance_delay_ms=0) as world:
         pair = Pair(world)
         count = 3 if quick else 10
         for what, props in (("producers", {}), ("consumers", {"group.id": "idle"})):
