@@ -3,6 +3,7 @@
  * has, if its root ends there too.  Callbacks that are due are made on the way.
  */
 #include <stdlib.h>
+#include <sys/types.h>
 
 #include "common/base/clock.h"
 #include "sdk/src/queue_int.h"
@@ -247,6 +248,40 @@ shunt_consume_queue(shunt_queue_t *rkqu, int timeout_ms)
     } while (!m && !p.yield && clock_mono_ms() < until_ms);
     queue_watch_time(rkqu->rk);
     return m;
+}
+
+/* True: `n` records are there, or none will be in time. */
+static bool
+fill(struct polling *p, int64_t until_ms, rd_kafka_message_t **v, size_t n,
+     size_t *got)
+{
+    if (p->main || p->consumer)
+        (void)handle_tell(p->rk);
+    if (p->yield)
+        return true;
+    if (p->consumer)
+        *got = consumer_poll_batch(p->rk->consumer, left(until_ms), v, n);
+    else
+        wait_for_change(p, until_ms);
+    return *got > 0 || clock_mono_ms() >= until_ms;
+}
+
+ssize_t
+shunt_consume_batch_queue(shunt_queue_t *rkqu, int timeout_ms,
+                          rd_kafka_message_t **rkmessages,
+                          size_t rkmessages_size)
+{
+    const int64_t until_ms = until(timeout_ms);
+    struct polling p;
+    size_t got = 0;
+    bool done;
+    do {
+        begin(&p, rkqu);
+        done = fill(&p, until_ms, rkmessages, rkmessages_size, &got);
+        finish(&p);
+    } while (!done);
+    queue_watch_time(rkqu->rk);
+    return (ssize_t)got;
 }
 
 int

@@ -185,6 +185,15 @@ SHUNT_EXPORT int shunt_queue_poll_callback(shunt_queue_t *rkqu, int timeout_ms);
  * queue ends here. */
 SHUNT_EXPORT rd_kafka_message_t *shunt_consume_queue(shunt_queue_t *rkqu,
                                                      int timeout_ms);
+/* Up to rkmessages_size messages into rkmessages, each the caller's
+ * (rd_kafka_message_destroy()); how many.  Waits for all of them up to
+ * timeout_ms, less when there is something to do that they might be taken away
+ * by: a move, a rebalance.  All count as finished when this thread asks for
+ * more. */
+SHUNT_EXPORT ssize_t shunt_consume_batch_queue(shunt_queue_t *rkqu,
+                                               int timeout_ms,
+                                               rd_kafka_message_t **rkmessages,
+                                               size_t rkmessages_size);
 /* Calls consume_cb for each until timeout_ms is over; how many.  The messages
  * are destroyed after the call. */
 SHUNT_EXPORT int shunt_consume_callback_queue(

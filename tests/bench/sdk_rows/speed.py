@@ -16,7 +16,7 @@ CONSUMER = {"auto.offset.reset": "earliest", "enable.auto.commit": "false", "che
 SPREAD = {"sticky.partitioning.linger.ms": 0}
 KINDS = {"": {}, ", idempotent": {"enable.idempotence": "true"}}
 
-HOWS = (("consume", "poll"),)  # ("batch", "batch poll"): when there are queues
+HOWS = (("consume", "poll"), ("batch", "batch poll"))
 
 
 def real(build: str, quick: bool) -> list[Row]:

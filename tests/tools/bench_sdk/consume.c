@@ -22,7 +22,6 @@ take_one(handle_t *rk)
     return m ? take(m) : 0;
 }
 
-#ifdef HAS_QUEUES
 static int64_t
 take_batch(line_t *line)
 {
@@ -33,17 +32,6 @@ take_batch(line_t *line)
         taken += take(v[i]);
     return taken;
 }
-#else
-typedef void line_t;
-static int64_t
-take_batch(line_t *line)
-{
-    (void)line;
-    die("this libshunt has no queues yet");
-}
-#define shunt_queue_get_consumer(rk) ((void *)(rk))
-#define shunt_queue_destroy(q)       ((void)(q))
-#endif
 
 /* From the first record on: the group's first join takes what it takes. */
 void

@@ -13,17 +13,13 @@
 typedef rd_kafka_t handle_t;
 typedef rd_kafka_conf_t config_t;
 typedef rd_kafka_queue_t line_t;
-#define HAS_QUEUES
 #define K(name) rd_kafka_##name
 #else
+#include <shunt/event.h>
 #include <shunt/shunt.h>
 typedef shunt_t handle_t;
 typedef shunt_conf_t config_t;
-#if __has_include(<shunt/event.h>)
-#include <shunt/event.h>
 typedef shunt_queue_t line_t;
-#define HAS_QUEUES
-#endif
 #define K(name) shunt_##name
 #endif
 

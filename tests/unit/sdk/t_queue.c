@@ -275,6 +275,28 @@ START_TEST(records_of_a_queue_without_events)
 }
 END_TEST
 
+START_TEST(batches_of_a_queue)
+{
+    rd_kafka_message_t *v[N + 1];
+    ssize_t seen = 0;
+    fill();
+    start_take(RD_KAFKA_CONSUMER, conf_of(0));
+    disk_subscribe(rk);
+    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    while (seen < N && clock_mono_ms() < until_ms) {
+        const ssize_t n = shunt_consume_batch_queue(consumerq, 500, v, N + 1);
+        for (ssize_t i = 0; i < n; i++) {
+            ck_assert_int_eq(v[i]->err, 0);
+            rd_kafka_message_destroy(v[i]);
+        }
+        seen += n;
+    }
+    ck_assert_int_eq(seen, N);
+    ck_assert_int_eq(shunt_consume_batch_queue(mainq, 50, v, N + 1), 0);
+    end();
+}
+END_TEST
+
 static atomic_bool polling;
 
 static void *
@@ -566,6 +588,7 @@ main(void)
     tcase_add_test(c, automatic_commits_of_an_event_loop);
     tcase_add_test(c, queues_of_ones_own);
     tcase_add_test(c, records_of_a_queue_without_events);
+    tcase_add_test(c, batches_of_a_queue);
     tcase_add_test(c, a_poll_is_ended_by_yield);
     tcase_add_test(c, woken_by_a_call);
     tcase_add_loop_test(b, statistics_by_callback, 0, 2);
