@@ -191,12 +191,13 @@ $(B)/lib/shift_clock.so: tests/tools/shift_clock/shift_clock.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(ALL_CFLAGS)) -U_FORTIFY_SOURCE -MF $(@:.so=.d) -shared -o $@ $<
 
-EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
+EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c examples/*/*.c))
 examples: $(EXAMPLES)
 $(B)/examples/%: $(B)/examples/%.o $(B)/lib/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_sdk)) -pthread -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,$(libs_sdk) $(more_of_$(notdir $@))) -pthread -lm
+more_of_event_loop := libevent
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 /*
- * What the examples begin with: a handle of some properties, which tells on
- * standard error what becomes of its route.
+ * What the examples share: a handle of some properties, which tells on standard
+ * error what becomes of its route; a subscription; records on standard output.
  */
 #ifndef EXAMPLES_CONNECT_H
 #define EXAMPLES_CONNECT_H
@@ -20,24 +20,52 @@ on_event(shunt_t *rk, const shunt_event_t *e, void *opaque)
 }
 
 /*
- * `props`: names and values, NULL at the end.  Takes `conf`, which has the
+ * `props`: name and value each, {NULL} at the end.  Takes `conf`, which has the
  * callbacks.  NULL: the reason is told.
  */
 static inline shunt_t *
-connect_take(rd_kafka_type_t type, shunt_conf_t *conf, const char *const *props)
+connect_take(rd_kafka_type_t type, shunt_conf_t *conf, const char *service,
+             const char *code, const char *const (*props)[2])
 {
+    const char *const first[][2] = {
+        {"route.service", service}, {"cluster.code", code}, {NULL, NULL}};
     char why[512] = "out of memory";
     rd_kafka_conf_res_t rc = conf ? RD_KAFKA_CONF_OK : RD_KAFKA_CONF_INVALID;
     if (conf)
         shunt_conf_set_event_cb(conf, on_event);
-    for (; !rc && *props; props += 2)
-        rc = shunt_conf_set(conf, props[0], props[1], why, sizeof(why));
+    for (int i = 0; !rc && first[i][0]; i++)
+        rc = shunt_conf_set(conf, first[i][0], first[i][1], why, sizeof(why));
+    for (; !rc && (*props)[0]; props++)
+        rc = shunt_conf_set(conf, (*props)[0], (*props)[1], why, sizeof(why));
     shunt_t *rk = rc ? NULL : shunt_new(type, conf, why, sizeof(why));
     if (rk)
         return rk;
     (void)fprintf(stderr, "%s\n", why);
     shunt_conf_destroy(conf);
     return NULL;
+}
+
+static inline rd_kafka_resp_err_t
+subscribe(shunt_t *rk, const char *topic)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(l, topic, RD_KAFKA_PARTITION_UA);
+    const rd_kafka_resp_err_t rc = shunt_subscribe(rk, l);
+    rd_kafka_topic_partition_list_destroy(l);
+    return rc;
+}
+
+static inline void
+print(const rd_kafka_message_t *m)
+{
+    const char *origin = shunt_message_origin(m);
+    if (m->err) {
+        (void)fprintf(stderr, "%s\n", rd_kafka_message_errstr(m));
+        return;
+    }
+    (void)printf("%s[%d]@%lld from %s: %.*s\n", shunt_topic_name(m->rkt),
+                 (int)m->partition, (long long)m->offset, origin ? origin : "?",
+                 (int)m->len, m->payload ? (const char *)m->payload : "");
 }
 
 #endif

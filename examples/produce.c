@@ -26,13 +26,12 @@ on_delivery(shunt_t *rk, const rd_kafka_message_t *m, void *opaque)
 static shunt_t *
 connect_to(const char *service, const char *code)
 {
-    const char *props[] = {
-        "route.service", service, "cluster.code", code, "enable.idempotence",
-        "true",          NULL};
+    const char *const props[][2] = {{"enable.idempotence", "true"},
+                                    {NULL, NULL}};
     shunt_conf_t *conf = shunt_conf_new();
     if (conf)
         shunt_conf_set_dr_msg_cb(conf, on_delivery);
-    return connect_take(RD_KAFKA_PRODUCER, conf, props);
+    return connect_take(RD_KAFKA_PRODUCER, conf, service, code, props);
 }
 
 /* A full queue only means: wait for reports. */
