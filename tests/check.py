@@ -101,10 +101,11 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
     only_real = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400),
                  ("mapper on real clusters", ["python3", "tests/mapper/test_mapper_real.py"], 900),
                  ("sdk on real clusters", ["python3", "tests/sdk/test_sdk_real.py", *where], 900)]
+    only_embedded = [("examples", ["python3", "tests/examples/test_examples.py", *where], 300)]
     return [
         (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind, *where], 300),
         (f"stories on {kind} clusters", ["python3", "tests/stories/run.py", "--clusters", kind, *where], 1500),
-    ] + (only_real if kind == "real" else [])
+    ] + (only_real if kind == "real" else only_embedded)
 
 
 def main() -> int:

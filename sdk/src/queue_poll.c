@@ -236,6 +236,7 @@ shunt_consume_queue(shunt_queue_t *rkqu, int timeout_ms)
     const int64_t until_ms = until(timeout_ms);
     struct polling p;
     rd_kafka_message_t *m = NULL;
+    int tries = LOOKS_MAX;
     do {
         begin(&p, rkqu);
         if (p.main || p.consumer)
@@ -245,7 +246,8 @@ shunt_consume_queue(shunt_queue_t *rkqu, int timeout_ms)
         else if (!p.yield)
             wait_for_change(&p, until_ms);
         finish(&p);
-    } while (!m && !p.yield && clock_mono_ms() < until_ms);
+    } while (!m && !p.yield &&
+             (clock_mono_ms() < until_ms || has_more(&p, &tries)));
     queue_watch_time(rkqu->rk);
     return m;
 }

@@ -4,6 +4,7 @@
  */
 #include "sdk/src/handle.h"
 #include "sdk/src/name.h"
+#include "sdk/src/queue_int.h"
 
 #define NEED_CONSUMER(rk)                                                      \
     do {                                                                       \
@@ -32,14 +33,29 @@ shunt_subscription(shunt_t *rk, rd_kafka_topic_partition_list_t **topics)
     return consumer_subscription(rk->consumer, topics);
 }
 
+/* With an event loop this is a poll of the consumer's queue. */
+static rd_kafka_message_t *
+poll_watched(shunt_t *rk, int timeout_ms)
+{
+    shunt_queue_t queue = {.rk = rk, .node = rk->queues.roots[QUEUE_CONSUMER]};
+    rd_kafka_message_t *m = shunt_consume_queue(&queue, timeout_ms);
+    (void)handle_tell(rk);
+    return m;
+}
+
 rd_kafka_message_t *
 shunt_consumer_poll(shunt_t *rk, int timeout_ms)
 {
+    rd_kafka_message_t *m;
     if (!rk->consumer)
         return NULL;
-    (void)handle_tell(rk);
-    rd_kafka_message_t *m = consumer_poll(rk->consumer, timeout_ms);
-    (void)handle_tell(rk);
+    if (atomic_load_explicit(&rk->watched, memory_order_relaxed)) {
+        m = poll_watched(rk, timeout_ms);
+    } else {
+        (void)handle_tell(rk);
+        m = consumer_poll(rk->consumer, timeout_ms);
+        (void)handle_tell(rk);
+    }
     if (!m || !rk->conf->consume_cb)
         return m;
     rk->conf->consume_cb(m, rk->conf->opaque);
