@@ -67,7 +67,8 @@ shunt_assignment(shunt_t *rk, rd_kafka_topic_partition_list_t **partitions)
 int
 shunt_assignment_lost(shunt_t *rk)
 {
-    struct generation *g = rk->consumer ? consumer_hold(rk->consumer) : NULL;
+    struct generation *g =
+        rk->consumer ? consumer_hold(rk->consumer, NULL) : NULL;
     const int lost = g ? rd_kafka_assignment_lost(g->rk) : 0;
     generation_unref(g);
     return lost;
@@ -78,7 +79,7 @@ shunt_rebalance_protocol(shunt_t *rk)
 {
     if (!rk->consumer)
         return NULL;
-    struct generation *g = consumer_hold(rk->consumer);
+    struct generation *g = consumer_hold(rk->consumer, NULL);
     const char *name = g ? rd_kafka_rebalance_protocol(g->rk) : "NONE";
     generation_unref(g);
     return name;
@@ -112,7 +113,7 @@ owner_of(const rd_kafka_topic_t *rkt)
 {
     shunt_t *rk = rkt ? name_owner(rkt) : NULL;
     if (!rk || !rk->consumer ||
-        name_handle(rkt) != consumer_handle(rk->consumer))
+        !consumer_reads_by(rk->consumer, name_handle(rkt)))
         return NULL;
     return rk;
 }
@@ -197,7 +198,7 @@ shunt_commit_message(shunt_t *rk, const rd_kafka_message_t *rkmessage,
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
     /* The same topic name may stand on both clusters: an offset of the one
      * must not be committed on the other. */
-    if (name_handle(rkmessage->rkt) != consumer_handle(rk->consumer))
+    if (!consumer_reads_by(rk->consumer, name_handle(rkmessage->rkt)))
         return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(l, rd_kafka_topic_name(rkmessage->rkt),
@@ -240,7 +241,7 @@ shunt_get_watermark_offsets(shunt_t *rk, const char *topic, int32_t partition,
                             int64_t *low, int64_t *high)
 {
     NEED_CONSUMER(rk);
-    struct generation *g = consumer_hold(rk->consumer);
+    struct generation *g = consumer_hold(rk->consumer, topic);
     const rd_kafka_resp_err_t code =
         g ? rd_kafka_get_watermark_offsets(g->rk, topic, partition, low, high)
           : RD_KAFKA_RESP_ERR__STATE;
@@ -253,7 +254,8 @@ shunt_get_watermark_offsets(shunt_t *rk, const char *topic, int32_t partition,
 char *
 shunt_memberid(const shunt_t *rk)
 {
-    struct generation *g = rk->consumer ? consumer_hold(rk->consumer) : NULL;
+    struct generation *g =
+        rk->consumer ? consumer_hold(rk->consumer, NULL) : NULL;
     char *id = g ? rd_kafka_memberid(g->rk) : NULL;
     generation_unref(g);
     return id;
@@ -262,7 +264,8 @@ shunt_memberid(const shunt_t *rk)
 rd_kafka_consumer_group_metadata_t *
 shunt_consumer_group_metadata(shunt_t *rk)
 {
-    struct generation *g = rk->consumer ? consumer_hold(rk->consumer) : NULL;
+    struct generation *g =
+        rk->consumer ? consumer_hold(rk->consumer, NULL) : NULL;
     rd_kafka_consumer_group_metadata_t *m =
         g ? rd_kafka_consumer_group_metadata(g->rk) : NULL;
     generation_unref(g);

@@ -146,7 +146,7 @@ consumer_new(const struct engine *e, struct consumer **out, struct err *err)
     c->wake = wake_new();
     int rc = c->wake ? reaper_new(&c->reaper, err) : err_nomem(err);
     if (rc == 0)
-        rc = track_new(e, c, &c->track, err);
+        rc = track_new(e, c, 1, &c->track, err);
     if (rc != 0) {
         consumer_free(c);
         return rc;
@@ -162,9 +162,11 @@ consumer_free(struct consumer *c)
         return;
     if (c->track)
         (void)consumer_close(c); /* reports nothing that matters any more */
+    consumer_free_spare(c);
     track_free(c->track);
     reaper_unref(c->reaper);
     wake_unref(c->wake);
+    strlist_fini(&c->asked);
     inhand_fini(&c->hands);
     pthread_cond_destroy(&c->parked);
     pthread_mutex_destroy(&c->lock);
@@ -174,39 +176,20 @@ consumer_free(struct consumer *c)
 /* ---- subscription -------------------------------------------------------- */
 
 rd_kafka_resp_err_t
-consumer_subscribe(struct consumer *c,
-                   const rd_kafka_topic_partition_list_t *topics)
-{
-    consumer_lock(c);
-    consumer_drive(c);
-    const rd_kafka_resp_err_t code = track_subscribe(c->track, topics);
-    consumer_park(c);
-    consumer_unlock(c);
-    return code;
-}
-
-rd_kafka_resp_err_t
 consumer_unsubscribe(struct consumer *c)
 {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     consumer_lock(c);
     consumer_drive(c);
-    if (consumer_nested(c)) {
+    if (track_closed(c->track)) {
+        code = RD_KAFKA_RESP_ERR__STATE;
+    } else if (consumer_nested(c)) {
         c->leaving = true; /* the poll that is under way does it */
         wake_up(c->wake);
     } else {
-        code = track_unsubscribe(c->track);
+        (void)consumer_go(c, TRACK_IDLE); /* what is left is told at the end */
     }
     consumer_park(c);
-    consumer_unlock(c);
-    return code;
-}
-
-rd_kafka_resp_err_t
-consumer_subscription(struct consumer *c, rd_kafka_topic_partition_list_t **out)
-{
-    consumer_lock(c);
-    const rd_kafka_resp_err_t code = track_subscription(c->track, out);
     consumer_unlock(c);
     return code;
 }
@@ -224,8 +207,10 @@ consumer_cluster(struct consumer *c, char *buf, size_t size)
 const char *
 consumer_logical_name(struct consumer *c, const char *physical)
 {
+    const char *name = physical;
     consumer_lock(c);
-    const char *name = track_logical_name(c->track, physical);
+    for (struct track *tr = c->track; tr && name == physical; tr = tr->more)
+        name = track_logical_name(tr, physical);
     consumer_unlock(c);
     return name;
 }
@@ -233,26 +218,42 @@ consumer_logical_name(struct consumer *c, const char *physical)
 const char *
 consumer_origin(struct consumer *c, const char *physical)
 {
+    const char *name = "";
     consumer_lock(c);
-    const char *name = track_origin(c->track, physical);
+    for (struct track *tr = c->track; tr && !*name; tr = tr->more)
+        name = track_origin(tr, physical);
     consumer_unlock(c);
     return name;
 }
 
-rd_kafka_t *
-consumer_handle(struct consumer *c)
+bool
+consumer_reads_by(struct consumer *c, const rd_kafka_t *rk)
 {
+    bool any = false;
     consumer_lock(c);
-    rd_kafka_t *rk = track_handle(c->track);
+    for (const struct track *tr = c->track; tr && !any; tr = tr->more)
+        any = tr->cur && tr->cur->rk == rk;
     consumer_unlock(c);
-    return rk;
+    return any;
+}
+
+struct track *
+consumer_track_of(struct consumer *c, const char *topic)
+{
+    for (struct track *tr = c->track; topic && tr; tr = tr->more) {
+        const struct view *v =
+            tr->cur && !tr->shared ? generation_view(tr->cur, topic) : NULL;
+        if (v && !v->parted)
+            return tr;
+    }
+    return c->track;
 }
 
 struct generation *
-consumer_hold(struct consumer *c)
+consumer_hold(struct consumer *c, const char *topic)
 {
     consumer_lock(c);
-    struct generation *g = track_hold(c->track);
+    struct generation *g = track_hold(consumer_track_of(c, topic));
     consumer_unlock(c);
     return g;
 }
@@ -265,8 +266,11 @@ consumer_close(struct consumer *c)
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__IN_PROGRESS;
     consumer_lock(c);
     consumer_drive(c);
-    if (!consumer_nested(c))
-        code = track_close(c->track);
+    if (track_closed(c->track))
+        code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    else if (!consumer_nested(c))
+        code = consumer_go(c, TRACK_CLOSED) ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                            : RD_KAFKA_RESP_ERR__TIMED_OUT;
     consumer_park(c);
     consumer_unlock(c);
     return code;

@@ -81,12 +81,12 @@ void consumer_cluster(struct consumer *c, char *buf, size_t size);
  * itself and "" when it is not in the view.  Valid for ever. */
 const char *consumer_logical_name(struct consumer *c, const char *physical);
 const char *consumer_origin(struct consumer *c, const char *physical);
-/* The handle now in use, only to be compared; NULL: none yet. */
-rd_kafka_t *consumer_handle(struct consumer *c);
-/* The generation now in use, for what the surface passes through to its `rk`
+/* It is a handle in use now. */
+bool consumer_reads_by(struct consumer *c, const rd_kafka_t *rk);
+/* The generation now in use for a physical topic (NULL: for the first one), for what the surface passes through to its `rk`
  * (memberid, watermarks, metadata): the caller's until generation_unref(),
  * which must come soon. NULL: none yet. */
-struct generation *consumer_hold(struct consumer *c);
+struct generation *consumer_hold(struct consumer *c, const char *topic);
 
 /* Commits what is returned, leaves the groups.  _IN_PROGRESS: called inside a
  * callback.  Takes at most a few seconds,

@@ -45,10 +45,15 @@ struct consumer {
     struct inhand hands;
     struct wake *wake;
     struct reaper *reaper;
-    struct track *track;
     const atomic_bool *interrupt; /* of struct engine, with the next two */
     bool (*pending)(void *arg);
     void *arg;
+    struct strlist asked; /* subscribed to, as the application said it */
+    struct track *track;  /* the first; the others are its `more` */
+    struct track *spare;  /* gone, but perhaps in use by `calls` */
+    int calls;            /* that have let go of the lock, without the wheel */
+    struct track *turn;   /* the one that was taken from last */
+    bool several;         /* more than one generation is polled */
 };
 
 void consumer_lock(struct consumer *c);
@@ -64,6 +69,23 @@ void consumer_park(struct consumer *c);
 bool consumer_enter(struct consumer *c);
 /* `entered` as consumer_enter() said. */
 void consumer_leave(struct consumer *c, bool entered);
+/* The track that reads a physical topic, else the first one. */
+struct track *consumer_track_of(struct consumer *c, const char *topic);
+
+/* consumer_tracks.c; below the wheel. */
+/* Tracks that are gone and that nobody uses. */
+void consumer_free_spare(struct consumer *c);
+/* There is news: gives each topic to the track of its cluster. */
+void consumer_follow(struct consumer *c);
+/* A track is about to join on `cluster`: nothing is kept there any more of what
+ * was parted with. */
+void consumer_end_parting(struct consumer *c, const char *cluster);
+/* Leaves everything; lets go of the lock.  False: something is left behind. */
+bool consumer_go(struct consumer *c, enum track_state to);
+
+/* consumer_poll.c */
+/* What is polled has changed. */
+void consumer_aim(struct consumer *c);
 /* Below the wheel: everything that is due, without waiting. */
 void consumer_step(struct consumer *c);
 /* The thread that has the wheel is in a callback of its own. */

@@ -26,7 +26,8 @@ consumer_each(struct consumer *c, void (*fn)(struct generation *g, void *arg),
               void *arg)
 {
     consumer_lock(c);
-    track_each(c->track, fn, arg);
+    for (struct track *tr = c->track; tr; tr = tr->more)
+        track_each(tr, fn, arg);
     consumer_unlock(c);
 }
 

@@ -6,7 +6,7 @@
 #include "sdk/src/consumer/consumer_ops.h"
 
 #include "common/base/clock.h"
-#include "sdk/src/consumer/consumer_impl.h"
+#include "sdk/src/consumer/consumer_lists.h"
 
 static rd_kafka_error_t *
 closed_error(void)
@@ -104,46 +104,128 @@ assign(struct track *tr, enum consumer_assign how,
                                : track_incremental_unassign(tr, l);
 }
 
+static rd_kafka_error_t *
+assign_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    return assign(tr, *(const enum consumer_assign *)arg, l);
+}
+
+/* The track whose rebalance callback is running: its list is meant. */
+static struct track *
+called_back(struct consumer *c)
+{
+    struct track *tr = c->track;
+    while (tr && !tr->rebalance.code)
+        tr = tr->more;
+    return tr;
+}
+
+static rd_kafka_error_t *
+assign_each(struct consumer *c, enum consumer_assign how,
+            const rd_kafka_topic_partition_list_t *list)
+{
+    if (!list)
+        return lists_all(c, assign_own, &how);
+    rd_kafka_topic_partition_list_t *l =
+        rd_kafka_topic_partition_list_copy(list);
+    rd_kafka_error_t *error = lists_each(c, l, assign_own, &how);
+    rd_kafka_topic_partition_list_destroy(l);
+    return error;
+}
+
 rd_kafka_error_t *
 consumer_assign(struct consumer *c, enum consumer_assign how,
                 const rd_kafka_topic_partition_list_t *l)
 {
     consumer_lock(c);
     consumer_drive(c);
-    rd_kafka_error_t *error = assign(c->track, how, l);
+    struct track *asking = called_back(c);
+    rd_kafka_error_t *error =
+        asking ? assign(asking, how, l) : assign_each(c, how, l);
     consumer_park(c);
     consumer_unlock(c);
     return error;
+}
+
+static void
+add_assignment(struct track *tr, rd_kafka_topic_partition_list_t *to)
+{
+    rd_kafka_topic_partition_list_t *l = NULL;
+    if (track_assignment(tr, &l) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    for (int i = 0; i < l->cnt; i++)
+        track_list_add(to, &l->elems[i]);
+    rd_kafka_topic_partition_list_destroy(l);
 }
 
 rd_kafka_resp_err_t
 consumer_assignment(struct consumer *c, rd_kafka_topic_partition_list_t **out)
 {
     consumer_lock(c);
-    const rd_kafka_resp_err_t code = track_assignment(c->track, out);
+    *out = rd_kafka_topic_partition_list_new(8);
+    for (struct track *tr = c->track; tr; tr = tr->more)
+        if (!tr->shared)
+            add_assignment(tr, *out);
+    rd_kafka_topic_partition_list_sort(*out, NULL, NULL);
     consumer_unlock(c);
-    return code;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 /* ---- positions ----------------------------------------------------------- */
+
+static rd_kafka_error_t *
+error_of(rd_kafka_resp_err_t code)
+{
+    return code ? rd_kafka_error_new(code, NULL) : NULL;
+}
+
+/* Takes it. */
+static rd_kafka_resp_err_t
+code_of(rd_kafka_error_t *error)
+{
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    if (error)
+        rd_kafka_error_destroy(error);
+    return code;
+}
+
+static rd_kafka_error_t *
+position_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    (void)arg;
+    return error_of(track_position(tr, l));
+}
 
 rd_kafka_resp_err_t
 consumer_position(struct consumer *c,
                   rd_kafka_topic_partition_list_t *partitions)
 {
     consumer_lock(c);
-    const rd_kafka_resp_err_t code = track_position(c->track, partitions);
+    rd_kafka_error_t *error = lists_each(c, partitions, position_own, NULL);
     consumer_unlock(c);
-    return code;
+    return code_of(error);
+}
+
+static rd_kafka_error_t *
+store_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    (void)arg;
+    return error_of(track_store(tr, l));
 }
 
 rd_kafka_resp_err_t
 consumer_store(struct consumer *c, rd_kafka_topic_partition_list_t *offsets)
 {
     consumer_lock(c);
-    const rd_kafka_resp_err_t code = track_store(c->track, offsets);
+    rd_kafka_error_t *error = lists_each(c, offsets, store_own, NULL);
     consumer_unlock(c);
-    return code;
+    return code_of(error);
+}
+
+static rd_kafka_error_t *
+seek_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    return track_seek(tr, l, *(const int *)arg);
 }
 
 rd_kafka_error_t *
@@ -152,10 +234,17 @@ consumer_seek(struct consumer *c, rd_kafka_topic_partition_list_t *partitions,
 {
     consumer_lock(c);
     consumer_drive(c);
-    rd_kafka_error_t *error = track_seek(c->track, partitions, timeout_ms);
+    rd_kafka_error_t *error = lists_each(c, partitions, seek_own, &timeout_ms);
     consumer_park(c);
     consumer_unlock(c);
     return error;
+}
+
+static rd_kafka_error_t *
+pause_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    track_pause(tr, l, *(const bool *)arg);
+    return NULL;
 }
 
 void
@@ -164,34 +253,64 @@ consumer_pause(struct consumer *c, rd_kafka_topic_partition_list_t *partitions,
 {
     consumer_lock(c);
     consumer_drive(c);
-    track_pause(c->track, partitions, pause);
+    (void)lists_each(c, partitions, pause_own, &pause); /* never fails */
     consumer_park(c);
     consumer_unlock(c);
 }
 
 /* ---- commits ------------------------------------------------------------- */
 
+struct commit_call {
+    bool async, any;
+    rd_kafka_resp_err_t error;   /* the first one */
+    rd_kafka_resp_err_t nothing; /* why nothing was to be committed */
+};
+
+static rd_kafka_error_t *
+commit_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    struct commit_call *call = arg;
+    const rd_kafka_resp_err_t code = track_commit(tr, l, call->async);
+    if (!code)
+        call->any = true;
+    else if (!l && (code == RD_KAFKA_RESP_ERR__NO_OFFSET ||
+                    code == RD_KAFKA_RESP_ERR__STATE))
+        call->nothing = code;
+    else if (!call->error)
+        call->error = code;
+    return NULL;
+}
+
 rd_kafka_resp_err_t
 consumer_commit(struct consumer *c,
                 const rd_kafka_topic_partition_list_t *offsets, bool async)
 {
+    struct commit_call call = {.async = async};
+    rd_kafka_topic_partition_list_t *l =
+        offsets ? rd_kafka_topic_partition_list_copy(offsets) : NULL;
     consumer_lock(c);
-    const rd_kafka_resp_err_t code = track_commit(c->track, offsets, async);
+    /* What each says is in `call`. */
+    (void)(l ? lists_each(c, l, commit_own, &call)
+             : lists_all(c, commit_own, &call));
     consumer_unlock(c);
-    return code;
+    if (l)
+        rd_kafka_topic_partition_list_destroy(l);
+    return call.error ? call.error
+           : call.any ? RD_KAFKA_RESP_ERR_NO_ERROR
+                      : call.nothing;
 }
 
 /* ---- what the cluster is asked ------------------------------------------- */
 
 /* Takes steps until there is a generation. */
 static struct generation *
-wait_for_cluster(struct consumer *c, int64_t end_ms)
+wait_for_cluster(struct consumer *c, const char *topic, int64_t end_ms)
 {
-    struct generation *g = track_hold(c->track);
+    struct generation *g = track_hold(consumer_track_of(c, topic));
     while (!g && !track_closed(c->track) && consumer_drive_until(c, end_ms)) {
         if (!consumer_nested(c)) /* else whoever called back is in one */
             consumer_step(c);
-        g = track_hold(c->track);
+        g = track_hold(consumer_track_of(c, topic));
         const int64_t left_ms = end_ms - clock_mono_ms();
         if (!g && left_ms > 0)
             track_wait(c->track, left_ms);
@@ -213,7 +332,7 @@ consumer_reach(struct consumer *c, const rd_kafka_topic_partition_list_t *l,
         track_closed(c->track) || track_by_hand_bind(c->track, l) == 0;
     consumer_park(c);
     if (bound)
-        g = wait_for_cluster(c, end_ms);
+        g = wait_for_cluster(c, l->cnt > 0 ? l->elems[0].topic : NULL, end_ms);
     consumer_unlock(c);
     return g;
 }
@@ -231,22 +350,70 @@ end_of(int timeout_ms)
     return timeout_ms < 0 ? INT64_MAX / 2 : clock_mono_ms() + timeout_ms;
 }
 
+struct question {
+    rd_kafka_resp_err_t (*ask)(struct generation *g,
+                               rd_kafka_topic_partition_list_t *l,
+                               int timeout_ms); /* without the lock */
+    void (*tell)(const struct generation *g,
+                 rd_kafka_topic_partition_list_t *l); /* with it */
+    int timeout_ms;
+    int64_t end_ms;
+};
+
+static rd_kafka_error_t *
+ask_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    const struct question *q = arg;
+    struct generation *g = track_hold(tr);
+    if (!g)
+        return error_of(RD_KAFKA_RESP_ERR__TIMED_OUT);
+    consumer_unlock(tr->c);
+    const rd_kafka_resp_err_t code =
+        q->ask(g, l, q->timeout_ms < 0 ? q->timeout_ms : left(q->end_ms));
+    consumer_lock(tr->c);
+    if (!code)
+        q->tell(g, l);
+    generation_unref(g);
+    return error_of(code);
+}
+
+static rd_kafka_resp_err_t
+ask_each(struct consumer *c, rd_kafka_topic_partition_list_t *l,
+         struct question *q)
+{
+    q->end_ms = end_of(q->timeout_ms);
+    struct generation *any = consumer_reach(c, l, q->end_ms);
+    if (!any)
+        return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    generation_unref(any);
+    consumer_lock(c);
+    rd_kafka_error_t *error = lists_each(c, l, ask_own, q);
+    consumer_unlock(c);
+    return code_of(error);
+}
+
+static rd_kafka_resp_err_t
+ask_committed(struct generation *g, rd_kafka_topic_partition_list_t *l,
+              int timeout_ms)
+{
+    return rd_kafka_committed(g->rk, l, timeout_ms);
+}
+
 rd_kafka_resp_err_t
 consumer_committed(struct consumer *c,
                    rd_kafka_topic_partition_list_t *partitions, int timeout_ms)
 {
-    const int64_t end_ms = end_of(timeout_ms);
-    struct generation *g = consumer_reach(c, partitions, end_ms);
-    if (!g)
-        return RD_KAFKA_RESP_ERR__TIMED_OUT;
-    const rd_kafka_resp_err_t code = rd_kafka_committed(
-        g->rk, partitions, timeout_ms < 0 ? timeout_ms : left(end_ms));
-    consumer_lock(c);
-    if (!code)
-        track_tell_words(g, partitions);
-    consumer_unlock(c);
-    generation_unref(g);
-    return code;
+    struct question q = {.ask = ask_committed,
+                         .tell = track_tell_words,
+                         .timeout_ms = timeout_ms};
+    return ask_each(c, partitions, &q);
+}
+
+static rd_kafka_resp_err_t
+ask_times(struct generation *g, rd_kafka_topic_partition_list_t *l,
+          int timeout_ms)
+{
+    return rd_kafka_offsets_for_times(g->rk, l, timeout_ms);
 }
 
 rd_kafka_resp_err_t
@@ -254,18 +421,9 @@ consumer_offsets_for_times(struct consumer *c,
                            rd_kafka_topic_partition_list_t *offsets,
                            int timeout_ms)
 {
-    const int64_t end_ms = end_of(timeout_ms);
-    struct generation *g = consumer_reach(c, offsets, end_ms);
-    if (!g)
-        return RD_KAFKA_RESP_ERR__TIMED_OUT;
-    const rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(
-        g->rk, offsets, timeout_ms < 0 ? timeout_ms : left(end_ms));
-    consumer_lock(c);
-    if (!code)
-        track_set_places(g, offsets);
-    consumer_unlock(c);
-    generation_unref(g);
-    return code;
+    struct question q = {
+        .ask = ask_times, .tell = track_set_places, .timeout_ms = timeout_ms};
+    return ask_each(c, offsets, &q);
 }
 
 static struct generation *

@@ -21,15 +21,100 @@ due(const struct consumer *c, int64_t now_ms)
            (now_ms >= c->due_ms || c->urgent > 0 || wake_pending(c->wake));
 }
 
+static int64_t
+min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 void
 consumer_step(struct consumer *c)
 {
     if (c->leaving)
-        (void)track_unsubscribe(c->track);
+        (void)consumer_go(c, TRACK_IDLE);
     c->leaving = false;
-    track_step(c->track);
-    c->due_ms = track_due_ms(c->track, clock_mono_ms());
+    consumer_free_spare(c);
+    if (wake_take(c->wake))
+        consumer_follow(c);
+    for (struct track *tr = c->track; tr; tr = tr->more)
+        track_step(tr);
+    const int64_t now_ms = clock_mono_ms();
+    c->due_ms = INT64_MAX;
+    for (const struct track *tr = c->track; tr; tr = tr->more)
+        c->due_ms = min_of(c->due_ms, track_due_ms(tr, now_ms));
 }
+
+/* ---- several tracks ------------------------------------------------------ */
+
+static struct generation *
+polled(const struct track *tr)
+{
+    if (tr->shared && tr->state != TRACK_MAPPING)
+        return NULL; /* by the track that it belongs to */
+    return tr->state == TRACK_MAPPING ? tr->next : tr->cur;
+}
+
+/* One queue is waited for in librdkafka; several are listened to. */
+void
+consumer_aim(struct consumer *c)
+{
+    struct generation *one = NULL;
+    size_t n = 0;
+    for (const struct track *tr = c->track; tr; tr = tr->more) {
+        struct generation *g = polled(tr);
+        one = g ? g : one;
+        n += g != NULL;
+    }
+    c->several = n > 1;
+    wake_aim(c->wake, n == 1 ? one->queue : NULL);
+    for (const struct track *tr = c->track; n > 1 && tr; tr = tr->more)
+        if (polled(tr))
+            wake_listen(c->wake, polled(tr)->queue);
+}
+
+/* The one that is polled, if it is one; else any. */
+static struct track *
+only_track(struct consumer *c)
+{
+    struct track *tr = c->track;
+    while (tr->more && !polled(tr))
+        tr = tr->more;
+    return tr;
+}
+
+/* In turns, so that none starves. */
+static size_t
+take(struct consumer *c, struct hand *hand, rd_kafka_message_t **v, size_t n)
+{
+    if (!c->track->more)
+        return track_take(c->track, hand, v, n);
+    struct track *const start =
+        c->turn && c->turn->more ? c->turn->more : c->track;
+    struct track *tr = start;
+    size_t got = 0;
+    do {
+        got += track_take(tr, hand, v + got, n - got);
+        c->turn = tr;
+        tr = tr->more ? tr->more : c->track;
+    } while (got < n && tr != start);
+    return got;
+}
+
+static size_t
+wait_for_any(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
+             int64_t left_ms)
+{
+    if (!c->several) {
+        v[0] = track_turn(only_track(c), hand, left_ms);
+        return v[0] ? 1 : 0;
+    }
+    consumer_unlock(c);
+    wake_wait(c->wake, left_ms);
+    consumer_lock(c);
+    return 0;
+}
+
+/* ---- polls --------------------------------------------------------------- */
 
 /* What is there already, if nothing else is to be done. */
 static size_t
@@ -39,15 +124,9 @@ take_at_once(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
     if (c->depth > 0 || due(c, now_ms))
         return 0;
     consumer_take_wheel(c);
-    const size_t got = track_take(c->track, hand, v, n);
+    const size_t got = take(c, hand, v, n);
     consumer_park(c);
     return got;
-}
-
-static int64_t
-min_of(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Steps, then takes what there is, or waits for one. */
@@ -57,14 +136,14 @@ turn(struct consumer *c, struct hand *hand, rd_kafka_message_t **v, size_t n,
 {
     if (due(c, clock_mono_ms()))
         consumer_step(c);
-    size_t got = track_take(c->track, hand, v, n);
+    wake_calm(c->wake);
+    const size_t got = take(c, hand, v, n);
     if (got > 0 || due(c, 0))
         return got;
     const int64_t until_ms =
         consumer_nested(c) ? end_ms : min_of(end_ms, c->due_ms);
     const int64_t left_ms = until_ms - clock_mono_ms();
-    v[0] = track_turn(c->track, hand, left_ms > 0 ? left_ms : 0);
-    return v[0] ? 1 : 0;
+    return wait_for_any(c, hand, v, left_ms > 0 ? left_ms : 0);
 }
 
 /* The surface makes callbacks, without the lock; true: the poll comes back. */
@@ -84,7 +163,7 @@ take_or_wait(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
              size_t n, int64_t end_ms)
 {
     while (!track_closed(c->track) && consumer_drive_until(c, end_ms)) {
-        const bool stop = interrupted(c);
+        const bool stop = track_closed(c->track) || interrupted(c);
         const size_t got = stop ? 0 : turn(c, hand, v, n, end_ms);
         consumer_park(c);
         if (got > 0 || stop || clock_mono_ms() >= end_ms)

@@ -29,16 +29,32 @@ count(const struct generation *g)
     return n;
 }
 
+static void
+look_at_all(const struct generation *g, struct stream_gauge *out, size_t *n)
+{
+    for (const struct part *p = g ? g->parts : NULL; p; p = p->hh.next)
+        if (p->state != PART_NONE)
+            look(g, p, &out[(*n)++]);
+}
+
+/* What another track reads for it is counted there. */
+static const struct generation *
+read_by(const struct track *tr)
+{
+    return tr->shared ? NULL : tr->cur;
+}
+
 int
 consumer_streams(struct consumer *c, struct stream_gauge **out, size_t *n)
 {
     consumer_lock(c);
-    const struct generation *g = c->track->cur;
+    size_t room = 1;
+    for (const struct track *tr = c->track; tr; tr = tr->more)
+        room += count(read_by(tr));
     *n = 0;
-    *out = calloc(count(g) + 1, sizeof(**out));
-    for (const struct part *p = g ? g->parts : NULL; p && *out; p = p->hh.next)
-        if (p->state != PART_NONE)
-            look(g, p, &(*out)[(*n)++]);
+    *out = calloc(room, sizeof(**out));
+    for (const struct track *tr = c->track; tr && *out; tr = tr->more)
+        look_at_all(read_by(tr), *out, n);
     consumer_unlock(c);
     return *out ? 0 : ERR_NOMEM;
 }

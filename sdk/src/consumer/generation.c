@@ -119,12 +119,6 @@ free_parts(struct generation *g)
 
 /* ---- positions ----------------------------------------------------------- */
 
-static rd_kafka_topic_partition_list_t *
-new_list(void)
-{
-    return rd_kafka_topic_partition_list_new(8); /* aborts without memory */
-}
-
 static int64_t
 lag_of(const struct generation *g, const struct part *p)
 {
@@ -279,21 +273,12 @@ start_handle(struct generation *g, const struct engine *e,
 }
 
 static void
-free_views(struct generation *g)
-{
-    for (size_t i = 0; i < g->n_views; i++)
-        free(g->views[i].topic);
-    free(g->views);
-    g->views = NULL;
-    g->n_views = 0;
-}
-
-static void
 free_generation(struct generation *g)
 {
     free_parts(g);
-    free_views(g);
+    generation_free_views(g);
     free(g->cluster);
+    strlist_fini(&g->lent);
     free(g->previous);
     free(g->servers);
     props_fini(&g->properties);
@@ -356,106 +341,6 @@ generation_enter(struct generation *g, int64_t since, const char *previous)
     for (struct part *p = g->parts; p; p = p->hh.next)
         p->committed = -1;
     return 0;
-}
-
-/* ---- view ---------------------------------------------------------------- */
-
-static int
-add_view(struct generation *g, const struct pt_view *v, const char *logical)
-{
-    struct view *all = reallocarray(g->views, g->n_views + 1, sizeof(*all));
-    if (!all)
-        return ERR_NOMEM;
-    g->views = all;
-    all[g->n_views] = (struct view){.topic = strdup(v->topic),
-                                    .origin = name_intern(v->origin),
-                                    .logical = name_intern(logical)};
-    const struct view *mine = &all[g->n_views++];
-    return mine->topic && mine->origin && mine->logical ? 0 : ERR_NOMEM;
-}
-
-static bool
-view_is(const struct generation *g, const struct strlist *topics)
-{
-    if (g->n_views != topics->n)
-        return false;
-    for (size_t i = 0; i < topics->n; i++)
-        if (strcmp(g->views[i].topic, topics->v[i]) != 0)
-            return false;
-    return true;
-}
-
-static int
-list_view(const struct pt_answer *a, const struct strlist *topics,
-          struct strlist *physical)
-{
-    for (size_t i = 0; i < a->n_routes; i++) {
-        const struct pt_route *r = &a->routes[i];
-        if (!strlist_has(topics, r->topic))
-            continue;
-        for (size_t v = 0; v < r->n_view; v++)
-            if (strlist_add(physical, r->view[v].topic) != 0)
-                return ERR_NOMEM;
-    }
-    return 0;
-}
-
-static int
-set_view(struct generation *g, const struct pt_answer *a,
-         const struct strlist *topics)
-{
-    free_views(g);
-    for (size_t i = 0; i < a->n_routes; i++) {
-        const struct pt_route *r = &a->routes[i];
-        if (!strlist_has(topics, r->topic))
-            continue;
-        for (size_t v = 0; v < r->n_view; v++)
-            if (add_view(g, &r->view[v], r->topic) != 0)
-                return ERR_NOMEM;
-    }
-    return 0;
-}
-
-int
-generation_subscribe(struct generation *g, const struct pt_answer *a,
-                     const struct strlist *topics, struct err *err)
-{
-    struct strlist physical = {0};
-    int rc = list_view(a, topics, &physical);
-    if (rc != 0 || view_is(g, &physical)) {
-        strlist_fini(&physical);
-        return rc ? err_nomem(err) : 0;
-    }
-    rc = set_view(g, a, topics);
-    rd_kafka_topic_partition_list_t *l = new_list();
-    for (size_t i = 0; i < physical.n; i++)
-        rd_kafka_topic_partition_list_add(l, physical.v[i],
-                                          RD_KAFKA_PARTITION_UA);
-    const rd_kafka_resp_err_t code = rc == 0 && !g->by_hand
-                                         ? rd_kafka_subscribe(g->rk, l)
-                                         : RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_topic_partition_list_destroy(l);
-    strlist_fini(&physical);
-    if (rc != 0)
-        return err_nomem(err);
-    return code ? err_kafka(err, code, "cannot subscribe on cluster %s",
-                            g->cluster)
-                : 0;
-}
-
-void
-generation_forget_view(struct generation *g)
-{
-    free_views(g);
-}
-
-struct view *
-generation_view(const struct generation *g, const char *physical)
-{
-    for (size_t i = 0; i < g->n_views; i++)
-        if (strcmp(g->views[i].topic, physical) == 0)
-            return &g->views[i];
-    return NULL;
 }
 
 /* ---- polling ------------------------------------------------------------- */
@@ -557,6 +442,7 @@ generation_close_take(struct generation *g, struct reaper *r)
     if (!g)
         return;
     atomic_store(&g->muted, true);
+    rd_kafka_queue_cb_event_enable(g->queue, NULL, NULL);
     g->reaper = r;
     reaper_expect(r);
     generation_unref(g);

@@ -73,6 +73,7 @@ struct part {
 struct view {
     char *topic;
     const char *origin, *logical; /* interned: valid for ever */
+    bool parted;                  /* another track reads it now, elsewhere */
     bool fresh; /* the previous cluster has no such stream: nobody of the group
                    can know a position of it */
 };
@@ -131,6 +132,8 @@ struct generation {
     int64_t since;
     struct view *views;
     size_t n_views;
+    struct strlist lent;     /* logical: stay subscribed for another track */
+    int64_t parted_until_ms; /* those of them that are parted; 0: none are */
     struct part *parts;
     struct known_part known[KNOWN_PARTS];
     rd_kafka_topic_t **topics; /* of them; held, so that none comes again */
@@ -164,6 +167,7 @@ bool generation_is_at(const struct generation *g,
  * `previous` NULL: as before.  ERR_NOMEM, nothing has changed. */
 MUST_CHECK int generation_enter(struct generation *g, int64_t since,
                                 const char *previous);
+/* generation_view.c */
 /* Subscribes to every physical topic of the view of `topics` in the answer,
  * when that differs from what it is subscribed to. */
 MUST_CHECK int generation_subscribe(struct generation *g,
@@ -173,6 +177,17 @@ MUST_CHECK int generation_subscribe(struct generation *g,
 /* The next generation_subscribe() subscribes whatever was before. */
 void generation_forget_view(struct generation *g);
 struct view *generation_view(const struct generation *g, const char *physical);
+/* It delivers this logical topic, or will. */
+bool generation_reads(const struct generation *g, const char *logical);
+/* Stays subscribed to it, until it is taken back. ERR_NOMEM. */
+MUST_CHECK int generation_lend(struct generation *g, const char *logical);
+void generation_take_back(struct generation *g, const char *logical);
+/* Reads them no more, but keeps their partitions until `until_ms`; where they
+ * stand is to be asked before. */
+void generation_part_with(struct generation *g, const struct strlist *topics,
+                          int64_t until_ms);
+/* The next generation_subscribe() leaves them out. */
+void generation_forget_parted(struct generation *g);
 
 /* generation_poll.c */
 /* The partition of a record that is to be delivered; NULL: it is not. */

@@ -253,7 +253,8 @@ grant(struct generation *g, const rd_kafka_topic_partition_list_t *l)
         if (!p)
             continue; /* no memory: stays unassigned, found by the next one */
         generation_drop(g, p);
-        p->granted = true;
+        const struct view *v = generation_view(g, p->key.topic);
+        p->granted = !v || !v->parted;
     }
 }
 

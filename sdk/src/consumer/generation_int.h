@@ -14,6 +14,7 @@ void generation_log_error(const struct generation *g, const char *what,
  * lock may be gone. */
 bool generation_lock(struct generation *g, bool *entered);
 void generation_unlock(struct generation *g, bool entered);
+void generation_free_views(struct generation *g);
 /* librdkafka's; `opaque` is the generation. */
 void generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                              rd_kafka_topic_partition_list_t *l, void *opaque);

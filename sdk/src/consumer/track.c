@@ -11,6 +11,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
+#include "common/kafka/kconf.h"
 #include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/place.h"
 
@@ -20,128 +21,74 @@
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 10000
 
+/* Further tracks are members of their own, which a static one cannot be under
+ * the same name. */
+static int
+rename_static(struct track *tr, struct err *err)
+{
+    char id[512];
+    char *name;
+    size_t size = sizeof(id);
+    if (tr->number == 1 ||
+        rd_kafka_conf_get(tr->e.template, "group.instance.id", id, &size) !=
+            RD_KAFKA_CONF_OK ||
+        !*id)
+        return 0;
+    tr->template = rd_kafka_conf_dup(tr->e.template);
+    tr->e.template = tr->template;
+    if (asprintf(&name, "%s-%u", id, tr->number) < 0)
+        return err_nomem(err);
+    const int rc = kconf_set(tr->template, "group.instance.id", name, err);
+    free(name);
+    return rc;
+}
+
 int
-track_new(const struct engine *e, struct consumer *c, struct track **out,
-          struct err *err)
+track_new(const struct engine *e, struct consumer *c, unsigned number,
+          struct track **out, struct err *err)
 {
     struct track *tr = calloc(1, sizeof(*tr));
     if (!tr)
         return err_nomem(err);
-    tr->e = *e;
+    tr->e = tr->plain = *e;
     tr->state = TRACK_IDLE;
     tr->switch_ms = -1;
     backoff_init(&tr->retry, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
     tr->c = c;
+    tr->number = number;
     tr->wake = c->wake;
     tr->reaper = c->reaper;
+    const int rc = rename_static(tr, err);
+    if (rc != 0) {
+        track_free(tr);
+        return rc;
+    }
     *out = tr;
     return 0;
 }
 
-/* ---- subscription -------------------------------------------------------- */
-
-static rd_kafka_resp_err_t
-check_topics(const rd_kafka_topic_partition_list_t *topics)
+bool
+track_owns(const struct track *tr, const struct part *p)
 {
-    if (!topics || topics->cnt == 0)
-        return RD_KAFKA_RESP_ERR__INVALID_ARG;
-    for (int i = 0; i < topics->cnt; i++) {
-        const char *name = topics->elems[i].topic;
-        if (name[0] == '^')
-            return RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED;
-        if (name[0] == '\0' || strlen(name) > TOPIC_MAX)
-            return RD_KAFKA_RESP_ERR__INVALID_ARG;
-    }
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!tr->shared)
+        return true;
+    const struct view *v = generation_view(tr->cur, p->key.topic);
+    return v && strlist_has(&tr->topics, v->logical);
 }
 
-static int
-copy_topics(struct strlist *to, const rd_kafka_topic_partition_list_t *topics)
+void
+track_leave(struct track *tr)
 {
-    for (int i = 0; i < topics->cnt; i++) {
-        if (strlist_has(to, topics->elems[i].topic))
-            continue;
-        if (strlist_add(to, topics->elems[i].topic) != 0)
-            return ERR_NOMEM;
-    }
-    return 0;
-}
-
-rd_kafka_resp_err_t
-track_subscribe(struct track *tr, const rd_kafka_topic_partition_list_t *topics)
-{
-    struct strlist names = {0};
-    if (tr->state == TRACK_CLOSED)
-        return RD_KAFKA_RESP_ERR__STATE;
-    const rd_kafka_resp_err_t code = check_topics(topics);
-    if (code)
-        return code;
-    if (copy_topics(&names, topics) != 0 ||
-        control_set_topics(tr->e.control, &names) != 0) {
-        strlist_fini(&names);
-        return RD_KAFKA_RESP_ERR__FAIL;
-    }
-    if (tr->by_hand)
-        track_by_hand_end(tr);
-    strlist_fini(&tr->topics);
-    tr->topics = names;
-    if (tr->state == TRACK_IDLE)
-        track_move(tr, TRACK_ROUTING);
-    wake_up(tr->wake); /* the route at hand may do already */
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-/* False: something is left behind. */
-static bool
-wait_for_ends(struct track *tr)
-{
-    consumer_unlock(tr->c);
-    const bool all = reaper_wait(tr->reaper, clock_mono_ms() + tr->e.close_ms);
-    consumer_lock(tr->c);
-    if (!all)
-        track_log(tr, LOG_WARNING,
-                  "a handle cannot be destroyed: the cluster does not "
-                  "answer, or the application still holds a message; it is "
-                  "left behind");
-    return all;
-}
-
-static bool
-leave(struct track *tr)
-{
-    if (tr->cur && !tr->cur->stopped) {
+    if (tr->cur && !tr->cur->stopped && !tr->shared) {
         inhand_finish_all(&tr->c->hands);
         track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
         track_commit_wait(tr, tr->cur, NULL);
     }
     track_drop_generations(tr);
-    return wait_for_ends(tr);
-}
-
-rd_kafka_resp_err_t
-track_unsubscribe(struct track *tr)
-{
-    if (tr->state == TRACK_CLOSED)
-        return RD_KAFKA_RESP_ERR__STATE;
-    if (tr->state == TRACK_IDLE)
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    (void)leave(tr); /* what is left behind is told at the end */
     track_by_hand_end(tr);
     strlist_fini(&tr->topics);
     tr->topics = (struct strlist){0};
-    track_move(tr, TRACK_IDLE);
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-rd_kafka_resp_err_t
-track_subscription(struct track *tr, rd_kafka_topic_partition_list_t **out)
-{
-    *out = rd_kafka_topic_partition_list_new((int)tr->topics.n + 1);
-    for (size_t i = 0; !tr->by_hand && i < tr->topics.n; i++)
-        rd_kafka_topic_partition_list_add(*out, tr->topics.v[i],
-                                          RD_KAFKA_PARTITION_UA);
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 /* ---- poll ---------------------------------------------------------------- */
@@ -172,6 +119,8 @@ track_due_ms(const struct track *tr, int64_t now_ms)
         at = min_of(at, tr->retry_ms);
     if (tr->cur && track_commits_by_time(tr))
         at = min_of(at, tr->commit_at_ms);
+    if (tr->cur && tr->cur->parted_until_ms > 0)
+        at = min_of(at, tr->cur->parted_until_ms);
     return at > now_ms ? at : now_ms + 1;
 }
 
@@ -179,7 +128,7 @@ void
 track_each(struct track *tr, void (*fn)(struct generation *g, void *arg),
            void *arg)
 {
-    if (tr->cur)
+    if (tr->cur && !tr->shared)
         fn(tr->cur, arg);
     if (tr->next)
         fn(tr->next, arg);
@@ -244,7 +193,7 @@ deliver(struct track *tr, struct generation *g, struct hand *hand,
 static bool
 delivers(const struct track *tr, const struct generation *g)
 {
-    return g == tr->cur &&
+    return g == tr->cur && !tr->shared &&
            (tr->state == TRACK_RUNNING || tr->state == TRACK_JOINING);
 }
 
@@ -326,9 +275,21 @@ track_serve(struct track *tr, struct generation *g)
     generation_unref(g);
 }
 
+/* Members that learned of the route later have had their time. */
+static void
+parted_step(struct track *tr)
+{
+    struct generation *g = tr->shared ? NULL : tr->cur;
+    if (!g || g->parted_until_ms == 0 || clock_mono_ms() < g->parted_until_ms)
+        return;
+    generation_forget_parted(g);
+    tr->news = true;
+}
+
 void
 track_step(struct track *tr)
 {
+    parted_step(tr);
     track_switch_step(tr);
     if (tr->state == TRACK_RUNNING)
         track_given_step(tr);
@@ -389,12 +350,6 @@ track_origin(struct track *tr, const char *physical)
     return v ? v->origin : "";
 }
 
-rd_kafka_t *
-track_handle(struct track *tr)
-{
-    return tr->cur ? tr->cur->rk : NULL;
-}
-
 struct generation *
 track_hold(struct track *tr)
 {
@@ -404,16 +359,6 @@ track_hold(struct track *tr)
 }
 
 /* ---- the end ------------------------------------------------------------- */
-
-rd_kafka_resp_err_t
-track_close(struct track *tr)
-{
-    if (tr->state == TRACK_CLOSED)
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    const bool all = leave(tr);
-    track_move(tr, TRACK_CLOSED);
-    return all ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__TIMED_OUT;
-}
 
 bool
 track_closed(const struct track *tr)
@@ -432,5 +377,7 @@ track_free(struct track *tr)
     free(tr->complaint);
     free(tr->stale);
     free(tr->from);
+    if (tr->template)
+        rd_kafka_conf_destroy(tr->template);
     free(tr);
 }

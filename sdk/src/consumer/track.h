@@ -100,8 +100,13 @@ struct consumer;
 struct hand;
 
 struct track {
+    struct track *more; /* the consumer's next one */
     struct consumer *c;
-    struct engine e;
+    unsigned number; /* 1: the first */
+    bool shared;     /* cur is another track's, which lends us our topics */
+    bool news;       /* the route is to be looked at */
+    rd_kafka_conf_t *template; /* e.template, where it is ours; owned */
+    struct engine e, plain;    /* `plain` as it was given */
     enum track_state state;
     struct wake *wake;     /* the consumer's */
     struct reaper *reaper; /* the consumer's */
@@ -141,15 +146,14 @@ struct track {
 };
 
 /* track.c */
+/* `number` 1: the first of the consumer. */
 MUST_CHECK int track_new(const struct engine *e, struct consumer *c,
-                         struct track **out, struct err *err);
-rd_kafka_resp_err_t
-track_subscribe(struct track *tr,
-                const rd_kafka_topic_partition_list_t *topics);
-/* Lets go of the lock. */
-rd_kafka_resp_err_t track_unsubscribe(struct track *tr);
-rd_kafka_resp_err_t track_subscription(struct track *tr,
-                                       rd_kafka_topic_partition_list_t **out);
+                         unsigned number, struct track **out, struct err *err);
+/* Commits, tells the application, ends every handle in the background.  Lets go
+ * of the lock. */
+void track_leave(struct track *tr);
+/* This track is responsible for the partition of its cur. */
+bool track_owns(const struct track *tr, const struct part *p);
 /* Everything that is due, without waiting; lets go of the lock. */
 void track_step(struct track *tr);
 /* When the next step is due. */
@@ -175,13 +179,10 @@ void track_call_commit(struct track *tr, rd_kafka_resp_err_t code,
 void track_cluster(struct track *tr, char *buf, size_t size);
 const char *track_logical_name(struct track *tr, const char *physical);
 const char *track_origin(struct track *tr, const char *physical);
-rd_kafka_t *track_handle(struct track *tr);
 /* With a reference for the caller; NULL: none. */
 struct generation *track_hold(struct track *tr);
-/* Lets go of the lock. */
-rd_kafka_resp_err_t track_close(struct track *tr);
 bool track_closed(const struct track *tr);
-void track_free(struct track *tr); /* closed; NULL allowed */
+void track_free(struct track *tr); /* it has left; NULL allowed */
 
 /* track_ops.c */
 /* After a query of commits: the application's own words as metadata, where it

@@ -262,7 +262,7 @@ void
 track_commit_step(struct track *tr)
 {
     const int64_t now = clock_mono_ms();
-    if (!tr->cur || tr->cur->stopped)
+    if (!tr->cur || tr->cur->stopped || tr->shared)
         return;
     landing_step(tr);
     if (!track_commits_by_time(tr) || now < tr->commit_at_ms)

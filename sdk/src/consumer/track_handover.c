@@ -79,7 +79,8 @@ static int
 collect(struct track *tr)
 {
     for (const struct part *p = tr->cur->parts; p; p = p->hh.next) {
-        const bool known = p->state == PART_RUNNING || p->lost;
+        const bool known =
+            (p->state == PART_RUNNING || p->lost) && track_owns(tr, p);
         if (known && add_carry(tr, p) != 0)
             return ERR_NOMEM;
     }
@@ -100,6 +101,17 @@ ask_commits(struct track *tr)
     h->query = query_commits(tr->e.worker, tr->wake, tr->next, l);
 }
 
+static void
+stop_cur(struct track *tr, int64_t until_ms)
+{
+    if (tr->shared) {
+        generation_part_with(tr->cur, &tr->topics, until_ms);
+        return;
+    }
+    generation_stop(tr->cur);
+    tr->cur->close_at_ms = until_ms;
+}
+
 void
 track_handover_begin(struct track *tr)
 {
@@ -116,8 +128,7 @@ track_handover_begin(struct track *tr)
     ask_commits(tr);
     if (!tr->cur->down)
         track_commit_finished(tr);
-    generation_stop(tr->cur);
-    tr->cur->close_at_ms = now + tr->e.settle_ms;
+    stop_cur(tr, now + tr->e.settle_ms);
     track_phase(tr, "stopped");
 }
 
@@ -229,7 +240,11 @@ finish(struct track *tr)
         apply(tr, &tr->hand.v[i]);
     track_keep_paused(tr, old);
     track_start_ask_topics(tr, old);
-    retire(tr, old);
+    if (tr->shared)
+        generation_unref(old);
+    else
+        retire(tr, old);
+    tr->shared = false;
     track_handover_reset(tr);
     track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
     if (tr->cur->joined)

@@ -67,7 +67,7 @@ track_assignment(struct track *tr, rd_kafka_topic_partition_list_t **out)
     *out = rd_kafka_topic_partition_list_new(8);
     for (const struct part *p = tr->cur ? tr->cur->parts : NULL; p;
          p = p->hh.next)
-        if (p->state != PART_NONE)
+        if (p->state != PART_NONE && track_owns(tr, p))
             rd_kafka_topic_partition_list_add(*out, p->key.topic,
                                               p->key.partition);
     for (int i = 0; tr->asked && i < tr->asked->cnt; i++)

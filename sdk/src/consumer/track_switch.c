@@ -45,14 +45,28 @@ track_move(struct track *tr, enum track_state to)
     if (!legal(tr->state, to))
         abort();
     tr->state = to;
-    struct generation *polled = to == TRACK_MAPPING ? tr->next : tr->cur;
-    wake_aim(tr->wake, polled ? polled->queue : NULL);
+    consumer_aim(tr->c);
     if (to == TRACK_RUNNING)
         tr->stuck = false;
     track_report(tr);
 }
 
 /* ---- hooks: below a poll of librdkafka, lock held ------------------------ */
+
+/* What another track reads by now is told of by that one. */
+static rd_kafka_topic_partition_list_t *
+without_parted(const struct generation *g,
+               const rd_kafka_topic_partition_list_t *l)
+{
+    rd_kafka_topic_partition_list_t *ours =
+        rd_kafka_topic_partition_list_new(l->cnt);
+    for (int i = 0; i < l->cnt; i++) {
+        const struct view *v = generation_view(g, l->elems[i].topic);
+        if (!v || !v->parted)
+            track_list_add(ours, &l->elems[i]);
+    }
+    return ours;
+}
 
 static void
 on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
@@ -66,7 +80,9 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
     for (struct part *p = g->parts; p; p = p->hh.next)
         p->lost = false; /* the group lives: somebody has it and goes on */
     tr->starter.again_ms = 0;
-    track_offer(tr, l);
+    rd_kafka_topic_partition_list_t *ours = without_parted(g, l);
+    track_offer(tr, ours);
+    rd_kafka_topic_partition_list_destroy(ours);
 }
 
 static void
@@ -99,7 +115,9 @@ on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l,
     struct track *tr = arg;
     if (g != tr->cur)
         return;
-    track_call_revoke(tr, l);
+    rd_kafka_topic_partition_list_t *ours = without_parted(g, l);
+    track_call_revoke(tr, ours);
+    rd_kafka_topic_partition_list_destroy(ours);
     if (lost)
         mark_lost(g, l);
     else
@@ -249,6 +267,7 @@ begin_switch(struct track *tr, const struct target *t)
     struct target to = *t;
     to.previous = tr->cur->cluster;
     leave_retired(tr, t->cluster->name);
+    consumer_end_parting(tr->c, t->cluster->name);
     tr->next = bind_to(tr, &to);
     if (!tr->next)
         return;
@@ -398,10 +417,10 @@ track_follow(struct track *tr)
 /* ---- steps --------------------------------------------------------------- */
 
 static bool
-has_positions(const struct generation *g)
+has_positions(const struct track *tr)
 {
-    for (const struct part *p = g->parts; p; p = p->hh.next)
-        if (p->state != PART_NONE || p->lost)
+    for (const struct part *p = tr->cur->parts; p; p = p->hh.next)
+        if ((p->state != PART_NONE || p->lost) && track_owns(tr, p))
             return true;
     return false;
 }
@@ -412,7 +431,7 @@ join_step(struct track *tr)
     track_serve(tr, tr->next);
     if (tr->next->joined)
         track_phase(tr, "joined");
-    if (tr->next->joined || !has_positions(tr->cur)) {
+    if (tr->next->joined || !has_positions(tr)) {
         track_handover_begin(tr);
         track_move(tr, TRACK_MAPPING);
         return;
@@ -431,10 +450,11 @@ join_step(struct track *tr)
 static void
 map_step(struct track *tr)
 {
-    track_serve(tr, tr->cur);
+    if (!tr->shared) /* else it delivers to its owner */
+        track_serve(tr, tr->cur);
     track_serve(tr, tr->next);
     if (track_handover_step(tr))
-        track_follow(tr);
+        wake_up(tr->wake); /* the route may have changed meanwhile */
 }
 
 static void
@@ -456,8 +476,9 @@ void
 track_switch_step(struct track *tr)
 {
     const bool again = tr->retry_ms > 0 && clock_mono_ms() >= tr->retry_ms;
-    if (wake_take(tr->wake) || again)
+    if (tr->news || again)
         track_follow(tr);
+    tr->news = false;
     if (tr->state == TRACK_JOINING)
         join_step(tr);
     if (tr->state == TRACK_MAPPING)
@@ -470,7 +491,7 @@ track_switch_step(struct track *tr)
 void
 track_drop_generations(struct track *tr)
 {
-    wake_aim(tr->wake, NULL);
+    wake_aim(tr->wake, NULL); /* before its queue goes */
     track_given_reset(tr);
     track_start_reset(tr);
     track_land_reset(tr);
@@ -480,8 +501,13 @@ track_drop_generations(struct track *tr)
         tr->retired[i] = NULL;
     }
     drop_next(tr);
-    generation_close_take(tr->cur, tr->reaper);
+    if (tr->shared)
+        generation_unref(tr->cur);
+    else
+        generation_close_take(tr->cur, tr->reaper);
     tr->cur = NULL;
+    tr->shared = false;
+    consumer_aim(tr->c);
     tr->stop_ms = tr->retry_ms = 0;
     tr->unopened = false;
     free(tr->stale);

@@ -9,6 +9,7 @@
 #include <syslog.h>
 
 #include "common/base/clock.h"
+#include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/track.h"
 
 #define REPORT_MS 10000
@@ -159,15 +160,9 @@ position_of(const struct track *tr, const struct part *p)
     return carried >= 0 ? carried : p->start;
 }
 
-/* Borrows the names.  Without memory a report says nothing of positions. */
 static void
-tell_positions(const struct track *tr, struct pt_report *r)
+add_positions(const struct track *tr, struct pt_report *r)
 {
-    if (!tr->cur)
-        return;
-    r->positions = calloc(PT_POSITIONS_MAX, sizeof(*r->positions));
-    if (!r->positions)
-        return;
     for (struct part *p = tr->cur->parts; p; p = p->hh.next) {
         const int64_t at = position_of(tr, p);
         if (p->state == PART_RUNNING && at >= 0 &&
@@ -177,10 +172,50 @@ tell_positions(const struct track *tr, struct pt_report *r)
     }
 }
 
+/* Of all tracks.  Borrows the names.  Without memory a report says nothing of
+ * positions. */
+static void
+tell_positions(const struct track *tr, struct pt_report *r)
+{
+    r->positions = calloc(PT_POSITIONS_MAX, sizeof(*r->positions));
+    for (; tr; tr = tr->more) {
+        if (!tr->cur || tr->shared)
+            continue;
+        if (r->positions)
+            add_positions(tr, r);
+        r->lag = handover_sum(r->lag, generation_lag(tr->cur));
+    }
+}
+
+static int
+urgency(const struct track *tr)
+{
+    const char *state = state_text(tr);
+    if (tr->state == TRACK_IDLE)
+        return -1;
+    return strcmp(state, "stuck") == 0       ? 3
+           : strcmp(state, "switching") == 0 ? 2
+           : strcmp(state, "starting") == 0  ? 1
+                                             : 0;
+}
+
+/* A handle makes one report: of several tracks the one that has most to say
+ * tells of itself, with the positions and the lag of all. */
+static const struct track *
+speaker(const struct consumer *c)
+{
+    const struct track *best = c->track;
+    for (const struct track *tr = best->more; tr; tr = tr->more)
+        if (urgency(tr) > urgency(best))
+            best = tr;
+    return best;
+}
+
 void
-track_report(struct track *tr)
+track_report(struct track *any)
 {
     char state[16];
+    const struct track *tr = speaker(any->c);
     (void)snprintf(state, sizeof(state), "%s", state_text(tr));
     struct pt_report r = {
         .instance = tr->e.client.instance,
@@ -191,14 +226,14 @@ track_report(struct track *tr)
         .since = tr->cur ? tr->cur->since : 0,
         .switch_ms = tr->switch_ms,
         .reread_bound = tr->last_bound,
-        .lag = tr->cur ? generation_lag(tr->cur) : -1,
-        .phases = tr->phases,
+        .lag = tr->cur ? 0 : -1,
+        .phases = (struct pt_phase *)(uintptr_t)tr->phases,
         .n_phases = tr->n_phases,
     };
-    tell_positions(tr, &r);
-    tr->report_at_ms = clock_mono_ms() + REPORT_MS;
+    tell_positions(any->c->track, &r);
+    any->report_at_ms = clock_mono_ms() + REPORT_MS;
     if (control_report(tr->e.control, &r) != 0)
-        track_log(tr, LOG_WARNING, "cannot report: out of memory");
+        track_log(any, LOG_WARNING, "cannot report: out of memory");
     free(r.positions);
 }
 
