@@ -12,9 +12,9 @@
  * lists (assignment, commit, position) name places on the cluster in use and
  * carry physical names.  shunt_topic_name() gives a message's logical name.
  *
- * Threads: a producer may be used by any thread.  A consumer is used by one
- * thread at a time, commits included; where it says "any thread" it means
- * that.  Callbacks are called from shunt_poll(),
+ * Threads: a producer and a consumer may be used by any thread; several may
+ * poll a consumer, and what a thread got is finished when it polls again
+ * (docs/sdk.md, Threads).  Callbacks are called from shunt_poll(),
  * shunt_flush(), shunt_consumer_poll(), shunt_consumer_close() and
  * shunt_destroy(), on their thread; only log_cb may be called from any thread.
  * Every function of this version: since 0.1.0.

@@ -331,6 +331,8 @@ static const struct view *
 any_view(const struct track *tr, const char *physical)
 {
     const struct view *v = tr->cur ? generation_view(tr->cur, physical) : NULL;
+    if (v && v->parted)
+        v = NULL; /* another track's, where it may be another stream */
     for (size_t i = 0; !v && i < RETIRED_MAX; i++)
         v = tr->retired[i] ? generation_view(tr->retired[i], physical) : NULL;
     return v;

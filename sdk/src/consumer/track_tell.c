@@ -191,7 +191,7 @@ static int
 urgency(const struct track *tr)
 {
     const char *state = state_text(tr);
-    if (tr->state == TRACK_IDLE)
+    if (tr->state == TRACK_IDLE || tr->state == TRACK_CLOSED)
         return -1;
     return strcmp(state, "stuck") == 0       ? 3
            : strcmp(state, "switching") == 0 ? 2

@@ -45,7 +45,7 @@ on_error(rd_kafka_resp_err_t code, const char *text, void *arg)
     m->errors += code == RD_KAFKA_RESP_ERR__INVALID_ARG;
 }
 
-static void
+MAYBE_UNUSED static void
 member_route(struct member *m, const char *cluster, int64_t since,
              const char *previous)
 {
@@ -69,7 +69,7 @@ member_renew(struct member *m)
 }
 
 /* Without a route or a subscription. */
-static void
+MAYBE_UNUSED static void
 member_make(struct member *m)
 {
     static const char *const conf[][2] = {
@@ -99,7 +99,7 @@ member_make(struct member *m)
     ck_assert_int_eq(consumer_new(&m->e, &m->c, NULL), 0);
 }
 
-static void
+MAYBE_UNUSED static void
 member_subscribe(struct member *m)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
@@ -108,7 +108,7 @@ member_subscribe(struct member *m)
     rd_kafka_topic_partition_list_destroy(l);
 }
 
-static void
+MAYBE_UNUSED static void
 member_stop(struct member *m)
 {
     ck_assert_int_eq(consumer_close(m->c), 0);
@@ -117,7 +117,7 @@ member_stop(struct member *m)
     route_unref(m->control.route);
 }
 
-static void
+MAYBE_UNUSED static void
 member_poll(struct member *m)
 {
     rd_kafka_message_t *r = consumer_poll(m->c, 20);
