@@ -19,6 +19,7 @@
 #include "common/base/err.h"
 #include "common/base/strs.h"
 #include "sdk/src/consumer/handover.h"
+#include "sdk/src/consumer/place.h"
 #include "sdk/src/consumer/prints.h"
 #include "sdk/src/consumer/reaper.h"
 #include "sdk/src/engine.h"
@@ -82,7 +83,8 @@ struct generation;
 
 /* A position that the application gave, on another cluster than this one. */
 struct given {
-    char *cluster, *topic, *logical, *origin; /* the last two NULL: not said */
+    struct place at;
+    char *topic;
     int64_t offset;
     bool asked;
 };
@@ -215,6 +217,7 @@ void generation_take_granted(struct generation *g);
 void generation_drop(struct generation *g, struct part *p);
 /* Takes it, or goes on with it, from `offset`: absolute or BEGINNING. */
 void generation_start_at(struct generation *g, struct part *p, int64_t offset);
+void generation_given_free(struct given *given); /* NULL allowed */
 /* Replaces what is there; frees it when `given` is NULL. */
 void generation_set_given_take(struct generation *g, struct part *p,
                                struct given *given);

@@ -213,17 +213,21 @@ generation_start_at(struct generation *g, struct part *p, int64_t offset)
 }
 
 void
+generation_given_free(struct given *given)
+{
+    if (!given)
+        return;
+    place_fini(&given->at);
+    free(given->topic);
+    free(given);
+}
+
+void
 generation_set_given_take(struct generation *g, struct part *p,
                           struct given *given)
 {
-    if (p->given) {
-        free(p->given->cluster);
-        free(p->given->topic);
-        free(p->given->logical);
-        free(p->given->origin);
-        free(p->given);
-        g->n_given--;
-    }
+    g->n_given -= p->given != NULL;
+    generation_given_free(p->given);
     p->given = given;
     g->n_given += given != NULL;
 }

@@ -13,6 +13,7 @@ place_fini(struct place *p)
     free(p->cluster);
     free(p->logical);
     free(p->origin);
+    free(p->prints);
     *p = (struct place){0};
 }
 
@@ -43,7 +44,9 @@ place_of(const rd_kafka_topic_partition_t *t, struct place *out)
             0 &&
         js_get_str_dup(j, "", "logical", JS_OPTIONAL, &out->logical, NULL) ==
             0 &&
-        js_get_str_dup(j, "", "origin", JS_OPTIONAL, &out->origin, NULL) == 0;
+        js_get_str_dup(j, "", "origin", JS_OPTIONAL, &out->origin, NULL) == 0 &&
+        po_prints_decode(j, "", "prints", &out->prints, &out->n_prints, NULL) ==
+            0;
     js_free(j);
     if (!is)
         place_fini(out);
@@ -64,14 +67,51 @@ put_if(struct json_t *j, const char *key, const char *value)
     return value && *value ? js_put_str(j, key, value) : 0;
 }
 
+static int
+put_prints(struct json_t *j, const struct place *at)
+{
+    return at->n_prints > 0
+               ? js_put_take(j, "prints",
+                             po_prints_encode(at->prints, at->n_prints))
+               : 0;
+}
+
+static char *
+dup_or_null(const char *s, int *rc)
+{
+    char *copy = s ? strdup(s) : NULL;
+    if (s && !copy)
+        *rc = ERR_NOMEM;
+    return copy;
+}
+
+int
+place_copy(struct place *to, const struct place *from)
+{
+    int rc = 0;
+    *to = (struct place){.cluster = dup_or_null(from->cluster, &rc),
+                         .logical = dup_or_null(from->logical, &rc),
+                         .origin = dup_or_null(from->origin, &rc)};
+    if (from->n_prints > 0)
+        to->prints = calloc(from->n_prints, sizeof(*to->prints));
+    if (to->prints) {
+        memcpy(to->prints, from->prints, from->n_prints * sizeof(*to->prints));
+        to->n_prints = from->n_prints;
+    }
+    if (rc)
+        place_fini(to);
+    return rc;
+}
+
 bool
-place_set(rd_kafka_topic_partition_t *t, const char *cluster,
-          const char *logical, const char *origin)
+place_set(rd_kafka_topic_partition_t *t, const struct place *at)
 {
     struct json_t *j = js_object();
     char *text = NULL;
-    if (j && (js_put_int(j, "shunt", 1) | js_put_str(j, "cluster", cluster) |
-              put_if(j, "logical", logical) | put_if(j, "origin", origin)) == 0)
+    if (j &&
+        (js_put_int(j, "shunt", 1) | js_put_str(j, "cluster", at->cluster) |
+         put_if(j, "logical", at->logical) | put_if(j, "origin", at->origin) |
+         put_prints(j, at)) == 0)
         text = js_dump(j);
     js_free(j);
     place_metadata_take(t, text);

@@ -4,7 +4,7 @@
  *
  * A place: {"shunt":1,"cluster":"b","logical":"orders","origin":"a"}, which
  * says where an offset holds, so that it can be kept anywhere and be given back
- * on another cluster.  A commit: {"shunt":1,"since":7}, with the application's
+ * on another cluster; "prints" are the fingerprints of the records before it.  A commit: {"shunt":1,"since":7}, with the application's
  * own metadata, if it gave some, in "app".
  */
 #ifndef SHUNT_SDK_PLACE_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "common/proto/fingerprint.h"
 #include "common/proto/route.h"
 
 /* All owned. */
@@ -22,6 +23,8 @@ struct place {
     char *cluster;
     char *logical; /* NULL: not said */
     char *origin;  /* NULL: not said */
+    struct po_print *prints;
+    size_t n_prints;
 };
 
 void place_fini(struct place *p);
@@ -29,8 +32,8 @@ void place_fini(struct place *p);
 bool place_of(const rd_kafka_topic_partition_t *t, struct place *out);
 /* Replaces the element's metadata; `logical` and `origin` NULL or "": not said.
  * False: no memory, it has none then. */
-bool place_set(rd_kafka_topic_partition_t *t, const char *cluster,
-               const char *logical, const char *origin);
+bool place_set(rd_kafka_topic_partition_t *t, const struct place *at);
+MUST_CHECK int place_copy(struct place *to, const struct place *from);
 
 /* The metadata of a commit in residency `since`; `app` NULL: none of the
  * application.  A place is none either: it has served.  ERR_INVALID: not UTF-8

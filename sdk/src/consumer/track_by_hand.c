@@ -210,12 +210,12 @@ copy_given(const struct given *from)
     struct given *n = calloc(1, sizeof(*n));
     if (!n)
         return NULL;
-    *n = (struct given){.cluster = strdup(from->cluster),
-                        .topic = strdup(from->topic),
-                        .logical = from->logical ? strdup(from->logical) : NULL,
-                        .origin = from->origin ? strdup(from->origin) : NULL,
-                        .offset = from->offset};
-    return n;
+    *n = (struct given){.topic = strdup(from->topic), .offset = from->offset};
+    if (n->topic && place_copy(&n->at, &from->at) == 0)
+        return n;
+    free(n->topic);
+    free(n);
+    return NULL;
 }
 
 /* What waited there waits here, for the same. */
@@ -228,7 +228,7 @@ take_over(struct generation *g, struct part *p, const struct part *old)
     p->tail = old->tail;
     if (!old->given)
         return;
-    if (strcmp(old->given->cluster, g->cluster) == 0)
+    if (strcmp(old->given->at.cluster, g->cluster) == 0)
         generation_start_at(g, p, old->given->offset);
     else
         generation_set_given_take(g, p, copy_given(old->given));

@@ -29,18 +29,19 @@ stream_here(const struct generation *g, const char *logical, const char *origin)
 }
 
 static int
-begin_question(struct po_question *q, const char *from, const char *to,
-               size_t n)
+begin_question(const struct track *tr, struct po_question *q, const char *from,
+               size_t n, int64_t wait_ms)
 {
     q->from = strdup(from);
-    q->to = strdup(to);
+    q->to = strdup(tr->cur->cluster);
+    q->wait_ms = wait_ms;
     q->positions = calloc(n + 1, sizeof(*q->positions));
     return q->from && q->to && q->positions ? 0 : ERR_NOMEM;
 }
 
 static int
-ask_for(struct po_question *q, const char *topic, int32_t partition,
-        int64_t offset)
+ask_for(struct po_question *q, const struct place *place, const char *topic,
+        int32_t partition, int64_t offset)
 {
     struct po_position *at = &q->positions[q->n];
     at->topic = strdup(topic);
@@ -49,6 +50,14 @@ ask_for(struct po_question *q, const char *topic, int32_t partition,
     if (!at->topic)
         return ERR_NOMEM;
     q->n++;
+    q->verify = q->verify || place->n_prints == 0;
+    if (place->n_prints == 0)
+        return 0;
+    at->prints = calloc(place->n_prints, sizeof(*at->prints));
+    if (!at->prints)
+        return ERR_NOMEM;
+    memcpy(at->prints, place->prints, place->n_prints * sizeof(*at->prints));
+    at->n_prints = place->n_prints;
     return 0;
 }
 
@@ -82,17 +91,19 @@ worth(const struct generation *g, const struct po_translated *t,
 
 /* ---- partitions that wait for theirs ------------------------------------- */
 
+/* Takes `at`. */
 static struct given *
-given_new(const struct place *at, const rd_kafka_topic_partition_t *t)
+given_new_take(struct place *at, const rd_kafka_topic_partition_t *t)
 {
     struct given *n = calloc(1, sizeof(*n));
-    if (!n)
+    char *topic = strdup(t->topic);
+    if (!n || !topic) {
+        free(n);
+        free(topic);
+        place_fini(at);
         return NULL;
-    n->cluster = strdup(at->cluster);
-    n->topic = strdup(t->topic);
-    n->logical = at->logical ? strdup(at->logical) : NULL;
-    n->origin = at->origin ? strdup(at->origin) : NULL;
-    n->offset = t->offset;
+    }
+    *n = (struct given){.at = *at, .topic = topic, .offset = t->offset};
     return n;
 }
 
@@ -135,10 +146,11 @@ track_given_take(struct track *tr, const rd_kafka_topic_partition_t *t)
     const struct view *v = stream_here(tr->cur, at.logical, at.origin);
     struct part *p =
         generation_part(tr->cur, v ? v->topic : t->topic, t->partition);
-    struct given *n = p ? given_new(&at, t) : NULL;
-    place_fini(&at);
-    if (!n)
+    struct given *n = given_new_take(&at, t);
+    if (!p || !n) {
+        generation_given_free(n);
         return false;
+    }
     generation_take(tr->cur, p);
     generation_set_given_take(tr->cur, p, n);
     p->by_hand = true;
@@ -186,19 +198,21 @@ ask(struct track *tr)
     const struct part *first = first_given(tr);
     if (!first)
         return;
-    int rc = begin_question(&s->question, first->given->cluster,
-                            tr->cur->cluster, tr->cur->n_given);
+    int rc = begin_question(tr, &s->question, first->given->at.cluster,
+                            tr->cur->n_given, tr->e.catchup_ms);
     for (struct part *p = tr->cur->parts; p && rc == 0; p = p->hh.next) {
         if (!p->given || s->question.n == POSITIONS_MAX ||
-            strcmp(p->given->cluster, s->question.from) != 0)
+            strcmp(p->given->at.cluster, s->question.from) != 0)
             continue;
         p->given->asked = true;
-        rc = ask_for(&s->question, p->given->topic, p->key.partition,
-                     p->given->offset);
+        rc = ask_for(&s->question, &p->given->at, p->given->topic,
+                     p->key.partition, p->given->offset);
     }
     if (rc == 0)
         rc = control_ask(tr->e.control, &s->question,
-                         clock_mono_ms() + tr->e.mapping_ms, &s->asking, &err);
+                         clock_mono_ms() + s->question.wait_ms +
+                             tr->e.mapping_ms,
+                         &s->asking, &err);
     if (rc != 0)
         s->asking = NULL;
     if (rc != 0)
@@ -220,7 +234,7 @@ take_answer(struct track *tr, const struct po_translation *a)
         const struct po_position asked = {.topic = n->topic,
                                           .partition = p->key.partition,
                                           .offset = n->offset};
-        m = worth(tr->cur, t, &asked, n->logical, n->origin, &topic);
+        m = worth(tr->cur, t, &asked, n->at.logical, n->at.origin, &topic);
         if (m.known && strcmp(topic, p->key.topic) != 0)
             m.known = false;
         start(tr, p, &m);
@@ -310,10 +324,9 @@ translate_some(struct track *tr, rd_kafka_topic_partition_list_t *l,
         if (t->err || !track_elsewhere(tr, t, &at))
             continue;
         if (!q.from)
-            rc = begin_question(&q, at.cluster, tr->cur->cluster,
-                                (size_t)l->cnt);
+            rc = begin_question(tr, &q, at.cluster, (size_t)l->cnt, 0);
         if (rc == 0 && strcmp(at.cluster, q.from) == 0)
-            rc = ask_for(&q, t->topic, t->partition, t->offset);
+            rc = ask_for(&q, &at, t->topic, t->partition, t->offset);
         place_fini(&at);
     }
     const bool any = q.n > 0;

@@ -14,19 +14,25 @@
 /* ---- positions ----------------------------------------------------------- */
 
 static void
-set_place(const struct generation *g, rd_kafka_topic_partition_t *t)
+set_place(const struct generation *g, rd_kafka_topic_partition_t *t,
+          const struct part *p)
 {
     const struct view *v = generation_view(g, t->topic);
-    (void)place_set(t, g->cluster, v ? v->logical : NULL,
-                    v ? v->origin : NULL); /* else it is one on the cluster in
-                                              use, as librdkafka's */
+    struct place at = {.cluster = g->cluster,
+                       .logical = v ? (char *)(uintptr_t)v->logical : NULL,
+                       .origin = v ? (char *)(uintptr_t)v->origin : NULL};
+    /* Without memory it is one on the cluster in use, as librdkafka's. */
+    if (p)
+        (void)!prints_before(&p->prints, t->offset, &at.prints, &at.n_prints);
+    (void)place_set(t, &at);
+    free(at.prints);
 }
 
 void
 track_set_places(const struct generation *g, rd_kafka_topic_partition_list_t *l)
 {
     for (int i = 0; i < l->cnt; i++)
-        set_place(g, &l->elems[i]);
+        set_place(g, &l->elems[i], NULL);
 }
 
 rd_kafka_resp_err_t
@@ -42,7 +48,7 @@ track_position(struct track *tr, rd_kafka_topic_partition_list_t *partitions)
         t->err = RD_KAFKA_RESP_ERR_NO_ERROR;
         place_metadata_take(t, NULL);
         if (delivered)
-            set_place(tr->cur, t);
+            set_place(tr->cur, t, p);
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -57,7 +63,7 @@ track_tell_words(const struct generation *g, rd_kafka_topic_partition_list_t *l)
         const bool has = place_app(t, &words);
         place_metadata_take(t, words);
         if (!has && t->offset >= 0)
-            set_place(g, t);
+            set_place(g, t, NULL);
     }
 }
 

@@ -31,13 +31,21 @@ set(const char *text)
 START_TEST(a_place_comes_back)
 {
     struct place p;
-    ck_assert(place_set(t, "b", "orders", "a"));
+    struct po_print print;
+    po_print_make(&print, 41, 1700000000000, "k", 1, "v", 1);
+    const struct place in = {(char[]){"b"}, (char[]){"orders"}, (char[]){"a"},
+                             &print, 1};
+    ck_assert(place_set(t, &in));
     ck_assert(place_of(t, &p));
     ck_assert_str_eq(p.cluster, "b");
     ck_assert_str_eq(p.logical, "orders");
     ck_assert_str_eq(p.origin, "a");
+    ck_assert_uint_eq(p.n_prints, 1);
+    ck_assert(po_print_same(&p.prints[0], &print));
+    ck_assert_int_eq(p.prints[0].offset, 41);
     place_fini(&p);
-    ck_assert(place_set(t, "b", NULL, ""));
+    const struct place bare = {.cluster = (char[]){"b"}};
+    ck_assert(place_set(t, &bare));
     ck_assert(place_of(t, &p));
     ck_assert_ptr_null(p.logical);
     ck_assert_ptr_null(p.origin);
