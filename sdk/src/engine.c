@@ -1,6 +1,20 @@
 /* See engine.h. */
 #include "sdk/src/engine.h"
 
+static _Thread_local bool yielded;
+
+void
+engine_yield(bool now)
+{
+    yielded = now;
+}
+
+bool
+engine_yielded(void)
+{
+    return yielded;
+}
+
 static void
 set_credentials(rd_kafka_conf_t *conf, const struct credentials *c)
 {

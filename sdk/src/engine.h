@@ -129,6 +129,11 @@ struct engine {
     void *arg;
 };
 
+/* shunt_yield(), on the thread that is in a callback: its poll makes no further
+ * one.  A poll of the surface begins with engine_yield(false). */
+void engine_yield(bool now);
+bool engine_yielded(void);
+
 /* A copy of the template for one more handle, with the credentials that hold
  * now; the caller's.  Any thread. */
 rd_kafka_conf_t *engine_conf(const struct engine *e);

@@ -160,7 +160,7 @@ pending(void *arg)
     if (!atomic_exchange(&rk->interrupt, false))
         return false;
     (void)handle_tell(rk);
-    return atomic_load(&rk->event_polls) > 0;
+    return engine_yielded() || atomic_load(&rk->event_polls) > 0;
 }
 
 /* ---- put together ------------------------------------------------------- */

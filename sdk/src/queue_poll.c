@@ -84,6 +84,7 @@ static void
 begin(struct polling *p, const shunt_queue_t *q)
 {
     struct queues *all = &q->rk->queues;
+    engine_yield(false);
     atomic_fetch_add(&q->rk->event_polls, 1);
     atomic_store(&q->rk->interrupt, false); /* before the look */
     pthread_mutex_lock(&all->mutex);

@@ -52,7 +52,7 @@ use_one(shunt_t *rk, const char *topic, struct use u)
             producer_each(rk->producer, use_gen, &u);
         return u.done > 0;
     }
-    struct generation *g = consumer_hold(rk->consumer);
+    struct generation *g = consumer_hold(rk->consumer, topic);
     if (g)
         use_generation(g, &u);
     generation_unref(g);
@@ -281,6 +281,13 @@ shunt_dump(FILE *fp, shunt_t *rk)
                   route && route->from_disk ? " (from disk)" : "");
     route_unref(route);
     use_all(rk, (struct use){.fn = dump, .arg = fp});
+}
+
+void
+shunt_yield(shunt_t *rk)
+{
+    engine_yield(true);
+    atomic_store(&rk->interrupt, true);
 }
 
 /* ---- of the process ----------------------------------------------------- */

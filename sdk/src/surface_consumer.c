@@ -49,6 +49,7 @@ shunt_consumer_poll(shunt_t *rk, int timeout_ms)
     rd_kafka_message_t *m;
     if (!rk->consumer)
         return NULL;
+    engine_yield(false);
     if (atomic_load_explicit(&rk->watched, memory_order_relaxed)) {
         m = poll_watched(rk, timeout_ms);
     } else {

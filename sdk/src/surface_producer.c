@@ -231,6 +231,7 @@ shunt_poll(shunt_t *rk, int timeout_ms)
         rk->conf->events & RD_KAFKA_EVENT_DR)
         return shunt_queue_poll_callback(&main, timeout_ms);
     const int64_t start_ms = timeout_ms > 0 ? clock_mono_ms() : 0;
+    engine_yield(false);
     int n = handle_tell(rk);
     n += producer_poll(rk->producer, n > 0 ? 0 : timeout_ms);
     n += handle_tell(rk);
@@ -247,6 +248,7 @@ shunt_flush(shunt_t *rk, int timeout_ms)
 {
     if (!rk->producer)
         return RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED;
+    engine_yield(false);
     const rd_kafka_resp_err_t rc = producer_flush(rk->producer, timeout_ms);
     (void)handle_tell(rk);
     return rc;

@@ -123,10 +123,12 @@ handle_tell(shunt_t *rk)
     if (!atomic_load(&rk->calls_due))
         return 0;
     atomic_store(&rk->calls_due, false); /* before the list is looked at */
-    for (; (e = event_queue_take(&rk->events)); n++) {
+    for (; !engine_yielded() && (e = event_queue_take(&rk->events)); n++) {
         call(rk, e);
         event_free(e);
     }
+    if (engine_yielded()) /* there may be more */
+        atomic_store(&rk->calls_due, true);
     return n;
 }
 

@@ -289,6 +289,52 @@ SHUNT_EXPORT void shunt_log_syslog(const shunt_t *rk, int level,
  */
 SHUNT_EXPORT void shunt_set_log_level(shunt_t *rk, int level);
 
+/*
+ * In a callback: the poll that makes it (shunt_poll(), shunt_flush(),
+ * shunt_consumer_poll(), ...) makes no other one and returns; of a batch of
+ * delivery reports the rest still comes.  shunt_flush() then says __TIMED_OUT.
+ */
+SHUNT_EXPORT void shunt_yield(shunt_t *rk);
+
+/*
+ * The fatal error that ended a generation of this handle, if there is one, with
+ * librdkafka's words in `errstr`; RD_KAFKA_RESP_ERR_NO_ERROR: none.  Any thread.
+ */
+SHUNT_EXPORT rd_kafka_resp_err_t shunt_fatal_error(shunt_t *rk, char *errstr,
+                                                   size_t errstr_size);
+
+/* For tests of applications: makes one on the cluster in use, as
+ * rd_kafka_test_fatal_error().  __STATE: no cluster yet. */
+SHUNT_EXPORT rd_kafka_resp_err_t shunt_test_fatal_error(shunt_t *rk,
+                                                        rd_kafka_resp_err_t err,
+                                                        const char *reason);
+
+/*
+ * New credentials for SASL PLAIN and SCRAM, copied: for clusters whose route
+ * does not name sasl.username, those in use (at their next connection) and those
+ * to come.  NULL, or an error that the caller destroys
+ * (rd_kafka_error_destroy()): __INVALID_ARG, __FAIL.  Any thread.
+ */
+SHUNT_EXPORT rd_kafka_error_t *shunt_sasl_set_credentials(shunt_t *rk,
+                                                          const char *username,
+                                                          const char *password);
+
+/* State for people who look for faults: the handle, then rd_kafka_dump() of each
+ * of its generations.  Any thread; not in a callback. */
+SHUNT_EXPORT void shunt_dump(FILE *fp, shunt_t *rk);
+
+/*
+ * Threads of librdkafka in this process, as rd_kafka_thread_cnt().  Shunt has two
+ * more for each handle ("shunt:control", "shunt:worker").
+ */
+SHUNT_EXPORT int shunt_thread_cnt(void);
+
+/*
+ * Waits until every handle of librdkafka in this process is gone, those of
+ * generations that were left included.  0, or -1 after timeout_ms.
+ */
+SHUNT_EXPORT int shunt_wait_destroyed(int timeout_ms);
+
 /* A name for logs ("orders#producer-1"), as long as the handle lives. */
 SHUNT_EXPORT const char *shunt_name(const shunt_t *rk);
 
@@ -622,6 +668,33 @@ SHUNT_EXPORT rd_kafka_resp_err_t shunt_purge(shunt_t *rk, int purge_flags);
 
 /* Records accepted that have not had their report yet.  Any thread. */
 SHUNT_EXPORT int shunt_outq_len(shunt_t *rk);
+
+/* ---- the cluster in use -------------------------------------------------- */
+
+/*
+ * These ask the Kafka cluster that the handle is on, as librdkafka's functions of
+ * the same names; names are physical ones.  With several clusters: the one of
+ * `only_rkt`, else that of the first topic.  They wait up to timeout_ms, on any
+ * thread, also while the handle moves; not in callbacks of a consumer.
+ * __STATE, NULL or -1 before there is a cluster: subscribe and poll, or produce,
+ * first.
+ */
+
+/* *metadatap is the caller's (rd_kafka_metadata_destroy()). */
+SHUNT_EXPORT rd_kafka_resp_err_t
+shunt_metadata(shunt_t *rk, int all_topics, rd_kafka_topic_t *only_rkt,
+               const struct rd_kafka_metadata **metadatap, int timeout_ms);
+
+/* *grplistp is the caller's (rd_kafka_group_list_destroy()).  group NULL: all. */
+SHUNT_EXPORT rd_kafka_resp_err_t
+shunt_list_groups(shunt_t *rk, const char *group,
+                  const struct rd_kafka_group_list **grplistp, int timeout_ms);
+
+/* Kafka's own id of the cluster, freed with rd_kafka_mem_free(NULL, ...). */
+SHUNT_EXPORT char *shunt_clusterid(shunt_t *rk, int timeout_ms);
+
+/* Its controller's broker id. */
+SHUNT_EXPORT int32_t shunt_controllerid(shunt_t *rk, int timeout_ms);
 
 /* ---- only Shunt --------------------------------------------------------- */
 

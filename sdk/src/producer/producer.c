@@ -279,6 +279,17 @@ producer_news(struct producer *p)
 }
 
 const char *
+producer_cluster_of(struct producer *p, const char *topic)
+{
+    struct lane *l;
+    gate_enter(&p->gate);
+    HASH_FIND_STR(p->by_topic, topic, l);
+    const char *cluster = l && l->gen ? l->gen->cluster : NULL;
+    gate_leave(&p->gate);
+    return cluster;
+}
+
+const char *
 producer_cluster(struct producer *p)
 {
     gate_enter(&p->gate);

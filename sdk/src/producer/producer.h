@@ -73,5 +73,7 @@ void producer_each(struct producer *p, void (*fn)(struct gen *g, void *arg),
 void producer_count(struct producer *p);
 /* Interned (name.h); NULL: none yet.  With several: that of its first topic. */
 const char *producer_cluster(struct producer *p);
+/* That of a logical topic; NULL: none yet. */
+const char *producer_cluster_of(struct producer *p, const char *topic);
 
 #endif

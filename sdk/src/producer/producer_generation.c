@@ -128,8 +128,7 @@ conf_of(struct gen *g)
 {
     const struct engine *e = &g->p->e;
     const bool hub = !g->cluster;
-    rd_kafka_conf_t *c =
-        hub ? rd_kafka_conf_new() : rd_kafka_conf_dup(e->template);
+    rd_kafka_conf_t *c = hub ? rd_kafka_conf_new() : engine_conf(e);
     rd_kafka_conf_set_events(c, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR |
                                     (hub ? 0 : e->events));
     rd_kafka_conf_set_log_cb(c, on_log);

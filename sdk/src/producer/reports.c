@@ -220,7 +220,9 @@ serve(struct producer *p)
     struct gen *g;
     rd_kafka_event_t *ev;
     int n = 0;
-    for (int i = 0; i < POLL_EVENTS_MAX && (ev = next_event(p, &g)); i++) {
+    for (int i = 0;
+         i < POLL_EVENTS_MAX && !engine_yielded() && (ev = next_event(p, &g));
+         i++) {
         n += tell_event(p, g, ev);
         let_go(p, g);
     }
@@ -325,6 +327,8 @@ producer_flush(struct producer *p, int timeout_ms)
             (void)serve(p);
         if (producer_outq_len(p) == 0)
             return RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (engine_yielded())
+            return RD_KAFKA_RESP_ERR__TIMED_OUT;
         const int64_t now_ms = clock_mono_ms();
         if (timeout_ms >= 0 && now_ms - start_ms >= timeout_ms)
             return RD_KAFKA_RESP_ERR__TIMED_OUT;
