@@ -441,3 +441,11 @@ shunt_destroy(shunt_t *rk)
     tear_down(rk);
     shunt_conf_destroy(conf);
 }
+
+void
+shunt_destroy_flags(shunt_t *rk, int flags)
+{
+    if (rk && rk->consumer && flags & RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+        consumer_abandon(rk->consumer);
+    shunt_destroy(rk);
+}

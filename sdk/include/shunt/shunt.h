@@ -262,6 +262,12 @@ SHUNT_EXPORT shunt_t *shunt_new(rd_kafka_type_t type, shunt_conf_t *conf,
  */
 SHUNT_EXPORT void shunt_destroy(shunt_t *rk);
 
+/*
+ * The same; with RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE a consumer that was not
+ * closed makes no callbacks and commits nothing.  It leaves its group.
+ */
+SHUNT_EXPORT void shunt_destroy_flags(shunt_t *rk, int flags);
+
 /* The handle's configuration, as long as it lives.  Any thread. */
 SHUNT_EXPORT const shunt_conf_t *shunt_conf(shunt_t *rk);
 

@@ -276,6 +276,15 @@ consumer_close(struct consumer *c)
     return code;
 }
 
+void
+consumer_abandon(struct consumer *c)
+{
+    consumer_lock(c);
+    c->silent = true;
+    consumer_unlock(c);
+    (void)consumer_close(c); /* it is freed whatever it says */
+}
+
 bool
 consumer_closed(struct consumer *c)
 {

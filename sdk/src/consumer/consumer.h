@@ -93,6 +93,8 @@ struct generation *consumer_hold(struct consumer *c, const char *topic);
  * also with dead clusters or with messages that the application still holds
  * (their handle is then left behind, with a log line). */
 rd_kafka_resp_err_t consumer_close(struct consumer *c);
+/* The same without callbacks and commits. */
+void consumer_abandon(struct consumer *c);
 bool consumer_closed(struct consumer *c);
 /* Closes if need be. NULL allowed. */
 void consumer_free(struct consumer *c);

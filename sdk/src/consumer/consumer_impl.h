@@ -38,6 +38,7 @@ struct consumer {
     pthread_t driver;      /* who has it */
     int urgent;            /* threads that want it for more than a poll */
     int waiting;           /* threads that wait for it, those included */
+    bool silent;           /* it ends without a callback or a commit */
     bool leaving;          /* unsubscribe was called in a callback */
     int inside;            /* the depth at which librdkafka is polled with the
                               lock held; 0: it is not */

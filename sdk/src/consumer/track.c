@@ -80,7 +80,7 @@ track_owns(const struct track *tr, const struct part *p)
 void
 track_leave(struct track *tr)
 {
-    if (tr->cur && !tr->cur->stopped && !tr->shared) {
+    if (tr->cur && !tr->cur->stopped && !tr->shared && !tr->c->silent) {
         inhand_finish_all(&tr->c->hands);
         track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
         track_commit_wait(tr, tr->cur, NULL);

@@ -178,6 +178,68 @@ START_TEST(a_callback_can_end_its_poll)
 }
 END_TEST
 
+static int rebalances, commits;
+
+static void
+on_rebalance(shunt_t *rk, rd_kafka_resp_err_t err,
+             rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    (void)opaque;
+    rebalances++;
+    (void)shunt_assign(
+        rk, err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? partitions : NULL);
+}
+
+static void
+on_commit(shunt_t *rk, rd_kafka_resp_err_t err,
+          rd_kafka_topic_partition_list_t *offsets, void *opaque)
+{
+    (void)rk;
+    (void)err;
+    (void)offsets;
+    (void)opaque;
+    commits++;
+}
+
+/* One record was read and is not committed. */
+static void
+end_with(int flags)
+{
+    shunt_conf_t *conf = shunt_conf_new();
+    shunt_conf_set_log_cb(conf, NULL);
+    shunt_conf_set_rebalance_cb(conf, on_rebalance);
+    shunt_conf_set_offset_commit_cb(conf, on_commit);
+    disk_set(conf, "auto.commit.interval.ms", "86400000");
+    shunt_t *p = disk_handle_take(RD_KAFKA_PRODUCER, shunt_conf_new());
+    disk_produce(p, "x", NULL);
+    ck_assert_int_eq(shunt_flush(p, 10000), 0);
+    shunt_destroy(p);
+    shunt_t *rk = disk_handle_take(RD_KAFKA_CONSUMER, conf);
+    disk_subscribe(rk);
+    rd_kafka_message_t *m;
+    while (!(m = shunt_consumer_poll(rk, 100)))
+        ;
+    rd_kafka_message_destroy(m);
+    ck_assert_int_eq(rebalances, 1);
+    shunt_destroy_flags(rk, flags);
+}
+
+START_TEST(destroying_closes)
+{
+    end_with(0);
+    ck_assert_int_eq(rebalances, 2);
+    ck_assert_int_gt(commits, 0);
+}
+END_TEST
+
+START_TEST(destroying_without_closing_is_silent)
+{
+    end_with(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    ck_assert_int_eq(rebalances, 1);
+    ck_assert_int_eq(commits, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -190,6 +252,8 @@ main(void)
     tcase_add_test(t, a_fatal_error_is_seen);
     tcase_add_test(t, credentials_are_for_handles_to_come_too);
     tcase_add_test(t, a_callback_can_end_its_poll);
+    tcase_add_test(t, destroying_closes);
+    tcase_add_test(t, destroying_without_closing_is_silent);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
