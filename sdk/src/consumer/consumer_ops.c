@@ -120,6 +120,19 @@ called_back(struct consumer *c)
     return tr;
 }
 
+/* The track that waits for an answer to a revocation, if this is one. */
+static struct track *
+owed(struct consumer *c, enum consumer_assign how,
+     const rd_kafka_topic_partition_list_t *l)
+{
+    struct track *tr = c->track;
+    if (how == CONSUMER_ADD || (how == CONSUMER_ASSIGN && l))
+        return NULL;
+    while (tr && !track_owed(tr))
+        tr = tr->more;
+    return tr;
+}
+
 static rd_kafka_error_t *
 assign_each(struct consumer *c, enum consumer_assign how,
             const rd_kafka_topic_partition_list_t *list)
@@ -140,6 +153,8 @@ consumer_assign(struct consumer *c, enum consumer_assign how,
     consumer_lock(c);
     consumer_drive(c);
     struct track *asking = called_back(c);
+    if (!asking)
+        asking = owed(c, how, l);
     rd_kafka_error_t *error =
         asking ? assign(asking, how, l) : assign_each(c, how, l);
     consumer_park(c);

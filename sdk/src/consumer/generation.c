@@ -275,6 +275,7 @@ start_handle(struct generation *g, const struct engine *e,
 static void
 free_generation(struct generation *g)
 {
+    generation_forget_leaving(g);
     free_parts(g);
     generation_free_views(g);
     free(g->cluster);

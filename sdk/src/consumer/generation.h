@@ -94,8 +94,9 @@ struct generation_hooks {
     /* `l` has been granted: generation_take() what is to be read. */
     void (*on_assign)(struct generation *g,
                       const rd_kafka_topic_partition_list_t *l, void *arg);
-    /* Before the partitions are given back. */
-    void (*on_revoke)(struct generation *g,
+    /* Before the partitions are given back.  False: they stay for now, until
+     * generation_revoke(). */
+    bool (*on_revoke)(struct generation *g,
                       const rd_kafka_topic_partition_list_t *l, bool lost,
                       void *arg);
     void (*on_commit)(struct generation *g, rd_kafka_resp_err_t code,
@@ -143,10 +144,12 @@ struct generation {
     size_t n_waiting; /* parts that wait for their start */
     size_t n_given;   /* parts with `given` */
     bool by_hand;     /* assigned by the application, no member of its group */
-    bool joined;      /* had its first ASSIGN */
-    bool again;       /* parts are to be fetched anew: generation_fetch() */
-    bool stopped;     /* delivers nothing and takes no partition any more */
-    bool down;        /* no broker answers, and nothing was delivered since */
+    rd_kafka_topic_partition_list_t *leaving; /* revoked, but kept for now */
+    bool leaving_lost;
+    bool joined;  /* had its first ASSIGN */
+    bool again;   /* parts are to be fetched anew: generation_fetch() */
+    bool stopped; /* delivers nothing and takes no partition any more */
+    bool down;    /* no broker answers, and nothing was delivered since */
     int64_t close_at_ms; /* when stopped */
     struct generation_hooks hooks;
     struct reaper *reaper; /* once closing */
@@ -229,6 +232,8 @@ int64_t generation_part_lag(const struct generation *g, const struct part *p);
 int64_t generation_lag(const struct generation *g);
 /* Fetches every RUNNING partition at its `next`, or `start`, and no other. */
 void generation_fetch(struct generation *g);
+/* What is `leaving` goes now. */
+void generation_revoke(struct generation *g);
 /* Fetches nothing any more, but stays a member. */
 void generation_stop(struct generation *g);
 

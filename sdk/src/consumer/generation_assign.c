@@ -153,6 +153,7 @@ void
 generation_stop(struct generation *g)
 {
     g->stopped = true;
+    generation_forget_leaving(g); /* all goes now */
     if (!g->joined)
         return;
     if (cooperative(g))
@@ -291,10 +292,33 @@ on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     if (!g->stopped) {
         const bool lost = rd_kafka_assignment_lost(g->rk) != 0;
-        g->hooks.on_revoke(g, l, lost, g->hooks.arg);
+        if (!g->hooks.on_revoke(g, l, lost, g->hooks.arg)) {
+            generation_forget_leaving(g);
+            g->leaving = rd_kafka_topic_partition_list_copy(l);
+            g->leaving_lost = lost;
+            return;
+        }
         drop_all(g, l);
     }
     unassign(g, l);
+}
+
+void
+generation_forget_leaving(struct generation *g)
+{
+    if (g->leaving)
+        rd_kafka_topic_partition_list_destroy(g->leaving);
+    g->leaving = NULL;
+}
+
+void
+generation_revoke(struct generation *g)
+{
+    if (!g->leaving)
+        return;
+    drop_all(g, g->leaving);
+    unassign(g, g->leaving);
+    generation_forget_leaving(g);
 }
 
 /* Gives back what librdkafka has of `l`. */

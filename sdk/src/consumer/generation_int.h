@@ -19,4 +19,6 @@ void generation_free_views(struct generation *g);
 void generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                              rd_kafka_topic_partition_list_t *l, void *opaque);
 
+void generation_forget_leaving(struct generation *g);
+
 #endif

@@ -88,6 +88,7 @@ struct rebalance {
     rd_kafka_resp_err_t code; /* 0: none */
     bool answered;            /* it has assigned */
     bool blamed;              /* it did not, once, and was told */
+    bool owed; /* it will, by an event of a move, which nothing waits for */
 };
 
 /* Translating what partitions of cur were given. */
@@ -214,12 +215,19 @@ rd_kafka_resp_err_t track_store(struct track *tr,
 /* track_assign.c: below the wheel. */
 /* `l` is granted on cur: asks the application, without the lock, or takes it. */
 void track_offer(struct track *tr, const rd_kafka_topic_partition_list_t *l);
-/* `l` is being taken away. Without the lock. */
-void track_call_revoke(struct track *tr,
+/* `l` is being taken away. Without the lock.  False: the application will say
+ * when it may go. */
+bool track_call_revoke(struct track *tr,
                        const rd_kafka_topic_partition_list_t *l);
 /* Tells the application of all partitions of cur, which it may assign anew.
  * Without the lock. */
 void track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code);
+/* `l` goes now: what is finished of it is committed, or carried over. */
+void track_revoked(struct track *tr, struct generation *g,
+                   const rd_kafka_topic_partition_list_t *l, bool lost);
+/* The application has been told of a revocation by an event, and has not
+ * answered yet. */
+bool track_owed(const struct track *tr);
 /* NULL: nothing. */
 rd_kafka_error_t *track_assign(struct track *tr,
                                const rd_kafka_topic_partition_list_t *l);

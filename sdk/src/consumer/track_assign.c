@@ -6,6 +6,11 @@
  * granted: the group's to this member, read by nobody.  A callback that does
  * not assign at all is told once, and Shunt takes everything: a consumer that
  * stands still helps nobody.  What is revoked goes whatever the callback calls.
+ *
+ * With events instead of the callback the answer comes later: partitions that
+ * are granted wait for it, partitions that the group revokes stay until then, as
+ * with librdkafka.  A move waits for nobody: its revocation is over when the
+ * event is told, and the answer to it does nothing (`owed`).
  */
 #include <string.h>
 
@@ -24,7 +29,7 @@ blame(struct track *tr)
                    "shunt_incremental_assign()): Shunt does");
 }
 
-/* True: nothing was assigned, and nothing will be. */
+/* False: the answer comes later. */
 static bool
 call(struct track *tr, rd_kafka_resp_err_t code,
      const rd_kafka_topic_partition_list_t *l)
@@ -41,20 +46,70 @@ call(struct track *tr, rd_kafka_resp_err_t code,
     r->code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (answer == ENGINE_CALLED && !r->answered && !tr->by_hand)
         blame(tr);
-    return !r->answered && answer != ENGINE_LATER;
+    return answer != ENGINE_LATER;
 }
 
 void
 track_offer(struct track *tr, const rd_kafka_topic_partition_list_t *l)
 {
-    if (call(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, l))
+    if (call(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, l) &&
+        !tr->rebalance.answered)
         generation_take_granted(tr->cur);
 }
 
-void
+bool
 track_call_revoke(struct track *tr, const rd_kafka_topic_partition_list_t *l)
 {
-    (void)call(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, l);
+    return call(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, l);
+}
+
+static void
+mark_lost(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        struct part *p =
+            generation_find(g, l->elems[i].topic, l->elems[i].partition);
+        if (p && p->state == PART_RUNNING)
+            p->lost = true;
+    }
+}
+
+void
+track_revoked(struct track *tr, struct generation *g,
+              const rd_kafka_topic_partition_list_t *l, bool lost)
+{
+    if (lost)
+        mark_lost(g, l);
+    else
+        track_commit_wait(tr, g, l);
+    for (int i = 0; i < l->cnt; i++) {
+        struct part *p =
+            generation_find(g, l->elems[i].topic, l->elems[i].partition);
+        if (p)
+            track_freeze(tr, p);
+    }
+}
+
+bool
+track_owed(const struct track *tr)
+{
+    return tr->rebalance.owed || (tr->cur && tr->cur->leaving);
+}
+
+/* True: the call only answers to a revocation. */
+static bool
+answers(struct track *tr)
+{
+    if (tr->rebalance.owed) {
+        tr->rebalance.owed = false;
+        return true;
+    }
+    if (!tr->cur->leaving)
+        return false;
+    track_revoked(tr, tr->cur, tr->cur->leaving, tr->cur->leaving_lost);
+    generation_revoke(tr->cur);
+    wake_up(tr->wake);
+    return true;
 }
 
 void
@@ -63,8 +118,9 @@ track_tell_rebalance(struct track *tr, rd_kafka_resp_err_t code)
     rd_kafka_topic_partition_list_t *l = NULL;
     if (track_assignment(tr, &l) != 0)
         return;
-    if (l->cnt > 0)
-        (void)call(tr, code, l);
+    const bool now = l->cnt == 0 || call(tr, code, l);
+    if (!now && code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        tr->rebalance.owed = true;
     rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -191,7 +247,7 @@ rd_kafka_error_t *
 track_assign(struct track *tr, const rd_kafka_topic_partition_list_t *l)
 {
     rd_kafka_error_t *error = l ? track_assign_check(l) : NULL;
-    if (error || revoking(tr))
+    if (error || revoking(tr) || (!l && answers(tr)))
         return error;
     commit_rest(tr, l);
     for (struct part *p = tr->cur->parts; p; p = p->hh.next)
@@ -229,7 +285,7 @@ rd_kafka_error_t *
 track_incremental_unassign(struct track *tr,
                            const rd_kafka_topic_partition_list_t *l)
 {
-    if (revoking(tr))
+    if (revoking(tr) || answers(tr))
         return NULL;
     for (int i = 0; i < l->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &l->elems[i];

@@ -85,44 +85,19 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l,
     rd_kafka_topic_partition_list_destroy(ours);
 }
 
-static void
-mark_lost(struct generation *g, const rd_kafka_topic_partition_list_t *l)
-{
-    for (int i = 0; i < l->cnt; i++) {
-        struct part *p =
-            generation_find(g, l->elems[i].topic, l->elems[i].partition);
-        if (p && p->state == PART_RUNNING)
-            p->lost = true;
-    }
-}
-
-static void
-freeze(struct track *tr, struct generation *g,
-       const rd_kafka_topic_partition_list_t *l)
-{
-    for (int i = 0; i < l->cnt; i++) {
-        struct part *p =
-            generation_find(g, l->elems[i].topic, l->elems[i].partition);
-        if (p)
-            track_freeze(tr, p);
-    }
-}
-
-static void
+static bool
 on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l,
           bool lost, void *arg)
 {
     struct track *tr = arg;
     if (g != tr->cur)
-        return;
+        return true;
     rd_kafka_topic_partition_list_t *ours = without_parted(g, l);
-    track_call_revoke(tr, ours);
+    const bool now = track_call_revoke(tr, ours);
     rd_kafka_topic_partition_list_destroy(ours);
-    if (lost)
-        mark_lost(g, l);
-    else
-        track_commit_wait(tr, g, l);
-    freeze(tr, g, l);
+    if (now)
+        track_revoked(tr, g, l, lost);
+    return now;
 }
 
 static void
@@ -492,6 +467,7 @@ void
 track_drop_generations(struct track *tr)
 {
     wake_aim(tr->wake, NULL); /* before its queue goes */
+    tr->rebalance.owed = false;
     track_given_reset(tr);
     track_start_reset(tr);
     track_land_reset(tr);

@@ -186,6 +186,95 @@ START_TEST(a_cooperative_callback)
 }
 END_TEST
 
+/* ---- by events ----------------------------------------------------------- */
+
+static rd_kafka_topic_partition_list_t *told; /* of the last event */
+static rd_kafka_resp_err_t told_code;
+
+static enum engine_answer
+later(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l, void *arg)
+{
+    (void)arg;
+    (void)given(code);
+    if (told)
+        rd_kafka_topic_partition_list_destroy(told);
+    told = rd_kafka_topic_partition_list_copy(l);
+    told_code = code;
+    return ENGINE_LATER;
+}
+
+static void
+wait_told(int n_assigns, int n_revokes)
+{
+    const int64_t end = clock_mono_ms() + 30000;
+    while (assigns < n_assigns || revokes < n_revokes) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        member_poll(&m);
+    }
+}
+
+START_TEST(an_event_is_answered_later)
+{
+    member_make(&m);
+    start(later);
+    wait_told(1, 0);
+    member_polls(&m, 300);
+    ck_assert_int_eq(n_assigned(), 0);
+    assign(told);
+    member_read(&m, 0, 0, 0, 60);
+    member_read(&m, 0, 1, 0, 60);
+    member_route(&m, "b", 4, "a");
+    wait_told(2, 1);
+    member_switched(&m, 1);
+    assign(NULL); /* to the revocation, which is over */
+    ck_assert_int_eq(n_assigned(), 4);
+    assign(told);
+    member_read(&m, 0, 0, 60, 80);
+    member_read(&m, 0, 1, 60, 80);
+    member_once(0, 0, 0, 80);
+    member_once(0, 1, 0, 80);
+    ck_assert_int_eq(m.warnings, 0);
+    member_stop(&m);
+    rd_kafka_topic_partition_list_destroy(told);
+}
+END_TEST
+
+/* The group waits for it, as with librdkafka. */
+START_TEST(what_the_group_takes_away_stays_until_the_answer)
+{
+    struct member other;
+    member_make(&m);
+    start(later);
+    wait_told(1, 0);
+    assign(told);
+    member_read(&m, 0, 0, 0, 60);
+    member_make(&other);
+    member_subscribe(&other);
+    member_route(&other, "a", 3, NULL);
+    const int64_t end = clock_mono_ms() + 30000;
+    while (revokes == 0) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        member_poll(&m);
+        member_poll(&other);
+    }
+    member_polls(&m, 300);
+    ck_assert_int_eq(n_assigned(), 4);
+    assign(NULL);
+    ck_assert_int_eq(n_assigned(), 0);
+    while (assigns == 1) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        member_poll(&m);
+        member_poll(&other);
+    }
+    ck_assert_int_eq(told->cnt, 2);
+    assign(told);
+    ck_assert_int_eq(n_assigned(), 2);
+    member_stop(&m);
+    member_stop(&other);
+    rd_kafka_topic_partition_list_destroy(told);
+}
+END_TEST
+
 /* ---- positions kept elsewhere, with a group ------------------------------ */
 
 /* As of a database: what is saved there is the start. */
@@ -246,6 +335,8 @@ main(void)
     tcase_add_test(c, the_callback_assigns);
     tcase_add_test(c, a_callback_that_does_not_assign_is_told);
     tcase_add_test(c, a_cooperative_callback);
+    tcase_add_test(c, an_event_is_answered_later);
+    tcase_add_test(c, what_the_group_takes_away_stays_until_the_answer);
     tcase_add_test(c, the_callback_gives_positions_of_the_cluster_before);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
