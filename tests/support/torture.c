@@ -2,6 +2,7 @@
  * allocates. */
 #include "tests/support/torture.h"
 
+#include <execinfo.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SITES (1 << 14)
 
@@ -19,7 +21,6 @@ static _Atomic int64_t asked, failed, nth;
 static _Atomic uint64_t random_state;
 static _Atomic unsigned some;
 static _Atomic uintptr_t sites[SITES];
-static _Atomic uintptr_t places[SITES]; /* of sites[], the address that tells */
 
 void *torture_malloc(size_t size);
 void *torture_calloc(size_t n, size_t size);
@@ -36,10 +37,8 @@ begin(enum mode m)
     atomic_store(&mode, OFF);
     atomic_store(&asked, 0);
     atomic_store(&failed, 0);
-    for (size_t i = 0; i < SITES; i++) {
+    for (size_t i = 0; i < SITES; i++)
         atomic_store(&sites[i], 0);
-        atomic_store(&places[i], 0);
-    }
     atomic_store(&mode, m);
 }
 
@@ -82,14 +81,6 @@ torture_failed(void)
     return atomic_load(&failed);
 }
 
-void
-torture_tell(void)
-{
-    for (size_t i = 0; i < SITES; i++)
-        if (places[i])
-            (void)fprintf(stderr, "%#lx\n", (unsigned long)places[i]);
-}
-
 /* Is it the first time? */
 static bool
 is_new_site(uintptr_t where, uintptr_t from)
@@ -97,10 +88,8 @@ is_new_site(uintptr_t where, uintptr_t from)
     const uintptr_t key = (where * 0x9e3779b97f4a7c15u) ^ from;
     for (size_t i = (key >> 20) % SITES;; i = (i + 1) % SITES) {
         uintptr_t empty = 0;
-        if (atomic_compare_exchange_strong(&sites[i], &empty, key)) {
-            atomic_store(&places[i], where);
+        if (atomic_compare_exchange_strong(&sites[i], &empty, key))
             return true;
-        }
         if (empty == key)
             return false;
     }
@@ -126,13 +115,25 @@ decide(uintptr_t where, uintptr_t from)
     return m == SOME ? is_unlucky() : is_new_site(where, from);
 }
 
+static void
+tell(void)
+{
+    void *where[12];
+    const int n = backtrace(where, 12);
+    backtrace_symbols_fd(where + 3, n - 3, 2);
+    (void)!write(2, "\n", 1);
+}
+
 static bool
 fails(uintptr_t where, uintptr_t from)
 {
     const bool yes = decide(where, from);
-    if (yes)
-        atomic_fetch_add(&failed, 1);
-    return yes;
+    if (!yes)
+        return false;
+    atomic_fetch_add(&failed, 1);
+    if (getenv("TORTURE_TELL"))
+        tell();
+    return true;
 }
 
 /* Our objects keep frame pointers: {frame of the caller, return address}. */

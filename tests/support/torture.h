@@ -5,7 +5,8 @@
  * librdkafka's, libcurl's or jansson's.
  *
  * A *site* is a place in the code that allocates, told by the two innermost
- * return addresses.  Any thread.
+ * return addresses.  TORTURE_TELL=1 in the environment: each failure's
+ * backtrace goes to stderr, for addr2line.  Any thread.
  */
 #ifndef SHUNT_TESTS_TORTURE_H
 #define SHUNT_TESTS_TORTURE_H
@@ -24,7 +25,5 @@ void torture_some(unsigned seed, unsigned per_mille);
 
 int64_t torture_asked(void);  /* allocations since one of these was called */
 int64_t torture_failed(void); /* of these */
-/* Prints the sites that have failed as addresses for addr2line. */
-void torture_tell(void);
 
 #endif

@@ -278,6 +278,8 @@ free_generation(struct generation *g)
     generation_forget_leaving(g);
     free_parts(g);
     generation_free_views(g);
+    if (g->short_of)
+        rd_kafka_topic_partition_list_destroy(g->short_of);
     free(g->cluster);
     strlist_fini(&g->lent);
     free(g->previous);

@@ -143,6 +143,8 @@ struct generation {
     size_t n_topics;
     size_t n_waiting; /* parts that wait for their start */
     size_t n_given;   /* parts with `given` */
+    /* What the group gave us and there was no memory for; NULL: nothing. */
+    rd_kafka_topic_partition_list_t *short_of;
     bool by_hand;     /* assigned by the application, no member of its group */
     rd_kafka_topic_partition_list_t *leaving; /* revoked, but kept for now */
     bool leaving_lost;
@@ -216,6 +218,8 @@ void generation_set_state(struct generation *g, struct part *p,
 void generation_take(struct generation *g, struct part *p);
 /* All that is granted. */
 void generation_take_granted(struct generation *g);
+/* What there was no memory for when it was granted, if there is now. */
+void generation_take_rest(struct generation *g);
 /* It is not ours any more; generation_fetch() tells librdkafka. */
 void generation_drop(struct generation *g, struct part *p);
 /* Takes it, or goes on with it, from `offset`: absolute or BEGINNING. */

@@ -250,17 +250,46 @@ generation_pause(struct generation *g, struct part *p, bool paused)
 }
 
 static void
+be_short_of(struct generation *g, const rd_kafka_topic_partition_t *t)
+{
+    if (!g->short_of)
+        g->short_of = new_list();
+    rd_kafka_topic_partition_list_add(g->short_of, t->topic, t->partition);
+}
+
+static void
 grant(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     for (int i = 0; i < l->cnt; i++) {
         struct part *p =
             generation_part(g, l->elems[i].topic, l->elems[i].partition);
-        if (!p)
-            continue; /* no memory: stays unassigned, found by the next one */
+        if (!p) {
+            be_short_of(g, &l->elems[i]);
+            continue;
+        }
         generation_drop(g, p);
         const struct view *v = generation_view(g, p->key.topic);
         p->granted = !v || !v->parted;
     }
+}
+
+/* It has passed the rebalance callback, if there is one. */
+void
+generation_take_rest(struct generation *g)
+{
+    rd_kafka_topic_partition_list_t *l = g->short_of;
+    if (!l || g->stopped)
+        return;
+    g->short_of = NULL;
+    for (int i = 0; i < l->cnt; i++) {
+        struct part *p =
+            generation_part(g, l->elems[i].topic, l->elems[i].partition);
+        if (!p)
+            be_short_of(g, &l->elems[i]);
+        else if (p->state == PART_NONE)
+            generation_take(g, p);
+    }
+    rd_kafka_topic_partition_list_destroy(l);
 }
 
 static void
@@ -271,6 +300,9 @@ drop_all(struct generation *g, const rd_kafka_topic_partition_list_t *l)
             generation_find(g, l->elems[i].topic, l->elems[i].partition);
         if (p)
             generation_drop(g, p);
+        if (g->short_of)
+            (void)rd_kafka_topic_partition_list_del(
+                g->short_of, l->elems[i].topic, l->elems[i].partition);
     }
 }
 

@@ -291,6 +291,8 @@ track_step(struct track *tr)
 {
     parted_step(tr);
     track_switch_step(tr);
+    if (tr->cur)
+        generation_take_rest(tr->cur);
     if (tr->state == TRACK_RUNNING)
         track_given_step(tr);
     track_commit_step(tr);

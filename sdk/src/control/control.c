@@ -241,18 +241,20 @@ keep_on_disk(struct control *c, const struct pt_answer *answer)
         say(c, LOG_WARNING, "the route is not kept on disk: %s", err.text);
 }
 
-static bool
+static int
 on_answer(struct pt_answer *taken, void *arg)
 {
     struct control *c = arg;
     const char *server = watch_server(c->watch);
-    if (!lay_over(c, taken) || too_old(c, taken->revision, server) ||
-        lies(c, taken, server)) {
+    int rc = lay_over(c, taken) ? 0 : ERR_NOMEM;
+    if (!rc && (too_old(c, taken->revision, server) || lies(c, taken, server)))
+        rc = ERR_CONFLICT;
+    if (rc) {
         pt_answer_fini(taken);
-        return false;
+        return rc;
     }
     keep_on_disk(c, taken);
-    return install(c, taken, 0); /* no memory: the next answer is tried */
+    return install(c, taken, 0) ? 0 : ERR_NOMEM;
 }
 
 /* Does the route in use say the same of every topic? */
@@ -398,8 +400,12 @@ take_topics(struct control *c)
     strlist_fini(&c->identity.topics);
     c->identity.topics = topics;
     load_from_disk(c);
-    if (watch_identity(c->watch, &c->identity) != 0)
-        say(c, LOG_ERR, "out of memory: the route is not watched");
+    if (watch_identity(c->watch, &c->identity) == 0)
+        return;
+    say(c, LOG_ERR, "out of memory: the route is not watched yet");
+    pthread_mutex_lock(&c->mutex);
+    c->topics_changed = true; /* again at the next step */
+    pthread_mutex_unlock(&c->mutex);
 }
 
 /* A service that has started again has forgotten what was reported. */
@@ -484,8 +490,9 @@ send_report(struct control *c)
     struct err err = {0};
     if (http_call_start(c->client, &conf, &c->report_call, &err) == 0)
         return;
-    say(c, LOG_WARNING, "a report is not sent: %s", err.text);
-    free(c->report_sent);
+    say(c, LOG_WARNING, "a report is not sent yet: %s", err.text);
+    c->report_at_ms = clock_mono_ms() + REPORT_RETRY_MS;
+    keep_report_take(c, c->report_sent);
     c->report_sent = NULL;
 }
 

@@ -25,6 +25,7 @@
 #define WATCH_MAX_MS     2000
 #define WATCH_SILENCE_MS 30000 /* three heartbeats */
 #define WATCH_STEADY_MS  2000
+#define WATCH_NOMEM_MS   100 /* until what there was no memory for is asked anew */
 #define WATCH_SPREAD_MS  1000 /* after a "closed" */
 /* No server silences a client for longer, whatever its Retry-After says. */
 #define WATCH_RETRY_AFTER_MAX_MS 60000
@@ -215,6 +216,17 @@ complain_of_event(struct watch *w, const char *name, const struct err *why)
     complain(w, text);
 }
 
+/* An answer is lost that nobody will send again on this stream, and that is not
+ * the server's fault. */
+static void
+ask_anew(struct watch *w)
+{
+    complain(w, "out of memory: the route is asked for again");
+    w->held = -1;
+    hang_up(w);
+    w->next_at_ms = clock_mono_ms() + WATCH_NOMEM_MS;
+}
+
 static void
 on_route(struct watch *w, const struct sse_event *e)
 {
@@ -225,14 +237,18 @@ on_route(struct watch *w, const struct sse_event *e)
     if (!rc)
         rc = pt_answer_decode(j, &answer, &why);
     js_free(j);
-    if (rc) {
+    if (rc && rc != ERR_NOMEM) {
         complain_of_event(w, "route", &why);
         return;
     }
     hear(w);
     const int64_t revision = answer.revision;
-    if (w->conf.on_answer(&answer, w->conf.arg))
+    if (!rc)
+        rc = w->conf.on_answer(&answer, w->conf.arg);
+    if (!rc)
         w->held = revision;
+    else if (rc == ERR_NOMEM)
+        ask_anew(w);
 }
 
 static void

@@ -28,10 +28,10 @@ struct watch_conf {
     const struct strlist *servers;  /* borrowed */
     const struct pt_client *client; /* borrowed */
     int64_t request_timeout_ms;
-    /* A decoded answer; the callee takes what it owns.  False: it was not
-     * taken into use.  Inside a callback of http_client: must not restart the
-     * watch. */
-    bool (*on_answer)(struct pt_answer *taken, void *arg);
+    /* A decoded answer; the callee takes what it owns.  0: it is in use;
+     * ERR_CONFLICT: it is not believed; ERR_NOMEM: it is asked for again.
+     * Inside a callback of http_client: must not restart the watch. */
+    int (*on_answer)(struct pt_answer *taken, void *arg);
     /* The answer in use is that of this revision too; `outline` says of each
      * topic where it is.  False: not believed, all is asked for anew. Under the
      * same rule. */

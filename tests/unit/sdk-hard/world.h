@@ -28,7 +28,7 @@
 
 #define PARTS        2
 #define SHIFT        3
-#define WAIT_MS      30000
+#define WAIT_MS      60000
 #define MAYBE_UNUSED __attribute__((unused))
 
 /* ---- clusters ------------------------------------------------------------ */
