@@ -2,6 +2,9 @@
  * Owns one thread and a list of jobs sorted by the time they may run; jobs of
  * the same time keep the order of posting.  `mutex` guards everything in the
  * struct; it is never held while a job runs, so a job may post others.
+ *
+ * A job that could not be posted would be forgotten (a move, a close): so some
+ * are kept for when memory runs out.
  */
 #include "sdk/src/worker.h"
 
@@ -12,6 +15,8 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/thread.h"
+
+#define SPARE 16
 
 struct job {
     int64_t at_ms;
@@ -25,8 +30,37 @@ struct worker {
     pthread_cond_t changed;
     pthread_t thread;
     struct job *jobs;
+    struct job *spare; /* those of `kept` that are free; singly linked */
+    struct job kept[SPARE];
     bool stopping;
 };
+
+static struct job *
+job_new(struct worker *w)
+{
+    struct job *j = calloc(1, sizeof(*j));
+    if (j)
+        return j;
+    pthread_mutex_lock(&w->mutex);
+    j = w->spare;
+    if (j)
+        w->spare = j->next;
+    pthread_mutex_unlock(&w->mutex);
+    return j;
+}
+
+static void
+job_free(struct worker *w, struct job *j)
+{
+    if (j < w->kept || j >= w->kept + SPARE) {
+        free(j);
+        return;
+    }
+    pthread_mutex_lock(&w->mutex);
+    j->next = w->spare;
+    w->spare = j;
+    pthread_mutex_unlock(&w->mutex);
+}
 
 static void
 wait_until(struct worker *w, int64_t at_ms)
@@ -66,7 +100,7 @@ run(void *arg)
     struct worker *w = arg;
     for (struct job *j = take(w); j; j = take(w)) {
         j->fn(j->arg);
-        free(j);
+        job_free(w, j);
     }
     return NULL;
 }
@@ -104,6 +138,10 @@ worker_start(struct worker **out, struct err *err)
     if (init_sync(w) != 0) {
         free(w);
         return err_nomem(err);
+    }
+    for (size_t i = 0; i < SPARE; i++) {
+        w->kept[i].next = w->spare;
+        w->spare = &w->kept[i];
     }
     const int rc = thread_start(&w->thread, "shunt:worker", run, w);
     if (rc != 0) {
@@ -148,7 +186,7 @@ int
 worker_post(struct worker *w, int64_t not_before_ms, void (*fn)(void *arg),
             void *arg)
 {
-    struct job *j = calloc(1, sizeof(*j));
+    struct job *j = job_new(w);
     if (!j)
         return ERR_NOMEM;
     *j = (struct job){.at_ms = not_before_ms, .fn = fn, .arg = arg};

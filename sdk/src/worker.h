@@ -16,7 +16,8 @@ MUST_CHECK int worker_start(struct worker **out, struct err *err);
 /* Runs what is queued, waits for the thread. NULL allowed. */
 void worker_stop(struct worker *w);
 /* Any thread. Runs fn(arg) on the worker thread, in order of posting, not
- * before `not_before_ms` (clock_mono_ms; 0: at once). */
+ * before `not_before_ms` (clock_mono_ms; 0: at once).  ERR_NOMEM only when
+ * memory has run out for some time: a few jobs are kept for that. */
 MUST_CHECK int worker_post(struct worker *w, int64_t not_before_ms,
                            void (*fn)(void *arg), void *arg);
 

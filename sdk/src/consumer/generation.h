@@ -145,7 +145,7 @@ struct generation {
     size_t n_given;   /* parts with `given` */
     /* What the group gave us and there was no memory for; NULL: nothing. */
     rd_kafka_topic_partition_list_t *short_of;
-    bool by_hand;     /* assigned by the application, no member of its group */
+    bool by_hand; /* assigned by the application, no member of its group */
     rd_kafka_topic_partition_list_t *leaving; /* revoked, but kept for now */
     bool leaving_lost;
     bool joined;  /* had its first ASSIGN */

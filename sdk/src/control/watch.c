@@ -25,8 +25,9 @@
 #define WATCH_MAX_MS     2000
 #define WATCH_SILENCE_MS 30000 /* three heartbeats */
 #define WATCH_STEADY_MS  2000
-#define WATCH_NOMEM_MS   100 /* until what there was no memory for is asked anew */
-#define WATCH_SPREAD_MS  1000 /* after a "closed" */
+#define WATCH_NOMEM_MS                                                         \
+    100 /* until what there was no memory for is asked anew */
+#define WATCH_SPREAD_MS 1000 /* after a "closed" */
 /* No server silences a client for longer, whatever its Retry-After says. */
 #define WATCH_RETRY_AFTER_MAX_MS 60000
 #define WATCH_IDLE_MS            1000

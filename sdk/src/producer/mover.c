@@ -506,6 +506,8 @@ look(void *arg)
     p->looks--;
     gate_open(&p->gate);
     atomic_store(&p->news, 0);
+    if (atomic_exchange(&p->unannounced, false))
+        produce_announce(p);
     struct route *r =
         atomic_load(&p->stopping) ? NULL : control_route(p->e.control);
     if (r) {

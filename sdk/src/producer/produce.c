@@ -15,8 +15,9 @@
 #include "common/base/clock.h"
 #include "sdk/src/producer/producer_int.h"
 
-#define ROOM_MS   2
-#define TOPIC_MAX 249 /* Kafka's limit; librdkafka's own is larger */
+#define ROOM_MS           2
+#define ANNOUNCE_AGAIN_MS 100
+#define TOPIC_MAX         249 /* Kafka's limit; librdkafka's own is larger */
 
 /* ---- numbers ------------------------------------------------------------ */
 
@@ -220,9 +221,15 @@ produce_announce(struct producer *p)
     if (!rc)
         rc = control_set_topics(p->e.control, &topics);
     strlist_fini(&topics);
-    if (rc)
-        producer_log(p, LOG_ERR, "out of memory: a topic gets no route");
-    producer_news(p); /* the route that is known may cover it */
+    if (!rc) {
+        producer_news(p); /* the route that is known may cover it */
+        return;
+    }
+    producer_log(p, LOG_ERR, "out of memory: a topic gets no route yet");
+    atomic_store(&p->unannounced, true); /* the next look tries again */
+    gate_shut(&p->gate);
+    mover_post_look(p, clock_mono_ms() + ANNOUNCE_AGAIN_MS);
+    gate_open(&p->gate);
 }
 
 /* The way round, the gate shut. */

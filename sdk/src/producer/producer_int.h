@@ -88,6 +88,7 @@ struct producer {
     struct gen *hub;             /* opened when first needed */
     const char *cluster;         /* interned: of the first lane */
     int looks;                   /* posted */
+    atomic_bool unannounced;     /* there was no memory to ask for routes */
     bool pumping, expiring;      /* posted */
     bool borrows;                /* values have been borrowed ... */
     int64_t borrows_from;        /* ... by records from this number on */
