@@ -10,6 +10,7 @@
 #include "common/net/http_client.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -228,6 +229,16 @@ set_headers(struct http_call *call, const struct http_call_conf *conf)
     return rc;
 }
 
+/* Programs that the process starts must not keep connections open. */
+static int
+on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)arg;
+    (void)purpose;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return CURL_SOCKOPT_OK;
+}
+
 static int
 set_up_easy(struct http_call *call, const struct http_call_conf *conf)
 {
@@ -240,6 +251,7 @@ set_up_easy(struct http_call *call, const struct http_call_conf *conf)
     SET(CURLOPT_CUSTOMREQUEST, conf->method);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_ERRORBUFFER, call->why);
     SET(CURLOPT_WRITEFUNCTION, on_bytes);

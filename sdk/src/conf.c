@@ -57,10 +57,6 @@ const struct conf_refusal conf_refusals[] = {
      "a routed client gets its brokers from the route service: set "
      "cluster.code and route.service instead"},
     {"transactional.id", "", "transactions are not supported yet"},
-    {"delivery.report.only.error", "false",
-     "not supported yet: every record has its report"},
-    {"dr.only.error", "false",
-     "not supported yet: every record has its report"},
     {"test.mock.num.brokers", "0",
      "a routed client gets its brokers from the route service"},
     {"plugin.library.paths", "",

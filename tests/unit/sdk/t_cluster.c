@@ -178,6 +178,21 @@ START_TEST(a_callback_can_end_its_poll)
 }
 END_TEST
 
+START_TEST(only_failures_are_reported_if_asked_for)
+{
+    shunt_conf_t *conf = shunt_conf_new();
+    shunt_conf_set_dr_msg_cb(conf, on_report);
+    disk_set(conf, "delivery.report.only.error", "true");
+    reports = 0;
+    shunt_t *rk = disk_handle_take(RD_KAFKA_PRODUCER, conf);
+    disk_produce(rk, "x", NULL);
+    ck_assert_int_eq(shunt_flush(rk, 10000), 0);
+    ck_assert_int_eq(shunt_outq_len(rk), 0);
+    ck_assert_int_eq(reports, 0);
+    shunt_destroy(rk);
+}
+END_TEST
+
 static int rebalances, commits;
 
 static void
@@ -252,6 +267,7 @@ main(void)
     tcase_add_test(t, a_fatal_error_is_seen);
     tcase_add_test(t, credentials_are_for_handles_to_come_too);
     tcase_add_test(t, a_callback_can_end_its_poll);
+    tcase_add_test(t, only_failures_are_reported_if_asked_for);
     tcase_add_test(t, destroying_closes);
     tcase_add_test(t, destroying_without_closing_is_silent);
     suite_add_tcase(s, t);
