@@ -29,6 +29,7 @@
 #define PUMP_AGAIN_MS   10
 #define PUMP_AT_ONCE    512
 #define EXPIRE_MS       1000
+#define RETRY_MS        100
 #define CLOSE_AGAIN_MS  1000
 
 static void look(void *arg);
@@ -457,8 +458,10 @@ static void
 bind_lane(struct producer *p, struct lane *l)
 {
     rd_kafka_topic_t *rkt = gen_topic(l->target, l->topic, l->conf);
-    if (!rkt)
-        return; /* out of memory: at the next look */
+    if (!rkt) { /* out of memory */
+        mover_post_look(p, clock_mono_ms() + RETRY_MS);
+        return;
+    }
     l->gen = l->target;
     l->rkt = rkt;
     if (l->gen->n_lanes++ == 0)

@@ -414,6 +414,34 @@ START_TEST(one_leaves_and_one_stays)
 }
 END_TEST
 
+/* The topic does not exist there: all stay, and go when it does. */
+START_TEST(flip_to_where_the_topic_is_not)
+{
+    start_producer();
+    flip("a");
+    send_some(0, 100);
+    flush();
+    rd_kafka_mock_topic_set_error(b.mock, "orders",
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    flip("b");
+    int stuck = ENGINE_STUCK;
+    ck_assert(wait_until(had_event, &stuck, 5000));
+    send_some(100, 200);
+    flush();
+    ck_assert_str_eq(producer_cluster(producer), "a");
+    ck_assert_str_eq(control.state, "stuck");
+    rd_kafka_mock_topic_set_error(b.mock, "orders", 0);
+    ck_assert(wait_until(is_on, (char[]){"b"}, 10000));
+    send_some(200, 300);
+    flush();
+    expect_one_report_each(0, 300, 0);
+    read_all(&a, on_a);
+    read_all(&b, on_b);
+    ck_assert_int_eq(on_b[0].n, 50);
+    expect_all_once_in_order(on_a, on_b, 300);
+}
+END_TEST
+
 /* The second flip comes while the first one flushes. */
 START_TEST(a_flip_back_while_flushing)
 {
@@ -501,6 +529,7 @@ main(void)
     tcase_add_test(t, flip_amid_retries);
     tcase_add_test(t, a_fence_stops_at_once);
     tcase_add_test(t, one_leaves_and_one_stays);
+    tcase_add_test(t, flip_to_where_the_topic_is_not);
     tcase_add_test(t, a_flip_back_while_flushing);
     tcase_add_test(t, a_purge_during_a_move);
     tcase_add_test(t, free_in_the_middle);
