@@ -589,25 +589,19 @@ SHUNT_EXPORT int shunt_consumer_closed(shunt_t *rk);
  * or _RKT, _PARTITION, _KEY, _VALUE, _HEADER, _HEADERS, _TIMESTAMP, _MSGFLAGS,
  * _OPAQUE, then RD_KAFKA_V_END).  The topic is logical; _RKT takes an object of
  * shunt_topic_new().  The key is copied.  The value is copied with
- * RD_KAFKA_MSG_F_COPY, given away on success with _F_FREE (malloc()), and with
- * neither it stays the caller's and must stay as it is until the delivery
- * report, which has the same pointer, whatever clusters the record is carried
- * to.  RD_KAFKA_V_HEADERS are taken on success.
- * Waits only with RD_KAFKA_MSG_F_BLOCK, while the queue is full.  Any thread.
+ * RD_KAFKA_MSG_F_COPY, given away on success with _F_FREE (malloc()); with
+ * neither it stays the caller's, unchanged until the report, which has the same
+ * pointer.  RD_KAFKA_V_HEADERS are taken on success.  Waits only with
+ * RD_KAFKA_MSG_F_BLOCK, while the queue is full.  Any thread.
  * Returns RD_KAFKA_RESP_ERR_NO_ERROR: one delivery report will follow, after
- * any number of moves (message.timeout.ms counts anew on each cluster, and
- * where no cluster is known yet);
+ * any number of moves (message.timeout.ms counts anew on each cluster);
  * __QUEUE_FULL: queue.buffering.max.* reached, counted over all clusters and
  * what waits: poll and try again; MSG_SIZE_TOO_LARGE; __UNKNOWN_PARTITION,
  * __UNKNOWN_TOPIC: not on the cluster in use; __CONFLICT: _HEADER and _HEADERS;
  * __INVALID_ARG: no topic, one that Kafka does not allow, a topic object of
- * somebody else, an unknown kind of argument; __FATAL: see
- * shunt_fatal_error(); __STATE: not a producer, or the transaction's state;
- * __FAIL: out of memory.
- * Order: within a partition as produced, over every move, as far as librdkafka
- * keeps it (max.in.flight 1 or enable.idempotence, when requests fail).  The
- * partition chosen by a partitioner stays when a record is carried on, unless
- * the new cluster has no such partition.
+ * somebody else, an unknown kind of argument; __FATAL: shunt_fatal_error();
+ * __STATE: not a producer, or the transaction's state; __FAIL: out of memory.
+ * Order and partitions across moves: docs/sdk.md.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t shunt_producev(shunt_t *rk, ...);
 
