@@ -349,7 +349,7 @@ SHUNT_EXPORT const char *shunt_name(const shunt_t *rk);
 /*
  * Subscribes to logical topics; replaces an earlier subscription.  Does not
  * wait.  Returns RD_KAFKA_RESP_ERR_NO_ERROR; __INVALID_ARG: not a consumer,
- * an empty list or name; __NOT_IMPLEMENTED: a regular expression ("^...");
+ * an empty list or name, a bad regular expression;
  * __STATE: closed.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t

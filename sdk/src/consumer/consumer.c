@@ -167,6 +167,7 @@ consumer_free(struct consumer *c)
     reaper_unref(c->reaper);
     wake_unref(c->wake);
     strlist_fini(&c->asked);
+    finders_fini(&c->finders);
     inhand_fini(&c->hands);
     pthread_cond_destroy(&c->parked);
     pthread_mutex_destroy(&c->lock);

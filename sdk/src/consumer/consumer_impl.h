@@ -29,7 +29,25 @@
 
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/inhand.h"
+#include "sdk/src/consumer/pattern.h"
 #include "sdk/src/consumer/track.h"
+
+/* What is known of the topics of one pattern. */
+struct finder {
+    struct query *query;  /* of the topics of `cluster`; NULL: none under way */
+    char *cluster;        /* asked last */
+    int64_t again_ms;     /* when it is asked again */
+    struct strlist found; /* logical names, sorted */
+};
+
+/* Of all patterns of the subscription. */
+struct finders {
+    struct patterns patterns;
+    struct finder *v; /* one for each */
+    size_t n;
+    struct patterns black; /* topic.blacklist */
+    int64_t refresh_ms;    /* -1: never */
+};
 
 struct consumer {
     pthread_mutex_t lock;
@@ -50,11 +68,12 @@ struct consumer {
     bool (*pending)(void *arg);
     void *arg;
     struct strlist asked; /* subscribed to, as the application said it */
-    struct track *track;  /* the first; the others are its `more` */
-    struct track *spare;  /* gone, but perhaps in use by `calls` */
-    int calls;            /* that have let go of the lock, without the wheel */
-    struct track *turn;   /* the one that was taken from last */
-    bool several;         /* more than one generation is polled */
+    struct finders finders;
+    struct track *track; /* the first; the others are its `more` */
+    struct track *spare; /* gone, but perhaps in use by `calls` */
+    int calls;           /* that have let go of the lock, without the wheel */
+    struct track *turn;  /* the one that was taken from last */
+    bool several;        /* more than one generation is polled */
 };
 
 void consumer_lock(struct consumer *c);
@@ -83,6 +102,22 @@ void consumer_follow(struct consumer *c);
 void consumer_end_parting(struct consumer *c, const char *cluster);
 /* Leaves everything; lets go of the lock.  False: something is left behind. */
 bool consumer_go(struct consumer *c, enum track_state to);
+
+/* Where the answer says that a topic is; NULL: nowhere. */
+const char *consumer_cluster_of(const struct pt_answer *a, const char *topic);
+/* Patterns have found others. */
+void consumer_topics_changed(struct consumer *c);
+
+/* consumer_patterns.c; below the wheel */
+MUST_CHECK int finders_init(struct finders *f, const struct engine *e,
+                            const struct strlist *names, struct err *err);
+/* What patterns that stay have found stays. */
+void finders_inherit(struct finders *f, struct finders *from);
+/* Adds all that was found. ERR_NOMEM. */
+MUST_CHECK int finders_list(const struct finders *f, struct strlist *out);
+void finders_fini(struct finders *f);
+void consumer_find(struct consumer *c);
+int64_t consumer_find_due_ms(const struct consumer *c);
 
 /* consumer_poll.c */
 /* What is polled has changed. */

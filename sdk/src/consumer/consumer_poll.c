@@ -36,10 +36,11 @@ consumer_step(struct consumer *c)
     consumer_free_spare(c);
     if (wake_take(c->wake))
         consumer_follow(c);
+    consumer_find(c);
     for (struct track *tr = c->track; tr; tr = tr->more)
         track_step(tr);
     const int64_t now_ms = clock_mono_ms();
-    c->due_ms = INT64_MAX;
+    c->due_ms = consumer_find_due_ms(c);
     for (const struct track *tr = c->track; tr; tr = tr->more)
         c->due_ms = min_of(c->due_ms, track_due_ms(tr, now_ms));
 }

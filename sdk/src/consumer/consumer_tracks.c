@@ -110,8 +110,8 @@ remove_empty(struct consumer *c)
 
 /* ---- splitting ----------------------------------------------------------- */
 
-static const char *
-cluster_of(const struct pt_answer *a, const char *topic)
+const char *
+consumer_cluster_of(const struct pt_answer *a, const char *topic)
 {
     for (size_t i = 0; i < a->n_routes; i++)
         if (str_equal(a->routes[i].topic, topic))
@@ -133,7 +133,7 @@ any_routed_to(const struct track *tr, const struct pt_answer *a,
               const char *cluster)
 {
     for (size_t i = 0; cluster && i < tr->topics.n; i++)
-        if (str_equal(cluster_of(a, tr->topics.v[i]), cluster))
+        if (str_equal(consumer_cluster_of(a, tr->topics.v[i]), cluster))
             return true;
     return false;
 }
@@ -149,7 +149,7 @@ cluster_to_keep(const struct track *tr, const struct pt_answer *a)
     if (any_routed_to(tr, a, at))
         return at;
     for (size_t i = 0; i < tr->topics.n; i++) {
-        const char *any = cluster_of(a, tr->topics.v[i]);
+        const char *any = consumer_cluster_of(a, tr->topics.v[i]);
         if (any && !(tr->shared && strcmp(any, tr->cur->cluster) == 0))
             return any;
     }
@@ -231,25 +231,13 @@ split(struct consumer *c, struct track *tr, const struct pt_answer *a)
 {
     const char *keep = splits(tr) ? cluster_to_keep(tr, a) : NULL;
     for (size_t i = tr->topics.n; i-- > 0 && splits(tr);) {
-        const char *cluster = cluster_of(a, tr->topics.v[i]);
+        const char *cluster = consumer_cluster_of(a, tr->topics.v[i]);
         const bool home =
             tr->shared && str_equal(cluster, tr->cur->cluster) && !keep;
         if (cluster && (home || (keep && strcmp(cluster, keep) != 0)) &&
             !move_topic(c, tr, i, cluster))
             return;
     }
-}
-
-void
-consumer_follow(struct consumer *c)
-{
-    struct route *r = control_route(c->track->e.control);
-    for (struct track *tr = c->track; r && tr; tr = tr->more)
-        split(c, tr, &r->answer);
-    route_unref(r);
-    remove_empty(c);
-    for (struct track *tr = c->track; tr; tr = tr->more)
-        tr->news = true;
 }
 
 void
@@ -273,9 +261,7 @@ check_topics(const rd_kafka_topic_partition_list_t *topics)
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
     for (int i = 0; i < topics->cnt; i++) {
         const char *name = topics->elems[i].topic;
-        if (name[0] == '^')
-            return RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED;
-        if (name[0] == '\0' || strlen(name) > TOPIC_MAX)
+        if (name[0] == '\0' || (name[0] != '^' && strlen(name) > TOPIC_MAX))
             return RD_KAFKA_RESP_ERR__INVALID_ARG;
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -303,13 +289,22 @@ drop_topics(struct track *tr, const struct strlist *want)
     }
 }
 
+/* What patterns have found waits for its route, so that a topic without one
+ * keeps nobody waiting. */
+static bool
+can_begin(const struct consumer *c, const struct pt_answer *a, const char *name)
+{
+    return strlist_has(&c->asked, name) || (a && consumer_cluster_of(a, name));
+}
+
 static int
-spread(struct consumer *c, const struct strlist *want)
+spread(struct consumer *c, const struct strlist *want,
+       const struct pt_answer *a)
 {
     for (struct track *tr = c->track; tr; tr = tr->more)
         drop_topics(tr, want);
     for (size_t i = 0; i < want->n; i++)
-        if (!has_topic(c, want->v[i]) &&
+        if (!has_topic(c, want->v[i]) && can_begin(c, a, want->v[i]) &&
             strlist_add(&c->track->topics, want->v[i]) != 0)
             return ERR_NOMEM;
     if (c->track->topics.n > 0 && c->track->state == TRACK_IDLE)
@@ -317,32 +312,86 @@ spread(struct consumer *c, const struct strlist *want)
     return 0;
 }
 
+static int
+list_wanted(const struct consumer *c, struct strlist *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < c->asked.n && rc == 0; i++)
+        if (c->asked.v[i][0] != '^')
+            rc = strlist_add(out, c->asked.v[i]);
+    return rc == 0 ? finders_list(&c->finders, out) : rc;
+}
+
+static int
+watch(struct consumer *c, const struct strlist *want)
+{
+    struct strlist names = {0};
+    int rc = strlist_copy(&names, want);
+    for (size_t i = 0; i < c->finders.n && rc == 0; i++)
+        rc = strlist_add(&names, c->finders.patterns.v[i].text);
+    if (rc == 0)
+        rc = control_set_topics(c->track->e.control, &names);
+    strlist_fini(&names);
+    return rc;
+}
+
+static int
+apply_topics(struct consumer *c)
+{
+    struct strlist want = {0};
+    struct route *r = control_route(c->track->e.control);
+    int rc = list_wanted(c, &want);
+    if (rc == 0)
+        rc = watch(c, &want);
+    if (rc == 0)
+        rc = spread(c, &want, r ? &r->answer : NULL);
+    strlist_fini(&want);
+    route_unref(r);
+    wake_up(c->wake); /* the route at hand may do already */
+    return rc;
+}
+
+void
+consumer_topics_changed(struct consumer *c)
+{
+    if (apply_topics(c) != 0)
+        track_log(c->track, LOG_ERR, "topics of patterns: out of memory");
+}
+
+static rd_kafka_resp_err_t
+subscribe(struct consumer *c, const rd_kafka_topic_partition_list_t *topics)
+{
+    struct strlist names = {0};
+    struct finders finders = {0};
+    const int rc = copy_topics(&names, topics);
+    if (rc != 0 ||
+        finders_init(&finders, &c->track->plain, &names, NULL) != 0) {
+        strlist_fini(&names);
+        return rc != 0 ? RD_KAFKA_RESP_ERR__FAIL
+                       : RD_KAFKA_RESP_ERR__INVALID_ARG;
+    }
+    if (c->track->by_hand)
+        track_by_hand_end(c->track);
+    finders_inherit(&finders, &c->finders);
+    finders_fini(&c->finders);
+    strlist_fini(&c->asked);
+    c->finders = finders;
+    c->asked = names;
+    return apply_topics(c) == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                : RD_KAFKA_RESP_ERR__FAIL;
+}
+
 rd_kafka_resp_err_t
 consumer_subscribe(struct consumer *c,
                    const rd_kafka_topic_partition_list_t *topics)
 {
-    struct strlist names = {0};
     rd_kafka_resp_err_t code = check_topics(topics);
     if (code)
         return code;
     consumer_lock(c);
     consumer_drive(c);
-    if (track_closed(c->track)) {
-        code = RD_KAFKA_RESP_ERR__STATE;
-    } else if (copy_topics(&names, topics) != 0 ||
-               control_set_topics(c->track->e.control, &names) != 0) {
-        code = RD_KAFKA_RESP_ERR__FAIL;
-    } else {
-        if (c->track->by_hand)
-            track_by_hand_end(c->track);
-        if (spread(c, &names) != 0)
-            code = RD_KAFKA_RESP_ERR__FAIL;
-        strlist_fini(&c->asked);
-        c->asked = names;
-        names = (struct strlist){0};
-    }
-    wake_up(c->wake); /* the route at hand may do already */
-    strlist_fini(&names);
+    code = track_closed(c->track) ? RD_KAFKA_RESP_ERR__STATE
+                                  : subscribe(c, topics);
     consumer_park(c);
     consumer_unlock(c);
     return code;
@@ -358,6 +407,31 @@ consumer_subscription(struct consumer *c, rd_kafka_topic_partition_list_t **out)
                                           RD_KAFKA_PARTITION_UA);
     consumer_unlock(c);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* ---- news ---------------------------------------------------------------- */
+
+static void
+begin_found(struct consumer *c, const struct pt_answer *a)
+{
+    struct strlist want = {0};
+    if (list_wanted(c, &want) != 0 || spread(c, &want, a) != 0)
+        track_log(c->track, LOG_ERR, "topics of patterns: out of memory");
+    strlist_fini(&want);
+}
+
+void
+consumer_follow(struct consumer *c)
+{
+    struct route *r = control_route(c->track->e.control);
+    if (r && c->finders.n > 0)
+        begin_found(c, &r->answer);
+    for (struct track *tr = c->track; r && tr; tr = tr->more)
+        split(c, tr, &r->answer);
+    route_unref(r);
+    remove_empty(c);
+    for (struct track *tr = c->track; tr; tr = tr->more)
+        tr->news = true;
 }
 
 /* ---- leaving ------------------------------------------------------------- */
@@ -387,6 +461,7 @@ consumer_go(struct consumer *c, enum track_state to)
         remove_track(c, c->track->more);
     strlist_fini(&c->asked);
     c->asked = (struct strlist){0};
+    finders_fini(&c->finders);
     const bool all = wait_for_ends(c);
     if (c->track->state != to)
         track_move(c->track, to);

@@ -103,19 +103,63 @@ run_ends(void *arg)
 }
 
 static void
-run_elsewhere(void *arg)
+ask_elsewhere(struct query *q,
+              rd_kafka_resp_err_t (*ask)(rd_kafka_t *rk,
+                                         rd_kafka_topic_partition_list_t *l))
 {
-    struct query *q = arg;
     rd_kafka_t *rk = NULL;
     rd_kafka_conf_set_log_cb(q->conf, NULL); /* what matters is in `code` */
     const int rc = kafka_new_take(RD_KAFKA_CONSUMER, q->conf, &rk, NULL);
     q->conf = NULL;
     q->code = RD_KAFKA_RESP_ERR__FAIL;
     if (rc == 0) {
-        q->code = rd_kafka_committed(rk, q->list, QUERY_MS);
+        q->code = ask(rk, q->list);
         rd_kafka_destroy(rk);
     }
     finish(q);
+}
+
+static rd_kafka_resp_err_t
+ask_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l)
+{
+    return rd_kafka_committed(rk, l, QUERY_MS);
+}
+
+static void
+run_elsewhere(void *arg)
+{
+    ask_elsewhere(arg, ask_committed);
+}
+
+static rd_kafka_resp_err_t
+ask_names(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(rk, 1, NULL, &md, QUERY_MS);
+    for (int i = 0; !code && i < md->topic_cnt; i++)
+        if (!md->topics[i].err)
+            rd_kafka_topic_partition_list_add(l, md->topics[i].topic,
+                                              RD_KAFKA_PARTITION_UA);
+    if (md)
+        rd_kafka_metadata_destroy(md);
+    return code;
+}
+
+static void
+run_names(void *arg)
+{
+    struct query *q = arg;
+    q->code = ask_names(q->gen->rk, q->list);
+    generation_unref(q->gen);
+    q->gen = NULL;
+    finish(q);
+}
+
+static void
+run_names_elsewhere(void *arg)
+{
+    ask_elsewhere(arg, ask_names);
 }
 
 static struct query *
@@ -176,9 +220,9 @@ query_ends(struct worker *w, struct wake *wake, struct generation *g,
     return ask_generation(w, wake, g, list, run_ends);
 }
 
-struct query *
-query_elsewhere(struct worker *w, struct wake *wake, rd_kafka_conf_t *conf,
-                rd_kafka_topic_partition_list_t *list)
+static struct query *
+ask_conf(struct worker *w, struct wake *wake, rd_kafka_conf_t *conf,
+         rd_kafka_topic_partition_list_t *list, void (*fn)(void *arg))
 {
     struct query *q = new_query(wake, list);
     if (!q) {
@@ -186,7 +230,29 @@ query_elsewhere(struct worker *w, struct wake *wake, rd_kafka_conf_t *conf,
         return NULL;
     }
     q->conf = conf;
-    return post(w, q, run_elsewhere);
+    return post(w, q, fn);
+}
+
+struct query *
+query_elsewhere(struct worker *w, struct wake *wake, rd_kafka_conf_t *conf,
+                rd_kafka_topic_partition_list_t *list)
+{
+    return ask_conf(w, wake, conf, list, run_elsewhere);
+}
+
+struct query *
+query_names(struct worker *w, struct wake *wake, struct generation *g)
+{
+    return ask_generation(w, wake, g, rd_kafka_topic_partition_list_new(64),
+                          run_names);
+}
+
+struct query *
+query_names_elsewhere(struct worker *w, struct wake *wake,
+                      rd_kafka_conf_t *conf)
+{
+    return ask_conf(w, wake, conf, rd_kafka_topic_partition_list_new(64),
+                    run_names_elsewhere);
 }
 
 bool

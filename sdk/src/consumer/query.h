@@ -26,6 +26,12 @@ struct query *query_elsewhere(struct worker *w, struct wake *wake,
 struct query *query_topics(struct worker *w, struct wake *wake,
                            struct generation *g,
                            rd_kafka_topic_partition_list_t *list);
+/* The names of all topics, in a list made for it. */
+struct query *query_names(struct worker *w, struct wake *wake,
+                          struct generation *g);
+/* The same of a cluster that no generation is bound to; takes `conf`. */
+struct query *query_names_elsewhere(struct worker *w, struct wake *wake,
+                                    rd_kafka_conf_t *conf);
 /* The log end of each partition in .offset, or .err. */
 struct query *query_ends(struct worker *w, struct wake *wake,
                          struct generation *g,

@@ -321,6 +321,108 @@ START_TEST(topics_follow_each_other)
 }
 END_TEST
 
+/* ---- patterns ------------------------------------------------------------ */
+
+static void
+subscribe_pattern(struct member *m, const char *pattern)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(l, pattern, RD_KAFKA_PARTITION_UA);
+    ck_assert_int_eq(consumer_subscribe(m->c, l), 0);
+    rd_kafka_topic_partition_list_destroy(l);
+}
+
+/* The pattern is routed to where goods is, and besides them orders. */
+static void
+route_pattern(struct member *m, const char *pattern, struct leg orders,
+              struct leg goods)
+{
+    struct route *r = make_route(orders.cluster, orders.since, orders.previous);
+    struct route *second =
+        make_route(goods.cluster, goods.since, goods.previous);
+    append_goods(&r->answer, &second->answer);
+    route_unref(second);
+    struct pt_answer *w = &r->answer;
+    w->routes = realloc(w->routes, 3 * sizeof(*w->routes));
+    w->routes[2] = (struct pt_route){.topic = strdup(pattern),
+                                     .cluster = strdup(goods.cluster),
+                                     .rule = strdup("r"),
+                                     .since = goods.since};
+    w->n_routes = 3;
+    pthread_mutex_lock(&route_mutex);
+    struct route *old = m->control.route;
+    m->control.route = r;
+    pthread_mutex_unlock(&route_mutex);
+    route_unref(old);
+    consumer_news(m->c);
+}
+
+START_TEST(a_pattern_is_matched_on_logical_names)
+{
+    static const char pattern[] = "^(or|go)[a-z]+s$";
+    struct member m;
+    rd_kafka_topic_partition_list_t *l = NULL;
+    produce(&a, "orders", 0, 20);
+    produce(&a, "goods", 0, 40);
+    produce(&b, "a.goods", SHIFT, 40);
+    member_make(&m);
+    m.e.settle_ms = 1000;
+    member_set(&m, "topic.metadata.refresh.interval.ms", "200");
+    member_renew(&m);
+    subscribe_pattern(&m, pattern);
+    route_pattern(&m, pattern, (struct leg){"a", 3, NULL},
+                  (struct leg){"a", 3, NULL});
+    wait_for(&m, ORDERS, 0, 0, 20);
+    wait_for(&m, GOODS, 0, 0, 40);
+    ck_assert_int_eq(consumer_subscription(m.c, &l), 0);
+    ck_assert_int_eq(l->cnt, 1);
+    ck_assert_str_eq(l->elems[0].topic, pattern);
+    rd_kafka_topic_partition_list_destroy(l);
+    route_pattern(&m, pattern, (struct leg){"a", 3, NULL},
+                  (struct leg){"b", 4, "a"});
+    wait_for_switch(&m, 1);
+    produce(&b, "goods", 0, 10);
+    produce(&b, "a.goods", 40, 50);
+    produce(&a, "orders", 20, 40);
+    wait_for(&m, GOODS, 1, 0, 10);
+    wait_for(&m, GOODS, 0, 40, 50);
+    wait_for(&m, ORDERS, 0, 20, 40);
+    member_stop(&m);
+    once(ORDERS, 0, 0, 40);
+    once(GOODS, 0, 0, 50);
+    once(GOODS, 1, 0, 10);
+}
+END_TEST
+
+START_TEST(what_is_blacklisted_or_made_later)
+{
+    struct member m;
+    produce(&a, "orders", 0, 10);
+    produce(&a, "goods", 0, 10);
+    member_make(&m);
+    member_set(&m, "topic.metadata.refresh.interval.ms", "200");
+    member_set(&m, "topic.blacklist", "^x,^goo");
+    member_renew(&m);
+    subscribe_pattern(&m, "^.*");
+    route_pattern(&m, "^.*", (struct leg){"a", 3, NULL},
+                  (struct leg){"a", 3, NULL});
+    wait_for(&m, ORDERS, 0, 0, 10);
+    poll_for(&m, 500);
+    ck_assert_int_eq(got[GOODS][0][0][0], 0);
+    ck_assert(!strlist_has(&m.c->finders.v[0].found, "later"));
+    rd_kafka_mock_topic_create(a.mock, "later", 1, 1);
+    const int64_t end = clock_mono_ms() + 10000;
+    while (!strlist_has(&m.c->finders.v[0].found, "later")) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        poll_one(&m);
+    }
+    ck_assert(!strlist_has(&m.c->track->topics, "later")); /* no route */
+    ck_assert_int_eq(consumer_unsubscribe(m.c), 0);
+    ck_assert_uint_eq(m.c->finders.n, 0);
+    member_stop(&m);
+}
+END_TEST
+
 static void
 add(Suite *s, const char *name, const TTest *test)
 {
@@ -339,6 +441,8 @@ main(void)
     add(s, "alone", a_topic_that_moves_alone_is_read_once);
     add(s, "called off", a_topic_whose_move_is_called_off_stays);
     add(s, "follow", topics_follow_each_other);
+    add(s, "pattern", a_pattern_is_matched_on_logical_names);
+    add(s, "blacklist", what_is_blacklisted_or_made_later);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
     const int failed = srunner_ntests_failed(r);
