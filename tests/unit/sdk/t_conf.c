@@ -315,9 +315,8 @@ START_TEST(a_consumer_lives_alone)
 {
     shunt_t *rk = new_handle(RD_KAFKA_CONSUMER);
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(l, "^or.*", -1);
-    ck_assert_int_eq(shunt_subscribe(rk, l),
-                     RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
+    rd_kafka_topic_partition_list_add(l, "^or(", -1);
+    ck_assert_int_eq(shunt_subscribe(rk, l), RD_KAFKA_RESP_ERR__INVALID_ARG);
     rd_kafka_topic_partition_list_destroy(l);
     l = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(l, "orders", -1);
