@@ -25,6 +25,10 @@ const struct opt conf_options[] = {
     {"switch.position", OPT_STR, OPT_OF(position), NULL, 0, 0, "WHICH",
      "consumer: the position that a move carries over: stored, committed or "
      "delivered; default: stored with enable.auto.commit, else committed"},
+    {"switch.standby", OPT_STR, OPT_OF(standby), "none", 0, 0, "WHAT",
+     "consumer: what is kept ready on the cluster that the rule names as "
+     "standby: none, connect (a handle with connections and metadata) or join "
+     "(a member of the group there, which reads nothing)"},
     {"switch.group.settle.ms", OPT_INT, OPT_OF(settle_ms), "10000", 0, DAY_MS,
      "MS",
      "consumer: how long to wait for the commit of another member that "
@@ -213,15 +217,27 @@ set_attr(shunt_conf_t *conf, const char *name, const char *value, char *errstr,
 static const char *
 own_problem(const char *name, const char *value)
 {
-    static const char *const words[] = {"stored", "committed", "delivered"};
+    static const struct {
+        const char *name, *words[3], *why;
+    } choices[] = {
+        {"switch.position",
+         {"stored", "committed", "delivered"},
+         "it is stored, committed or delivered"},
+        {"switch.standby",
+         {"none", "connect", "join"},
+         "it is none, connect or join"},
+    };
     if (strcmp(name, "cluster.code") == 0 && !*value)
         return "it cannot be empty";
-    if (strcmp(name, "switch.position") != 0)
-        return NULL;
-    for (size_t i = 0; i < 3; i++)
-        if (strcmp(value, words[i]) == 0)
-            return NULL;
-    return "it is stored, committed or delivered";
+    for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
+        if (strcmp(name, choices[i].name) != 0)
+            continue;
+        for (size_t w = 0; w < 3; w++)
+            if (strcmp(value, choices[i].words[w]) == 0)
+                return NULL;
+        return choices[i].why;
+    }
+    return NULL;
 }
 
 static rd_kafka_conf_res_t

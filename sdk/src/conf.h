@@ -17,7 +17,7 @@ struct conf_own {
     char *route_service;
     char *cache_dir; /* NULL: the default place; "": none */
     char *client_name;
-    char *position;
+    char *position, *standby;
     int64_t settle_ms, mapping_ms, catchup_ms, flush_ms, close_ms;
     int64_t request_timeout_ms;
 };
@@ -92,6 +92,7 @@ bool conf_commits(const shunt_conf_t *conf);
 /* What was returned counts as finished without being stored. */
 bool conf_stores(const shunt_conf_t *conf);
 enum switch_position conf_position(const shunt_conf_t *conf);
+enum switch_standby conf_standby(const shunt_conf_t *conf);
 /* Where routes are kept, owned by the caller; *out NULL: nowhere. */
 MUST_CHECK int conf_cache_dir(const shunt_conf_t *conf, char **out);
 /* The URLs of route.service. */

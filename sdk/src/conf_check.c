@@ -109,6 +109,16 @@ conf_position(const shunt_conf_t *conf)
     return conf_commits(conf) ? SWITCH_STORED : SWITCH_COMMITTED;
 }
 
+enum switch_standby
+conf_standby(const shunt_conf_t *conf)
+{
+    const char *word = conf->own.standby;
+    if (word && strcmp(word, "join") == 0)
+        return STANDBY_JOIN;
+    return word && strcmp(word, "connect") == 0 ? STANDBY_CONNECT
+                                                : STANDBY_NONE;
+}
+
 static int
 default_cache_dir(char **out)
 {

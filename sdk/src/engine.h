@@ -28,6 +28,9 @@ enum engine_answer {
     ENGINE_LATER,  /* it has been queued; somebody will assign */
 };
 
+/* What is kept ready on the cluster that the route names as standby. */
+enum switch_standby { STANDBY_NONE, STANDBY_CONNECT, STANDBY_JOIN };
+
 enum switch_position { SWITCH_STORED, SWITCH_COMMITTED, SWITCH_DELIVERED };
 
 /* What happens around a switch, for the application's event callback. */
@@ -93,6 +96,7 @@ struct engine {
     int64_t auto_commit_interval_ms; /* 0: only when partitions are given up */
     bool reset_latest;               /* auto.offset.reset=latest|end|largest */
     enum switch_position position;
+    enum switch_standby standby;
     int64_t settle_ms;  /* switch.group.settle.ms */
     int64_t mapping_ms; /* switch.mapping.timeout.ms */
     int64_t catchup_ms; /* switch.catchup.timeout.ms */

@@ -209,6 +209,7 @@ fill_engine(shunt_t *rk, struct err *err)
         .auto_commit_interval_ms = interval ? atoll(interval) : 5000,
         .reset_latest = resets_to_latest(conf),
         .position = conf_position(conf),
+        .standby = conf_standby(conf),
         .settle_ms = conf->own.settle_ms,
         .mapping_ms = conf->own.mapping_ms,
         .catchup_ms = conf->own.catchup_ms,

@@ -30,6 +30,10 @@ static const struct note {
      "`client.id`."},
     {"switch.position", "C", "-", "0.1.0",
      "See [what the position is](sdk.md#what-the-position-is)."},
+    {"switch.standby", "C", "-", "0.1.0",
+     "join: a failover from a dead cluster costs milliseconds instead of a join "
+     "of the group. The group there has members then, who read nothing: who "
+     "lands positions for it must wait until they are gone."},
     {"switch.group.settle.ms", "C", "ms", "0.1.0",
      "Longer: fewer records twice when members learn of a flip at different "
      "times. Shorter: a dead member delays its partitions less."},

@@ -176,6 +176,8 @@ commit_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     (void)rk;
     if (!generation_lock(g, &entered))
         return;
+    if (!code)
+        g->down = false;
     g->hooks.on_commit(g, code, l, g->hooks.arg);
     generation_unlock(g, entered);
 }
@@ -318,6 +320,7 @@ generation_new(const struct engine *e, const struct target *to,
     g->tag.arg = e->arg;
     g->hooks = *hooks;
     g->since = to->since;
+    g->never_skips = to->previous != NULL;
     atomic_init(&g->refs, 1);
     int rc = name_place(g, to) != 0 ? err_nomem(err) : 0;
     if (rc == 0)

@@ -49,6 +49,7 @@ struct part {
                           to know of it */
     bool fetching;     /* part of librdkafka's assignment */
     bool again;        /* fetched, but from elsewhere now */
+    bool pilot;        /* fetched from one record before its start on */
     bool end_wanted;   /* starts at the log end, which must be asked for */
     bool map_wanted;   /* a translation must be asked for */
     bool map_asked;    /* it is among those asked for now */
@@ -148,10 +149,15 @@ struct generation {
     bool by_hand; /* assigned by the application, no member of its group */
     rd_kafka_topic_partition_list_t *leaving; /* revoked, but kept for now */
     bool leaving_lost;
-    bool joined;  /* had its first ASSIGN */
-    bool again;   /* parts are to be fetched anew: generation_fetch() */
-    bool stopped; /* delivers nothing and takes no partition any more */
-    bool down;    /* no broker answers, and nothing was delivered since */
+    bool subscribed;
+    bool joined;      /* had its first ASSIGN */
+    bool revoked;     /* of everything, by a rebalance that is not over */
+    bool again;       /* parts are to be fetched anew: generation_fetch() */
+    bool stopped;     /* delivers nothing; keeps count of what the group gives
+                         it */
+    bool standby;     /* kept ready where the route says so */
+    bool never_skips; /* an offset out of range never means the end of a log */
+    bool down;        /* no broker answers, and nothing was delivered since */
     int64_t close_at_ms; /* when stopped */
     struct generation_hooks hooks;
     struct reaper *reaper; /* once closing */
@@ -175,11 +181,11 @@ bool generation_is_at(const struct generation *g,
 MUST_CHECK int generation_enter(struct generation *g, int64_t since,
                                 const char *previous);
 /* generation_view.c */
-/* Subscribes to every physical topic of the view of `topics` in the answer,
- * when that differs from what it is subscribed to. */
+/* Takes over the view of `topics` in the answer when it is another one;
+ * with `join` it subscribes to every physical topic of it. */
 MUST_CHECK int generation_subscribe(struct generation *g,
                                     const struct pt_answer *a,
-                                    const struct strlist *topics,
+                                    const struct strlist *topics, bool join,
                                     struct err *err);
 /* The next generation_subscribe() subscribes whatever was before. */
 void generation_forget_view(struct generation *g);
@@ -240,6 +246,12 @@ void generation_fetch(struct generation *g);
 void generation_revoke(struct generation *g);
 /* Fetches nothing any more, but stays a member. */
 void generation_stop(struct generation *g);
+/* Goes on where it stopped; generation_fetch() is the caller's. */
+void generation_resume(struct generation *g);
+/* A stopped one begins a new residency: what the group has given it waits for
+ * a start. ERR_NOMEM. */
+MUST_CHECK int generation_revive(struct generation *g, int64_t since,
+                                 const char *previous);
 
 /* Appends with this residency's metadata; false: no memory. */
 bool generation_add_commit(const struct generation *g,

@@ -27,11 +27,17 @@ cooperative(const struct generation *g)
 
 /* ---- assignment ---------------------------------------------------------- */
 
+/* A broker answers a fetch of idle partitions only after fetch.wait.max.ms, and
+ * until then the others of the assignment, which librdkafka starts one after
+ * another, wait too.  So where the record before the start is known it is
+ * fetched again, which is answered at once, and dropped: deliver(). */
 static void
-add_at(rd_kafka_topic_partition_list_t *l, const struct part *p)
+add_at(rd_kafka_topic_partition_list_t *l, struct part *p)
 {
+    const int64_t at = p->next >= 0 ? p->next : p->start;
+    p->pilot = at == p->start && prints_reach(&p->prints, at);
     rd_kafka_topic_partition_list_add(l, p->key.topic, p->key.partition)
-        ->offset = p->next >= 0 ? p->next : p->start;
+        ->offset = p->pilot ? at - 1 : at;
 }
 
 /* librdkafka's pauses do not outlast the assignment that they were made in. */
@@ -162,6 +168,12 @@ generation_stop(struct generation *g)
         assign_all(g);
 }
 
+void
+generation_resume(struct generation *g)
+{
+    g->stopped = false;
+}
+
 /* ---- partitions come and go ---------------------------------------------- */
 
 /* Another owner, or another start: nothing of what was is left. */
@@ -191,6 +203,25 @@ generation_take_granted(struct generation *g)
     for (struct part *p = g->parts; p; p = p->hh.next)
         if (p->granted)
             generation_take(g, p);
+}
+
+int
+generation_revive(struct generation *g, int64_t since, const char *previous)
+{
+    if (generation_enter(g, since, previous) != 0)
+        return ERR_NOMEM;
+    generation_forget_leaving(g);
+    g->stopped = g->standby = false;
+    for (struct part *p = g->parts; p; p = p->hh.next) {
+        p->start = RD_KAFKA_OFFSET_INVALID;
+        p->next = p->finished = p->acked = -1;
+        p->lost = false;
+        if (p->state != PART_NONE || p->granted)
+            generation_take(g, p);
+    }
+    for (size_t i = 0; i < g->n_views; i++)
+        g->views[i].fresh = false;
+    return 0;
 }
 
 void
@@ -312,16 +343,19 @@ static void
 on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     g->joined = true;
-    if (!g->stopped) {
-        grant(g, l);
+    g->revoked = g->down = false;
+    grant(g, l);
+    if (g->stopped)
+        generation_take_granted(g);
+    else
         g->hooks.on_assign(g, l, g->hooks.arg);
-    }
     generation_fetch(g);
 }
 
 static void
 on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
+    g->revoked = !cooperative(g);
     if (!g->stopped) {
         const bool lost = rd_kafka_assignment_lost(g->rk) != 0;
         if (!g->hooks.on_revoke(g, l, lost, g->hooks.arg)) {
@@ -330,8 +364,8 @@ on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
             g->leaving_lost = lost;
             return;
         }
-        drop_all(g, l);
     }
+    drop_all(g, l);
     unassign(g, l);
 }
 

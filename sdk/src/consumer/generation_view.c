@@ -66,6 +66,13 @@ stays(const struct generation *g, const struct strlist *topics,
            !strlist_has(topics, v->logical);
 }
 
+static const struct pt_view *
+view_of(const struct generation *g, const struct pt_route *r, size_t *n)
+{
+    *n = g->standby ? r->n_standby_view : r->n_view;
+    return g->standby ? r->standby_view : r->view;
+}
+
 static int
 list_view(const struct generation *g, const struct pt_answer *a,
           const struct strlist *topics, struct strlist *physical)
@@ -75,8 +82,10 @@ list_view(const struct generation *g, const struct pt_answer *a,
         const struct pt_route *r = &a->routes[i];
         if (!strlist_has(topics, r->topic))
             continue;
-        for (size_t v = 0; v < r->n_view && rc == 0; v++)
-            rc = strlist_add(physical, r->view[v].topic);
+        size_t n;
+        const struct pt_view *view = view_of(g, r, &n);
+        for (size_t v = 0; v < n && rc == 0; v++)
+            rc = strlist_add(physical, view[v].topic);
     }
     for (size_t i = 0; i < g->n_views && rc == 0; i++)
         if (stays(g, topics, &g->views[i]))
@@ -100,9 +109,11 @@ static int
 add_route(struct generation *g, const struct pt_route *r)
 {
     int rc = 0;
-    for (size_t i = 0; i < r->n_view && rc == 0; i++) {
-        const struct view v = {.topic = r->view[i].topic,
-                               .origin = name_intern(r->view[i].origin),
+    size_t n;
+    const struct pt_view *view = view_of(g, r, &n);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        const struct view v = {.topic = view[i].topic,
+                               .origin = name_intern(view[i].origin),
                                .logical = name_intern(r->topic)};
         rc = add_view(g, &v);
     }
@@ -142,15 +153,17 @@ subscribe(struct generation *g, const struct strlist *physical)
 
 int
 generation_subscribe(struct generation *g, const struct pt_answer *a,
-                     const struct strlist *topics, struct err *err)
+                     const struct strlist *topics, bool join, struct err *err)
 {
     struct strlist physical = {0};
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     int rc = list_view(g, a, topics, &physical);
-    if (rc == 0 && !view_is(g, &physical)) {
+    const bool subscribes = join && !g->by_hand;
+    if (rc == 0 && ((subscribes && !g->subscribed) || !view_is(g, &physical))) {
         rc = set_view(g, a, topics);
-        if (rc == 0 && !g->by_hand)
+        if (rc == 0 && subscribes)
             code = subscribe(g, &physical);
+        g->subscribed = g->subscribed || (subscribes && !code);
     }
     strlist_fini(&physical);
     if (rc != 0)

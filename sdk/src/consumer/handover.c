@@ -157,6 +157,7 @@ add_topic(struct target *t, const struct pt_answer *a, const char *topic,
                        "consumer for each",
                        topic, c->name, t->cluster->name);
     t->cluster = c;
+    t->fence = t->fence || r->fence;
     if (r->since >= t->since) {
         t->since = r->since;
         t->previous = r->previous;
@@ -178,6 +179,19 @@ handover_target(const struct pt_answer *a, const struct strlist *topics,
         return err_set(err, ERR_UNAVAILABLE, "no topics");
     *out = t;
     return 0;
+}
+
+const char *
+handover_standby(const struct pt_answer *a, const struct strlist *topics)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < topics->n; i++) {
+        const struct pt_route *r = route_of(a, topics->v[i]);
+        if (!r || !r->standby || (name && strcmp(name, r->standby) != 0))
+            return NULL;
+        name = r->standby;
+    }
+    return name;
 }
 
 static const struct pt_flow *

@@ -78,6 +78,7 @@ struct target {
     const struct pt_cluster *cluster; /* borrowed from the answer */
     const char *previous;             /* likewise; NULL: none */
     int64_t since;
+    bool fence; /* stop on any other cluster at once */
 };
 
 /* ERR_UNAVAILABLE: the answer does not cover all of `topics` yet; ERR_NOTFOUND:
@@ -85,6 +86,11 @@ struct target {
 MUST_CHECK int handover_target(const struct pt_answer *a,
                                const struct strlist *topics, struct target *out,
                                struct err *err);
+
+/* The cluster to keep ready for these topics, borrowed; NULL: none, or not the
+ * same one for all. */
+const char *handover_standby(const struct pt_answer *a,
+                             const struct strlist *topics);
 
 /* What the records of `logical` that were first written on `origin` are called
  * on `cluster`, as far as one flow of the answer tells.  Owned by the caller;

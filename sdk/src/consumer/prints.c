@@ -35,6 +35,25 @@ push(struct prints *ps, const struct po_print *p)
     ps->v[ps->n++] = *p;
 }
 
+static void
+describe(const rd_kafka_message_t *m, struct po_print *out)
+{
+    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    const int64_t at_ms = rd_kafka_message_timestamp(m, &type);
+    po_print_make(out, m->offset,
+                  type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : at_ms, m->key,
+                  m->key_len, m->payload, m->len);
+    out->append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
+}
+
+bool
+prints_last_is(const struct prints *ps, const rd_kafka_message_t *m)
+{
+    struct po_print p;
+    describe(m, &p);
+    return ps->n > 0 && po_print_same(&p, &ps->v[ps->n - 1]);
+}
+
 void
 prints_note(struct prints *ps, rd_kafka_t *rk, const rd_kafka_message_t *m)
 {
@@ -43,11 +62,7 @@ prints_note(struct prints *ps, rd_kafka_t *rk, const rd_kafka_message_t *m)
         ps->n = ps->noted = 0;
         return;
     }
-    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-    const int64_t at_ms = rd_kafka_message_timestamp(m, &type);
-    po_print_make(&p, m->offset,
-                  type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : at_ms, m->key,
-                  m->key_len, m->payload, m->len);
+    describe(m, &p);
     push(ps, &p);
 }
 

@@ -32,6 +32,8 @@ void prints_note(struct prints *ps, rd_kafka_t *rk,
                  const rd_kafka_message_t *m);
 /* The last one is the record right before `position`. */
 bool prints_reach(const struct prints *ps, int64_t position);
+/* `m` is a copy of the last one. */
+bool prints_last_is(const struct prints *ps, const rd_kafka_message_t *m);
 /* Those of the last records before `position`; *n 0: the one right before it
  * was not noted.  *out is the caller's. */
 MUST_CHECK int prints_before(const struct prints *ps, int64_t position,

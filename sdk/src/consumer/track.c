@@ -117,6 +117,8 @@ track_due_ms(const struct track *tr, int64_t now_ms)
     at = min_of(at, tr->report_at_ms);
     if (tr->retry_ms > 0)
         at = min_of(at, tr->retry_ms);
+    if (tr->standby)
+        at = min_of(at, tr->standby_ms);
     if (tr->cur && track_commits_by_time(tr))
         at = min_of(at, tr->commit_at_ms);
     if (tr->cur && tr->cur->parted_until_ms > 0)
@@ -132,6 +134,8 @@ track_each(struct track *tr, void (*fn)(struct generation *g, void *arg),
         fn(tr->cur, arg);
     if (tr->next)
         fn(tr->next, arg);
+    if (tr->standby)
+        fn(tr->standby, arg);
     for (int i = 0; i < RETIRED_MAX; i++)
         if (tr->retired[i])
             fn(tr->retired[i], arg);
@@ -164,6 +168,15 @@ count(const struct track *tr, struct hand *hand, struct part *p, int64_t offset)
     inhand_take(hand, p->life, offset, &p->hold);
 }
 
+/* The record before the start, which was finished elsewhere. */
+static bool
+is_pilot(struct part *p, const rd_kafka_message_t *m)
+{
+    p->pilot = false;
+    return m->offset == p->start - 1 && p->next == p->start &&
+           prints_reach(&p->prints, p->start) && prints_last_is(&p->prints, m);
+}
+
 /* True: for the application.  `life` was the newest when librdkafka was asked:
  * a partition that has changed hands or its place since, in a callback or
  * without the lock, may have been asked before or behind that, so it is fetched
@@ -184,6 +197,8 @@ deliver(struct track *tr, struct generation *g, struct hand *hand,
         p->again = g->again = true;
         return false;
     }
+    if (p->pilot && is_pilot(p, m))
+        return false;
     g->down = false;
     count(tr, hand, p, m->offset);
     track_delivered(tr, p, m);

@@ -121,7 +121,9 @@ struct track {
     int64_t retry_ms;      /* when; 0: nothing to retry */
     struct generation *cur, *next;
     struct generation *retired[RETIRED_MAX];
-    bool by_hand; /* assigned by the application, without a group */
+    struct generation *standby;
+    int64_t standby_ms; /* look after it, or try to open it, then */
+    bool by_hand;       /* assigned by the application, without a group */
     rd_kafka_topic_partition_list_t *asked; /* by hand, not taken up yet */
     struct rebalance rebalance;
     struct giving giving;
@@ -134,6 +136,7 @@ struct track {
     int64_t commit_at_ms, report_at_ms;
 
     int64_t join_ms;    /* when the switch began */
+    int64_t joined_ms;  /* when `next` was seen to have joined; 0: not yet */
     int64_t stop_ms;    /* when cur stopped; 0: no switch to be told of */
     char *from;         /* cluster left, for the event */
     int64_t bound;      /* of this switch */
@@ -144,6 +147,7 @@ struct track {
     bool told_first; /* its first record was delivered */
     bool printing;   /* a mapper may want fingerprints */
     bool stuck;
+    bool fenced; /* cur has to stop, whether `next` can be reached or not */
 };
 
 /* track.c */
@@ -283,6 +287,21 @@ void track_switch_step(struct track *tr);
 /* Closes every handle in the background and forgets what is under way. */
 void track_drop_generations(struct track *tr);
 
+/* The generation of a target, neither joining nor delivering yet. */
+MUST_CHECK int track_open(struct track *tr, const struct target *t,
+                          struct generation **out, struct err *err);
+
+/* track_ready.c */
+/* One that is there already, for a new residency; NULL: none. */
+struct generation *track_ready_take(struct track *tr, const struct target *t);
+/* Keeps it, stopped, for so long. */
+void track_ready_retire_take(struct track *tr, struct generation *g,
+                             int64_t ms);
+/* Opens, changes, closes the standby as the route says. */
+void track_ready_follow(struct track *tr);
+void track_ready_step(struct track *tr);
+void track_ready_drop(struct track *tr);
+
 /* track_handover.c */
 /* Stops cur and asks where its positions are on the cluster of `next`.  Lets go
  * of the lock, as do the next two, for the application's callback. */
@@ -290,6 +309,8 @@ void track_handover_begin(struct track *tr);
 /* True: every position is decided, cur has been replaced by next. */
 bool track_handover_step(struct track *tr);
 void track_handover_reset(struct track *tr);
+/* Nothing was handed over yet: cur goes on where it stopped. */
+void track_handover_undo(struct track *tr);
 
 /* track_translate.c */
 /* Asks the mappers where everything in tr->hand is on the cluster of `next`. */

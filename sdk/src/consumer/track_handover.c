@@ -109,7 +109,6 @@ stop_cur(struct track *tr, int64_t until_ms)
         return;
     }
     generation_stop(tr->cur);
-    tr->cur->close_at_ms = until_ms;
 }
 
 void
@@ -130,6 +129,17 @@ track_handover_begin(struct track *tr)
         track_commit_finished(tr);
     stop_cur(tr, now + tr->e.settle_ms);
     track_phase(tr, "stopped");
+}
+
+void
+track_handover_undo(struct track *tr)
+{
+    track_handover_reset(tr);
+    tr->stop_ms = 0;
+    generation_resume(tr->cur);
+    track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
+    if (tr->cur->joined)
+        generation_fetch(tr->cur);
 }
 
 /* ---- commits that stand there ---------------------------------------------- */
@@ -200,19 +210,6 @@ apply(struct track *tr, const struct carry *v)
         track_land(tr, v->to_topic, v->from->key.partition, s.offset);
 }
 
-static void
-retire(struct track *tr, struct generation *g)
-{
-    size_t at = 0;
-    while (at < RETIRED_MAX && tr->retired[at])
-        at++;
-    if (at == RETIRED_MAX) {
-        generation_close_take(tr->retired[0], tr->reaper);
-        at = 0;
-    }
-    tr->retired[at] = g;
-}
-
 static bool
 owns_none_or_runs(const struct generation *g)
 {
@@ -243,9 +240,10 @@ finish(struct track *tr)
     if (tr->shared)
         generation_unref(old);
     else
-        retire(tr, old);
+        track_ready_retire_take(tr, old, tr->e.settle_ms);
     tr->shared = false;
     track_handover_reset(tr);
+    tr->fenced = false;
     track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
     if (tr->cur->joined)
         generation_fetch(tr->cur);
@@ -264,6 +262,8 @@ track_handover_step(struct track *tr)
     const bool late = clock_mono_ms() >= h->deadline_ms;
     if (!h->mapped || (h->query && !late))
         return false;
+    if (tr->fenced && !tr->next->joined)
+        return false; /* until then it can still go back */
     finish(tr);
     return true;
 }

@@ -2,10 +2,9 @@
  * Which cluster the consumer is on and which it is moving to.  The route is
  * looked at when control has news; track_move() alone changes the state.
  *
- * While positions are being translated (MAPPING) a newer route waits: that
- * phase is bounded, and only at its end it is known again where the member
- * stands.  A return to the cluster that still delivers simply drops the handle
- * that was joining, and goes on in the residency that the route now names.
+ * A newer route is followed at any time.  Until the positions are decided
+ * nothing has been handed over: a return to the cluster that is being left
+ * goes on there, in the residency that the route now names.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,8 @@
 #include "sdk/src/consumer/track.h"
 
 /* Joining takes longer than this only if something is wrong. */
-#define STUCK_MS 15000
+#define STUCK_MS      15000
+#define CALLED_OFF_MS 3000
 
 #define BIT(state) (1u << (state))
 
@@ -170,8 +170,9 @@ cannot_open(struct track *tr, const struct target *t, const char *why)
         track_stuck(tr, t, why);
 }
 
-static struct generation *
-bind_to(struct track *tr, const struct target *t)
+int
+track_open(struct track *tr, const struct target *t, struct generation **out,
+           struct err *err)
 {
     const struct generation_hooks hooks = {
         .on_assign = on_assign,
@@ -185,13 +186,22 @@ bind_to(struct track *tr, const struct target *t)
         .arg = tr,
         .log_arg = tr->e.arg,
     };
+    return generation_new(&tr->e, t, &hooks, out, err);
+}
+
+static struct generation *
+bind_to(struct track *tr, const struct target *t)
+{
     struct err err = {0};
-    struct generation *g = NULL;
-    int rc = generation_new(&tr->e, t, &hooks, &g, &err);
+    int rc = 0;
+    struct generation *g = track_ready_take(tr, t);
+    if (!g)
+        rc = track_open(tr, t, &g, &err);
+    if (rc == 0 && tr->by_hand)
+        g->by_hand = g->joined = true;
     if (rc == 0)
-        g->by_hand = g->joined = tr->by_hand;
-    if (rc == 0)
-        rc = generation_subscribe(g, &tr->route->answer, &tr->topics, &err);
+        rc = generation_subscribe(g, &tr->route->answer, &tr->topics, true,
+                                  &err);
     if (rc == 0) {
         tr->unopened = false;
         return g;
@@ -215,25 +225,29 @@ first_binding(struct track *tr, const struct target *t)
 
 /* ---- switching ----------------------------------------------------------- */
 
-/* A handle that still lingers in the group there would be given partitions. */
-static void
-leave_retired(struct track *tr, const char *cluster)
-{
-    for (size_t i = 0; i < RETIRED_MAX; i++) {
-        struct generation *g = tr->retired[i];
-        if (!g || strcmp(g->cluster, cluster) != 0)
-            continue;
-        generation_close_take(g, tr->reaper);
-        tr->retired[i] = NULL;
-    }
-}
-
+/* Members that meet there may be on their way: it does not leave at once. */
 static void
 drop_next(struct track *tr)
 {
-    generation_close_take(tr->next, tr->reaper);
+    if (tr->next)
+        track_ready_retire_take(tr, tr->next, CALLED_OFF_MS);
     tr->next = NULL;
     tr->stuck = false;
+}
+
+/* Not even the new cluster's handle can be made. */
+static void
+stop_alone(struct track *tr)
+{
+    if (tr->cur->stopped || tr->shared)
+        return;
+    track_log(tr, LOG_WARNING,
+              "the route is fenced: reading on cluster %s has stopped",
+              tr->cur->cluster);
+    track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+    if (!tr->cur->down)
+        track_commit_finished(tr);
+    generation_stop(tr->cur);
 }
 
 static void
@@ -241,14 +255,18 @@ begin_switch(struct track *tr, const struct target *t)
 {
     struct target to = *t;
     to.previous = tr->cur->cluster;
-    leave_retired(tr, t->cluster->name);
+    tr->fenced = t->fence;
+    metrics_add(tr->e.metrics, METRIC_FENCED, t->fence && !tr->cur->stopped);
     consumer_end_parting(tr->c, t->cluster->name);
     tr->next = bind_to(tr, &to);
+    if (!tr->next && t->fence)
+        stop_alone(tr);
     if (!tr->next)
         return;
     free(tr->from);
     tr->from = strdup(tr->cur->cluster);
     tr->join_ms = clock_mono_ms();
+    tr->joined_ms = 0;
     track_phases_begin(tr);
     track_event(tr, ENGINE_SWITCH, tr->cur->cluster, NULL);
     track_move(tr, TRACK_JOINING);
@@ -287,10 +305,13 @@ refresh(struct track *tr, struct generation *g, const struct target *t)
         complain(tr, "out of memory");
         return;
     }
-    if (generation_subscribe(g, &tr->route->answer, &tr->topics, &err) != 0)
+    if (generation_subscribe(g, &tr->route->answer, &tr->topics, true, &err) !=
+        0)
         complain(tr, err.text);
     if (g != tr->cur)
         return;
+    if (g->stopped && !tr->shared)
+        track_handover_undo(tr);
     tell_stale(tr, t->cluster);
     track_by_hand_take(tr);
 }
@@ -304,17 +325,23 @@ follow_running(struct track *tr, const struct target *t)
         begin_switch(tr, t);
 }
 
+/* Before anything was handed over: joining, or positions being looked up. */
 static void
-follow_joining(struct track *tr, const struct target *t)
+follow_switching(struct track *tr, const struct target *t)
 {
+    tr->fenced = t->fence;
     if (strcmp(tr->next->cluster, t->cluster->name) == 0 &&
         generation_is_at(tr->next, t->cluster)) {
         refresh(tr, tr->next, t);
         return;
     }
+    if (tr->shared && tr->state == TRACK_MAPPING)
+        return; /* the other track has parted with it; at the end, then */
     track_log(tr, LOG_NOTICE, "the switch to cluster %s is called off",
               tr->next->cluster);
     drop_next(tr);
+    if (tr->cur->stopped && !tr->shared)
+        track_handover_undo(tr);
     track_move(tr, TRACK_RUNNING);
     follow_running(tr, t);
 }
@@ -330,10 +357,10 @@ act_on(struct track *tr, const struct target *t)
         follow_running(tr, t);
         break;
     case TRACK_JOINING:
-        follow_joining(tr, t);
+    case TRACK_MAPPING:
+        follow_switching(tr, t);
         break;
     case TRACK_IDLE:
-    case TRACK_MAPPING:
     case TRACK_CLOSED:
         break;
     }
@@ -386,40 +413,67 @@ track_follow(struct track *tr)
         return;
     }
     act_on(tr, &t);
+    if (tr->state == TRACK_RUNNING)
+        track_ready_follow(tr);
     settle_complaint(tr);
 }
 
 /* ---- steps --------------------------------------------------------------- */
 
-static bool
-has_positions(const struct track *tr)
+/* Once in a switch, as soon as it is known. */
+static void
+tell_stuck(struct track *tr)
 {
-    for (const struct part *p = tr->cur->parts; p; p = p->hh.next)
-        if ((p->state != PART_NONE || p->lost) && track_owns(tr, p))
-            return true;
-    return false;
+    const bool late = clock_mono_ms() >= tr->join_ms + STUCK_MS;
+    if (tr->stuck || tr->next->joined || (!late && !tr->next->down))
+        return;
+    tr->stuck = true;
+    track_log(tr, LOG_WARNING, "cannot join the group on cluster %s yet",
+              tr->next->cluster);
+    track_event(tr, ENGINE_STUCK, tr->cur->cluster,
+                tr->cur->stopped
+                    ? "the group on the new cluster cannot be joined yet; the "
+                      "route is fenced, so nothing is read meanwhile"
+                    : "the group on the new cluster cannot be joined yet; "
+                      "reading goes on from the old one");
+    track_report(tr);
+}
+
+/* A rebalance on the old cluster: only at its end it is known who carries what
+ * over from where. */
+static bool
+in_rebalance(struct track *tr)
+{
+    const struct generation *g = tr->cur;
+    if (tr->shared || tr->fenced || g->down || g->stopped || !g->joined ||
+        tr->by_hand)
+        return false;
+    return (g->revoked || g->n_waiting > 0) &&
+           clock_mono_ms() < tr->joined_ms + tr->e.settle_ms / 2;
+}
+
+static void
+note_joined(struct track *tr)
+{
+    if (!tr->next->joined || tr->joined_ms > 0)
+        return;
+    tr->joined_ms = clock_mono_ms();
+    track_phase(tr, "joined");
 }
 
 static void
 join_step(struct track *tr)
 {
     track_serve(tr, tr->next);
-    if (tr->next->joined)
-        track_phase(tr, "joined");
-    if (tr->next->joined || !has_positions(tr)) {
-        track_handover_begin(tr);
-        track_move(tr, TRACK_MAPPING);
+    note_joined(tr);
+    if (!tr->next->joined && !tr->fenced) {
+        tell_stuck(tr);
         return;
     }
-    if (tr->stuck || clock_mono_ms() < tr->join_ms + STUCK_MS)
+    if (in_rebalance(tr))
         return;
-    tr->stuck = true;
-    track_log(tr, LOG_WARNING, "cannot join the group on cluster %s yet",
-              tr->next->cluster);
-    track_event(tr, ENGINE_STUCK, tr->cur->cluster,
-                "the group on the new cluster cannot be joined yet; reading "
-                "goes on from the old one");
-    track_report(tr);
+    track_handover_begin(tr);
+    track_move(tr, TRACK_MAPPING);
 }
 
 static void
@@ -428,23 +482,10 @@ map_step(struct track *tr)
     if (!tr->shared) /* else it delivers to its owner */
         track_serve(tr, tr->cur);
     track_serve(tr, tr->next);
+    note_joined(tr);
+    tell_stuck(tr);
     if (track_handover_step(tr))
         wake_up(tr->wake); /* the route may have changed meanwhile */
-}
-
-static void
-retired_step(struct track *tr)
-{
-    for (size_t i = 0; i < RETIRED_MAX; i++) {
-        struct generation *g = tr->retired[i];
-        if (!g)
-            continue;
-        track_serve(tr, g);
-        if (clock_mono_ms() < g->close_at_ms)
-            continue;
-        generation_close_take(g, tr->reaper);
-        tr->retired[i] = NULL;
-    }
 }
 
 void
@@ -458,9 +499,10 @@ track_switch_step(struct track *tr)
         join_step(tr);
     if (tr->state == TRACK_MAPPING)
         map_step(tr);
-    if (tr->state == TRACK_RUNNING)
+    if (!tr->shared &&
+        (tr->state == TRACK_RUNNING || tr->state == TRACK_JOINING))
         track_start_step(tr);
-    retired_step(tr);
+    track_ready_step(tr);
 }
 
 void
@@ -472,11 +514,8 @@ track_drop_generations(struct track *tr)
     track_start_reset(tr);
     track_land_reset(tr);
     track_handover_reset(tr);
-    for (size_t i = 0; i < RETIRED_MAX; i++) {
-        generation_close_take(tr->retired[i], tr->reaper);
-        tr->retired[i] = NULL;
-    }
     drop_next(tr);
+    track_ready_drop(tr);
     if (tr->shared)
         generation_unref(tr->cur);
     else

@@ -115,6 +115,12 @@ START_TEST(position_follows_automatic_commits)
     ck_assert_int_eq(conf_position(conf), SWITCH_STORED);
     ck_assert_int_eq(set("switch.position", "delivered"), RD_KAFKA_CONF_OK);
     ck_assert_int_eq(conf_position(conf), SWITCH_DELIVERED);
+    ck_assert_int_eq(conf_standby(conf), STANDBY_NONE);
+    ck_assert_int_eq(set("switch.standby", "connect"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(conf_standby(conf), STANDBY_CONNECT);
+    ck_assert_int_eq(set("switch.standby", "join"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(conf_standby(conf), STANDBY_JOIN);
+    ck_assert_int_eq(set("switch.standby", "warm"), RD_KAFKA_CONF_INVALID);
 }
 END_TEST
 
