@@ -60,7 +60,6 @@ const struct conf_refusal conf_refusals[] = {
     {"metadata.broker.list", NULL,
      "a routed client gets its brokers from the route service: set "
      "cluster.code and route.service instead"},
-    {"transactional.id", "", "transactions are not supported yet"},
     {"test.mock.num.brokers", "0",
      "a routed client gets its brokers from the route service"},
     {"plugin.library.paths", "",

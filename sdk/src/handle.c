@@ -340,6 +340,7 @@ tear_down(shunt_t *rk)
     producer_free(rk->producer);
     control_stop(rk->engine.control);
     name_forget(rk);
+    txn_link_fini(rk);
     if (rk->engine.template)
         rd_kafka_conf_destroy(rk->engine.template);
     free(rk->engine.group);

@@ -20,6 +20,20 @@
 #include "sdk/src/queue.h"
 #include "sdk/src/queue_background.h"
 
+#define METADATA_KEPT 4
+
+/* Group metadata that the application was given, to know it by. */
+struct metadata_given {
+    void *bytes;
+    size_t size;
+};
+
+/* Whose offsets a transaction commits. */
+struct txn_link {
+    shunt_t *consumer; /* compared first: it may be gone */
+    rd_kafka_topic_partition_list_t *offsets; /* NULL: none */
+};
+
 struct shunt_s {
     rd_kafka_type_t type;
     char *name;
@@ -40,6 +54,9 @@ struct shunt_s {
     _Atomic(const char *) cluster; /* interned; NULL: none yet */
     struct metrics metrics;
     struct credentials credentials;
+    struct txn_link txn; /* producer: of the open transaction */
+    struct metadata_given metadata[METADATA_KEPT]; /* consumer: list's mutex */
+    unsigned n_metadata;
     struct logger logger;
     bool log_queue;              /* lines are events */
     struct shunt_s *prev, *next; /* list of metrics_text.c */
@@ -50,6 +67,9 @@ struct shunt_s {
 int handle_tell(shunt_t *rk);
 /* The poll of an engine that is under way comes back.  Any thread. */
 void handle_interrupt(shunt_t *rk);
+
+/* surface_txn.c */
+void txn_link_fini(shunt_t *rk);
 
 /* handle_log.c */
 /* Reads SHUNT_LOG; the template of the engine is there.  ERR_NOMEM. */

@@ -44,6 +44,18 @@ metrics_delist(shunt_t *rk)
     pthread_mutex_unlock(&list_mutex);
 }
 
+bool
+handles_find(bool (*fn)(shunt_t *rk, void *arg), void *arg)
+{
+    bool found = false;
+    shunt_t *rk;
+    pthread_mutex_lock(&list_mutex);
+    for (rk = list; rk && !found; rk = rk->next)
+        found = fn(rk, arg);
+    pthread_mutex_unlock(&list_mutex);
+    return found;
+}
+
 /* ---- writing ------------------------------------------------------------ */
 
 static void

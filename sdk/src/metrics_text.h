@@ -29,6 +29,9 @@ void metrics_render(struct buf *b, const struct metrics_shot *shots, size_t n);
 
 /* The handles that shunt_metrics_text(NULL) tells of. Any thread. */
 void metrics_enlist(shunt_t *rk);
+/* With the list's mutex held, for each handle until fn returns true; whether it
+ * did.  fn may take locks of handles, and calls nobody back. */
+bool handles_find(bool (*fn)(shunt_t *rk, void *arg), void *arg);
 void metrics_delist(shunt_t *rk); /* waits for a text that is being made */
 
 #endif

@@ -260,14 +260,3 @@ shunt_memberid(const shunt_t *rk)
     generation_unref(g);
     return id;
 }
-
-rd_kafka_consumer_group_metadata_t *
-shunt_consumer_group_metadata(shunt_t *rk)
-{
-    struct generation *g =
-        rk->consumer ? consumer_hold(rk->consumer, NULL) : NULL;
-    rd_kafka_consumer_group_metadata_t *m =
-        g ? rd_kafka_consumer_group_metadata(g->rk) : NULL;
-    generation_unref(g);
-    return m;
-}

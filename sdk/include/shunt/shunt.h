@@ -603,5 +603,6 @@ SHUNT_EXPORT const char *shunt_version(void);
 
 #include <shunt/conf.h>
 #include <shunt/event.h>
+#include <shunt/transaction.h>
 
 #endif

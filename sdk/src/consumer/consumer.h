@@ -57,6 +57,21 @@ rd_kafka_message_t *consumer_poll(struct consumer *c, int timeout_ms);
 size_t consumer_poll_batch(struct consumer *c, int timeout_ms,
                            rd_kafka_message_t **v, size_t n);
 
+/*
+ * A transaction is going to commit `offsets`, of the cluster in use: *out is a
+ * copy (the caller's) with what a commit of ours says of itself, *cluster is
+ * interned.  Until consumer_txn_end(), at most `hold_ms`, the consumer does not
+ * hand its positions over to another cluster.  False: it is doing so now, or
+ * has none.
+ */
+bool consumer_txn_begin(struct consumer *c,
+                        const rd_kafka_topic_partition_list_t *offsets,
+                        int64_t hold_ms, rd_kafka_topic_partition_list_t **out,
+                        const char **cluster);
+/* `committed`: they stand now; NULL: aborted. */
+void consumer_txn_end(struct consumer *c,
+                      const rd_kafka_topic_partition_list_t *committed);
+
 /* From now on fn(arg) is called whenever a poll may have something to do: any
  * thread, with locks held, must not block.  Once. */
 void consumer_on_wake(struct consumer *c, void (*fn)(void *arg), void *arg);

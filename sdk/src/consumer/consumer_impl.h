@@ -64,6 +64,8 @@ struct consumer {
     struct inhand hands;
     struct wake *wake;
     struct reaper *reaper;
+    int txns;                     /* consumer_txn_begin() ... */
+    int64_t txns_end_ms;          /* ... which hold until then */
     const atomic_bool *interrupt; /* of struct engine, with the next two */
     bool (*pending)(void *arg);
     void *arg;
@@ -78,6 +80,8 @@ struct consumer {
 
 void consumer_lock(struct consumer *c);
 void consumer_unlock(struct consumer *c);
+/* A transaction is about to commit positions. */
+bool consumer_in_txn(const struct consumer *c);
 /* Nobody else has the wheel. */
 void consumer_take_wheel(struct consumer *c);
 /* Waits for the wheel; whoever polls lets go of it. */

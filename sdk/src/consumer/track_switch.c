@@ -472,6 +472,8 @@ join_step(struct track *tr)
     }
     if (in_rebalance(tr))
         return;
+    if (consumer_in_txn(tr->c) && !tr->fenced)
+        return; /* a moment: what it commits is where the new cluster begins */
     track_handover_begin(tr);
     track_move(tr, TRACK_MAPPING);
 }

@@ -213,6 +213,7 @@ lane_fail(struct producer *p, struct record *r, rd_kafka_resp_err_t err)
     DL_DELETE(r->lane->held, r);
     r->err = err;
     DL_APPEND(p->failed, r);
+    txn_lost(p, r->lane->topic, err);
 }
 
 void

@@ -205,7 +205,8 @@ gen_for(struct producer *p, const struct pt_cluster *cluster, struct err *err)
 {
     struct gen *g = NULL;
     for (g = p->gens; g; g = g->next) /* only the worker changes the list */
-        if (!atomic_load(&g->leaving) && gen_is_for(g, cluster))
+        if (!atomic_load(&g->leaving) && !atomic_load(&g->spent) &&
+            gen_is_for(g, cluster))
             return g;
     if (gen_open(p, cluster, &g, err) != 0)
         return NULL;
@@ -248,6 +249,7 @@ plan(struct producer *p, const struct pt_answer *a)
     gate_shut(&p->gate);
     for (struct lane *l = p->lanes; l; l = l->next)
         plan_lane(p, l, a);
+    txn_plan(p);
     for (struct gen *g = p->gens; g; g = g->next)
         g->failed = false;
     gate_open(&p->gate);
@@ -290,6 +292,8 @@ warm(struct producer *p, struct gen *g, struct lane *l, struct err *err)
     const rd_kafka_topic_conf_t *conf =
         l->conf; /* for ever, once it is there */
     gate_leave(&p->gate);
+    if (l->no_topic)
+        return 0; /* to be asked about it would be to make it */
     return gen_warm(g, l->topic, conf, WARM_TIMEOUT_MS, err);
 }
 
@@ -304,8 +308,12 @@ prepare_lane(struct producer *p, struct lane *l)
     }
     if (g && g->failed)
         return; /* the others would wait as long */
-    const int rc = g ? warm(p, g, l, &err) : ERR_UNAVAILABLE;
-    if (rc && g && homeless(l) && (rc == ERR_KAFKA || g->n_lanes > 0)) {
+    int rc = g ? warm(p, g, l, &err) : ERR_UNAVAILABLE;
+    if (g && p->txn.state != TXN_OFF && rc != ERR_UNAVAILABLE &&
+        txn_prepare(p, g, WARM_TIMEOUT_MS, &err) != 0)
+        rc = ERR_UNAVAILABLE; /* whatever the reason: it cannot be used */
+    const bool useful = rc == ERR_KAFKA || (g && g->n_lanes > 0);
+    if (rc && g && homeless(l) && useful) {
         producer_log(p, LOG_WARNING, "%s", err.text);
     } else if (rc) {
         mover_say_stuck(p, l->wanted->name, l->since, err.text);
@@ -425,6 +433,7 @@ leave(struct producer *p, struct gen *g, bool flush)
         p->carried += carry(p, g);
         mover_say_phase(p, g->cluster, "carried");
     }
+    txn_drop_records(p, g);
     if (atomic_load(&p->stopping))
         return false;
     unbind(p, g);
@@ -457,8 +466,9 @@ leave_all(struct producer *p, bool fenced)
 static void
 bind_lane(struct producer *p, struct lane *l)
 {
-    rd_kafka_topic_t *rkt = gen_topic(l->target, l->topic, l->conf);
-    if (!rkt) { /* out of memory */
+    rd_kafka_topic_t *rkt =
+        l->no_topic ? NULL : gen_topic(l->target, l->topic, l->conf);
+    if (!rkt && !l->no_topic) { /* out of memory */
         mover_post_look(p, clock_mono_ms() + RETRY_MS);
         return;
     }
@@ -491,14 +501,20 @@ follow(struct producer *p, const struct pt_answer *a)
 {
     plan(p, a);
     mover_complain(p);
+    if (next_to_leave(p, true) && !txn_move(p, true))
+        return;
     if (!leave_all(p, true))
         return;
     if (!prepare(p))
         look_again(p, clock_mono_ms() + backoff_next_ms(&p->retry));
     else
         backoff_reset(&p->retry);
-    if (leave_all(p, false))
+    if (next_to_leave(p, false) && !txn_move(p, false))
+        return;
+    if (leave_all(p, false)) {
         enter_all(p);
+        txn_moved(p);
+    }
 }
 
 static void

@@ -239,6 +239,10 @@ round_by_lane(struct producer *p, const struct record_args *a)
     bool is_new = false;
     rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR__FAIL;
     gate_shut(&p->gate);
+    if (!txn_takes_records(p)) {
+        gate_open(&p->gate);
+        return RD_KAFKA_RESP_ERR__STATE;
+    }
     struct lane *l = lane_of(p, a);
     if (!l && !a->rkt) {
         l = lane_add(p, a->topic);
@@ -263,6 +267,10 @@ static rd_kafka_resp_err_t
 try_once(struct producer *p, const struct record_args *a)
 {
     gate_enter(&p->gate);
+    if (!txn_takes_records(p)) {
+        gate_leave(&p->gate);
+        return RD_KAFKA_RESP_ERR__STATE;
+    }
     const struct lane *l = lane_of(p, a);
     /* Each handle has the limits, the application has them once. */
     const bool alone = p->n_bound == 1 && atomic_load(&p->held) == 0;
@@ -313,11 +321,11 @@ producer_produce(struct producer *p, const struct record_args *a)
 rd_kafka_error_t *
 producer_refusal(struct producer *p)
 {
-    rd_kafka_error_t *error = NULL;
     gate_enter(&p->gate);
+    rd_kafka_error_t *error = txn_refusal(p);
     const struct lane *l = p->lanes;
     /* It looks at its own state before it sees that there is no topic. */
-    if (l && l->gen)
+    if (!error && l && l->gen)
         error = rd_kafka_produceva(l->gen->rk, NULL, 0);
     gate_leave(&p->gate);
     if (error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__INVALID_ARG) {
@@ -359,7 +367,7 @@ straight_batch(struct producer *p, rd_kafka_topic_t *rkt, int32_t partition,
     const struct lane *l = lane_of(p, &a);
     const int clean = flags_for(p, flags, &free_it);
     if (l && l->open && !free_it && knows_kind(p, "", flags) &&
-        p->n_bound == 1 && atomic_load(&p->held) == 0)
+        txn_takes_records(p) && p->n_bound == 1 && atomic_load(&p->held) == 0)
         good = rd_kafka_produce_batch(
             l->rkt, partition, clean | (flags & RD_KAFKA_MSG_F_PARTITION), v,
             n);

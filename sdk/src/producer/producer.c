@@ -182,6 +182,7 @@ producer_new(const struct engine *e, struct producer **out, struct err *err)
     p->e = *e;
     p->id = atomic_fetch_add(&ids, 1) + 1;
     read_conf(p);
+    txn_init(p);
     backoff_init(&p->retry, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
     if (reaper_new(&p->reaper, err) != 0) {
@@ -235,6 +236,7 @@ producer_free(struct producer *p)
 {
     if (!p)
         return;
+    txn_stop(p);
     reports_drop(p->ready);
     reports_drop(p->purged);
     topics_free(p);

@@ -9,6 +9,7 @@
 
 #include "sdk/src/engine.h"
 #include "sdk/src/producer/record.h"
+#include "sdk/src/producer/txn.h"
 
 struct producer;
 struct gen;

@@ -36,6 +36,8 @@ struct gen {
     size_t n_lanes;         /* gate */
     int64_t flush_start_ms; /* worker; 0: not being left */
     bool failed;            /* worker: in this look */
+    bool txn_ready;         /* worker: initialised for transactions */
+    atomic_bool spent;      /* left in the middle of a transaction */
     bool routed;            /* worker: said so */
     struct gen_topic *topics; /* hash; worker, or with the gate shut */
 };

@@ -29,6 +29,7 @@
 #include "sdk/src/producer/producer.h"
 #include "sdk/src/producer/producer_generation.h"
 #include "sdk/src/producer/record.h"
+#include "sdk/src/producer/txn.h"
 
 /* The records of one topic. */
 struct lane {
@@ -37,6 +38,7 @@ struct lane {
     rd_kafka_topic_t *rkt; /* of gen */
     bool open;             /* nothing waits, nothing moves */
     bool still;            /* the mover keeps it shut */
+    bool no_topic;         /* of transactions: nothing is produced to it */
     struct record *held;   /* in the order of acceptance */
     struct record *back;   /* carry.c */
     rd_kafka_topic_conf_t *conf; /* NULL: the default */
@@ -78,6 +80,7 @@ struct producer {
     pthread_mutex_t moving;
 
     struct gate gate;
+    struct txn txn;
     struct lane *by_topic;          /* hash */
     struct lane *lanes, *last_lane; /* in the order of their first record */
     struct topic_ref *refs;         /* hash */
@@ -193,6 +196,8 @@ void lanes_bury(struct producer *p);
 rd_kafka_t *lanes_hub(struct producer *p);
 
 /* ---- reports.c ---- */
+/* What lingers is sent at once. */
+void producer_hurry(struct producer *p);
 bool reports_is_purge(rd_kafka_resp_err_t err);
 /* drain held: every event is put where it belongs. */
 void reports_drain(struct producer *p, struct gen *g);

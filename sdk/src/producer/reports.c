@@ -306,8 +306,8 @@ producer_each(struct producer *p, void (*fn)(struct gen *g, void *arg),
 }
 
 /* What lingers is sent at once while somebody waits for it. */
-static void
-hurry(struct producer *p)
+void
+producer_hurry(struct producer *p)
 {
     struct gen *g;
     for (size_t i = 0; (g = hold_nth(p, i)); i++) {
@@ -332,7 +332,7 @@ producer_flush(struct producer *p, int timeout_ms)
         const int64_t now_ms = clock_mono_ms();
         if (timeout_ms >= 0 && now_ms - start_ms >= timeout_ms)
             return RD_KAFKA_RESP_ERR__TIMED_OUT;
-        hurry(p);
+        producer_hurry(p);
         producer_wait(p, seen, now_ms + 2 * FLUSH_SLICE_MS);
     }
 }

@@ -45,7 +45,6 @@ START_TEST(refusals)
     static const char *const bad[][3] = {
         {"bootstrap.servers", "h:1", "route service"},
         {"metadata.broker.list", "h:1", "route service"},
-        {"transactional.id", "t", "not supported yet"},
         {"plugin.library.paths", "x.so", "every move"},
         {"test.mock.num.brokers", "3", "route service"},
         {"switch.position", "somewhere", "stored, committed or delivered"},
