@@ -203,6 +203,42 @@ SHUNT_EXPORT int shunt_consume_callback_queue(
 
 /* ---- events ------------------------------------------------------------- */
 
+SHUNT_EXPORT shunt_event_type_t shunt_event_type(const shunt_event_t *event);
+/* "SWITCHED". Static. */
+SHUNT_EXPORT const char *shunt_event_name(const shunt_event_t *event);
+/* Clusters left and entered; NULL: none.  Borrowed from the event. */
+SHUNT_EXPORT const char *shunt_event_from(const shunt_event_t *event);
+SHUNT_EXPORT const char *shunt_event_to(const shunt_event_t *event);
+/* Revision of the route table that began the stay on shunt_event_to(). */
+SHUNT_EXPORT int64_t shunt_event_since(const shunt_event_t *event);
+/* SWITCHED: milliseconds without delivery; else -1. */
+SHUNT_EXPORT int64_t shunt_event_stall_ms(const shunt_event_t *event);
+/* SWITCHED, consumer: records that may be read again; -1: unknown. */
+SHUNT_EXPORT int64_t shunt_event_reread_bound(const shunt_event_t *event);
+/*
+ * SWITCHED, consumer: how much of shunt_event_stall_ms() was spent waiting for
+ * records that replication had not brought to the new cluster yet (at most
+ * switch.catchup.timeout.ms); else -1.
+ */
+SHUNT_EXPORT int64_t shunt_event_catchup_ms(const shunt_event_t *event);
+/*
+ * PHASE: how far a move has come; else NULL.  Static.  Of a consumer, in this
+ * order, those that do not apply left out:
+ * "joined"     the new cluster is connected, and there is an assignment in the
+ *              group there
+ * "stopped"    nothing is delivered from the old cluster any more
+ * "mapped"     the mapper has answered where the positions are there
+ * "caught-up"  what replication had not brought yet has arrived, or
+ *              switch.catchup.timeout.ms is over
+ * "committed"  other members have been told where to start, by commits
+ * "delivering" the first record of the new cluster is delivered
+ */
+SHUNT_EXPORT const char *shunt_event_phase(const shunt_event_t *event);
+/* PHASE: milliseconds since the move began (SWITCH); else -1. */
+SHUNT_EXPORT int64_t shunt_event_ms(const shunt_event_t *event);
+/* Words for people; never NULL.  Borrowed from the event. */
+SHUNT_EXPORT const char *shunt_event_text(const shunt_event_t *event);
+
 /* Frees the event and what is in it.  NULL is allowed.  Not for one that a
  * callback got (background_event_cb excepted). */
 SHUNT_EXPORT void shunt_event_destroy(shunt_event_t *event);

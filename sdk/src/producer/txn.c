@@ -10,6 +10,8 @@
  * is given up after switch.flush.timeout.ms (at once when every broker is
  * gone): whether it stands is then not known.  The error says so.
  */
+#include "sdk/src/producer/txn.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,7 +270,7 @@ add_lane(struct producer *p)
 static bool
 is_bound(const struct txn *t)
 {
-    return t->lane && t->lane->gen && !t->moving &&
+    return t->lane && t->lane->gen && !t->moving && !t->wanted &&
            !atomic_load(&t->lane->gen->spent);
 }
 
