@@ -11,7 +11,7 @@ script=$(awk -F '|' '
         print "s/\\b" $2 "\\b/" $3 "/g"
     }
     END {
-        print "s/\\brd_kafka_(t|conf_t|queue_t)\\b/shunt_\\1/g"
+        print "s/\\brd_kafka_(t|conf_t|queue_t|event_t|event_type_t)\\b/shunt_\\1/g"
         print "s,<librdkafka/rdkafka.h>,<shunt/shunt.h>,"
     }' "$table")
 exec sed -E "$script"
