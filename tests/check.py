@@ -4,6 +4,7 @@
 usage: tests/check.py --build build/release [--suites unit,programs,route,mapper,sandbox,real]
 
 unit      every Check program below BUILD/unit
+unit-sdk  those of libshunt alone (for a build with another sanitizer)
 programs  the programs' command lines and their bad input, as processes
 route     shunt-route against peers and machines that misbehave, and against its OpenAPI file
 mapper    shunt-offset against bad records, dying brokers, full disks, and against its OpenAPI file
@@ -76,7 +77,7 @@ def run(name: str, command: list[str], deadline_s: int, tally: Tally) -> None:
     seconds = time.monotonic() - started
     print(f"{'FAIL' if failed else 'ok  '}  {name:44} {passed:4} passed {seconds:7.1f} s", flush=True)
     for line in output.splitlines():
-        if failed or "skipped:" in line or line.startswith(("story", "demo:")):
+        if failed or "skipped:" in line or line.startswith(("story", "demo:", "chaos:")):
             print(f"      {line}", flush=True)
     if failed:
         tally.failed_programs.append(name)
@@ -87,6 +88,9 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
     if suite == "unit":
         return [(str(p.relative_to(build)), [str(p)], 300)
                 for p in sorted((build / "unit").glob("*/t_*")) if p.suffix == ""]
+    if suite == "unit-sdk":
+        return [(str(p.relative_to(build)), [str(p)], 600)
+                for p in sorted((build / "unit").glob("sdk*/t_*")) if p.suffix == ""]
     if suite == "programs":
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300),
                 ("shuntctl", ["python3", "tests/programs/test_shuntctl.py"], 300),
@@ -100,7 +104,8 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
     where = ["--build", str(build)]
     only_real = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400),
                  ("mapper on real clusters", ["python3", "tests/mapper/test_mapper_real.py"], 900),
-                 ("sdk on real clusters", ["python3", "tests/sdk/test_sdk_real.py", *where], 900)]
+                 ("sdk on real clusters", ["python3", "tests/sdk/test_sdk_real.py", *where], 900),
+                 ("a minute of random faults", ["python3", "tests/chaos/run.py", "--seconds", "60", *where], 600)]
     only_embedded = [("examples", ["python3", "tests/examples/test_examples.py", *where], 300)]
     return [
         (f"harness on {kind} clusters", ["python3", "tests/lib/selftest.py", kind, *where], 300),
@@ -119,7 +124,7 @@ def main() -> int:
     tally = Tally()
     started = time.monotonic()
     suites = options.suites.split(",")
-    unknown = set(suites) - set(SUITES)
+    unknown = set(suites) - {*SUITES, "unit-sdk"}
     if unknown:
         parser.error(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     for suite in suites:
