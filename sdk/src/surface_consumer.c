@@ -73,6 +73,18 @@ shunt_consumer_close(shunt_t *rk)
     return rc;
 }
 
+rd_kafka_error_t *
+shunt_consumer_close_queue(shunt_t *rk, shunt_queue_t *rkqu)
+{
+    if (!rk->consumer || !rkqu)
+        return rd_kafka_error_new(RD_KAFKA_RESP_ERR__INVALID_ARG,
+                                  "a consumer and a queue are needed");
+    rd_kafka_error_t *error = consumer_close_begin(rk->consumer);
+    if (!error)
+        queue_forward_root(rk, QUEUE_CONSUMER, rkqu);
+    return error;
+}
+
 int
 shunt_consumer_closed(shunt_t *rk)
 {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <shunt/event.h>
+
 #include "tests/sdk/real.h"
 
 #define N       50
@@ -337,6 +339,52 @@ START_TEST(closing_with_a_message_in_hand_answers)
 }
 END_TEST
 
+START_TEST(a_consumer_is_closed_by_its_queue)
+{
+    const char *topic = real_topic(), *code = real_name("code");
+    real_rule(code, "a");
+    real_produce("a", topic, 0, 0, N);
+    shunt_conf_t *conf = real_conf(code);
+    shunt_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE);
+    shunt_t *rk = real_consumer_take(conf, real_name("g"), topic);
+    shunt_queue_t *q = shunt_queue_get_consumer(rk), *end = NULL;
+    const int64_t until = real_now_ms() + WAIT_MS;
+    bool closed = false;
+    while (!closed && real_now_ms() < until) {
+        shunt_event_t *ev = shunt_queue_poll(end ? end : q, 50);
+        if (ev && shunt_event_type(ev) == RD_KAFKA_EVENT_REBALANCE) {
+            const bool given =
+                shunt_event_error(ev) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+            assigns += given;
+            revokes += !given;
+            ck_assert_int_eq(
+                shunt_assign(rk, given ? shunt_event_topic_partition_list(ev)
+                                       : NULL),
+                0);
+        }
+        const rd_kafka_message_t *m;
+        while (ev && (m = shunt_event_message_next(ev)))
+            take(m);
+        shunt_event_destroy(ev);
+        if (!end && seen[0][N - 1]) {
+            end = shunt_queue_new(rk);
+            ck_assert_ptr_null(shunt_consumer_close_queue(rk, end));
+            rd_kafka_error_t *e = shunt_consumer_close_queue(rk, end);
+            ck_assert_ptr_nonnull(e);
+            rd_kafka_error_destroy(e);
+        }
+        closed = end && shunt_consumer_closed(rk);
+    }
+    ck_assert(closed);
+    ck_assert_int_eq(assigns, 1);
+    ck_assert_int_eq(revokes, 1);
+    once(0, 0, N);
+    shunt_queue_destroy(end);
+    shunt_queue_destroy(q);
+    shunt_destroy(rk);
+}
+END_TEST
+
 /* ---- stored and committed ------------------------------------------------ */
 
 START_TEST(stored_offsets_are_committed_with_the_residency)
@@ -386,6 +434,7 @@ main(void)
     tcase_add_test(c, an_assignment_by_hand_moves_there_and_back);
     tcase_add_test(c, a_position_is_kept_and_given_back_elsewhere);
     tcase_add_test(c, closing_with_a_message_in_hand_answers);
+    tcase_add_test(c, a_consumer_is_closed_by_its_queue);
     tcase_add_test(c, stored_offsets_are_committed_with_the_residency);
     c = real_case(s, "groups", 120);
     tcase_add_test(c, a_cooperative_group_shares_and_moves);

@@ -110,6 +110,10 @@ struct generation *consumer_hold(struct consumer *c, const char *topic);
 rd_kafka_resp_err_t consumer_close(struct consumer *c);
 /* The same without callbacks and commits. */
 void consumer_abandon(struct consumer *c);
+/* The same without waiting: whoever polls then takes the steps, until
+ * consumer_closed(); callbacks and events come meanwhile.  _DESTROY: closed or
+ * closing.  Any thread. */
+rd_kafka_error_t *consumer_close_begin(struct consumer *c);
 bool consumer_closed(struct consumer *c);
 /* Closes if need be. NULL allowed. */
 void consumer_free(struct consumer *c);

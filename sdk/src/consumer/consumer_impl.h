@@ -58,9 +58,12 @@ struct consumer {
     int waiting;           /* threads that wait for it, those included */
     bool silent;           /* it ends without a callback or a commit */
     bool leaving;          /* unsubscribe was called in a callback */
-    int inside;            /* the depth at which librdkafka is polled with the
+    bool closing;          /* consumer_close_begin() was called */
+    bool close_told, close_left; /* how far that is */
+    int64_t close_end_ms;        /* no longer than until then */
+    int inside;     /* the depth at which librdkafka is polled with the
                               lock held; 0: it is not */
-    int64_t due_ms;        /* when there is something else to do than polling */
+    int64_t due_ms; /* when there is something else to do than polling */
     struct inhand hands;
     struct wake *wake;
     struct reaper *reaper;
@@ -89,6 +92,8 @@ void consumer_drive(struct consumer *c);
 /* The same for a poll, until `end_ms` (clock_mono_ms): false. */
 bool consumer_drive_until(struct consumer *c, int64_t end_ms);
 void consumer_park(struct consumer *c);
+/* consumer_close.c; below the wheel.  True: it goes on. */
+bool consumer_close_step(struct consumer *c);
 /* In a callback of librdkafka: takes the lock.  False: it is held already. */
 bool consumer_enter(struct consumer *c);
 /* `entered` as consumer_enter() said. */
@@ -104,6 +109,8 @@ void consumer_follow(struct consumer *c);
 /* A track is about to join on `cluster`: nothing is kept there any more of what
  * was parted with. */
 void consumer_end_parting(struct consumer *c, const char *cluster);
+/* Leaves what is read; the tracks but the first are gone. */
+void consumer_leave_tracks(struct consumer *c);
 /* Leaves everything; lets go of the lock.  False: something is left behind. */
 bool consumer_go(struct consumer *c, enum track_state to);
 

@@ -7,6 +7,8 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer_impl.h"
 
+#define CLOSING_MS 10 /* a turn while handles end */
+
 static int64_t
 end_of(int timeout_ms)
 {
@@ -33,6 +35,7 @@ consumer_step(struct consumer *c)
     if (c->leaving)
         (void)consumer_go(c, TRACK_IDLE);
     c->leaving = false;
+    const bool closing = consumer_close_step(c);
     consumer_free_spare(c);
     if (wake_take(c->wake))
         consumer_follow(c);
@@ -41,6 +44,8 @@ consumer_step(struct consumer *c)
         track_step(tr);
     const int64_t now_ms = clock_mono_ms();
     c->due_ms = consumer_find_due_ms(c);
+    if (closing)
+        c->due_ms = min_of(c->due_ms, now_ms + CLOSING_MS);
     for (const struct track *tr = c->track; tr; tr = tr->more)
         c->due_ms = min_of(c->due_ms, track_due_ms(tr, now_ms));
 }

@@ -452,8 +452,8 @@ wait_for_ends(struct consumer *c)
     return all;
 }
 
-bool
-consumer_go(struct consumer *c, enum track_state to)
+void
+consumer_leave_tracks(struct consumer *c)
 {
     for (struct track *tr = c->track; tr; tr = tr->more)
         track_leave(tr);
@@ -462,6 +462,12 @@ consumer_go(struct consumer *c, enum track_state to)
     strlist_fini(&c->asked);
     c->asked = (struct strlist){0};
     finders_fini(&c->finders);
+}
+
+bool
+consumer_go(struct consumer *c, enum track_state to)
+{
+    consumer_leave_tracks(c);
     const bool all = wait_for_ends(c);
     if (c->track->state != to)
         track_move(c->track, to);

@@ -77,12 +77,27 @@ track_owns(const struct track *tr, const struct part *p)
     return v && strlist_has(&tr->topics, v->logical);
 }
 
+static bool
+reads(const struct track *tr)
+{
+    return tr->cur && !tr->cur->stopped && !tr->shared && !tr->c->silent;
+}
+
+void
+track_leave_tell(struct track *tr)
+{
+    if (!reads(tr))
+        return;
+    inhand_finish_all(&tr->c->hands);
+    track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+}
+
 void
 track_leave(struct track *tr)
 {
-    if (tr->cur && !tr->cur->stopped && !tr->shared && !tr->c->silent) {
-        inhand_finish_all(&tr->c->hands);
-        track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+    if (reads(tr)) {
+        if (!tr->c->close_told)
+            track_leave_tell(tr);
         track_commit_wait(tr, tr->cur, NULL);
     }
     track_drop_generations(tr);

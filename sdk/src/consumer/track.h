@@ -154,6 +154,8 @@ struct track {
 /* `number` 1: the first of the consumer. */
 MUST_CHECK int track_new(const struct engine *e, struct consumer *c,
                          unsigned number, struct track **out, struct err *err);
+/* Tells the application that everything goes; lets go of the lock. */
+void track_leave_tell(struct track *tr);
 /* Commits, tells the application, ends every handle in the background.  Lets go
  * of the lock. */
 void track_leave(struct track *tr);
