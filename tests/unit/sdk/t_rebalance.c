@@ -275,6 +275,58 @@ START_TEST(what_the_group_takes_away_stays_until_the_answer)
 }
 END_TEST
 
+/* ---- closing without waiting --------------------------------------------- */
+
+static void
+begin_to_close(bool answer)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    member_make(&m);
+    m.e.on_rebalance = later;
+    m.e.close_ms = answer ? 20000 : 300;
+    member_renew(&m);
+    member_route(&m, "a", 3, NULL);
+    rd_kafka_topic_partition_list_add(l, "orders", 0)->offset = 0;
+    assign(l);
+    rd_kafka_topic_partition_list_destroy(l);
+    member_read(&m, 0, 0, 0, 60);
+    ck_assert_ptr_null(consumer_close_begin(m.c));
+    rd_kafka_error_t *e = consumer_close_begin(m.c);
+    ck_assert_int_eq(rd_kafka_error_code(e), RD_KAFKA_RESP_ERR__DESTROY);
+    rd_kafka_error_destroy(e);
+    wait_told(0, 1);
+    ck_assert_int_eq(told_code, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+}
+
+static void
+wait_closed(int64_t ms)
+{
+    const int64_t end = clock_mono_ms() + ms;
+    while (!consumer_closed(m.c) && clock_mono_ms() < end)
+        member_poll(&m);
+    ck_assert(consumer_closed(m.c));
+    ck_assert_int_eq(revokes, 1); /* told once */
+    member_stop(&m);
+    rd_kafka_topic_partition_list_destroy(told);
+}
+
+START_TEST(closing_goes_on_when_the_revocation_is_answered)
+{
+    begin_to_close(true);
+    member_polls(&m, 300);
+    ck_assert(!consumer_closed(m.c));
+    assign(NULL);
+    wait_closed(5000);
+}
+END_TEST
+
+START_TEST(closing_does_not_wait_for_ever_for_the_answer)
+{
+    begin_to_close(false);
+    wait_closed(5000);
+}
+END_TEST
+
 /* ---- positions kept elsewhere, with a group ------------------------------ */
 
 /* As of a database: what is saved there is the start. */
@@ -337,6 +389,8 @@ main(void)
     tcase_add_test(c, a_cooperative_callback);
     tcase_add_test(c, an_event_is_answered_later);
     tcase_add_test(c, what_the_group_takes_away_stays_until_the_answer);
+    tcase_add_test(c, closing_goes_on_when_the_revocation_is_answered);
+    tcase_add_test(c, closing_does_not_wait_for_ever_for_the_answer);
     tcase_add_test(c, the_callback_gives_positions_of_the_cluster_before);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
