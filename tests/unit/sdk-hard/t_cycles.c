@@ -79,8 +79,11 @@ client_new(rd_kafka_type_t type, shunt_conf_t *conf)
 static void
 wait_routed(shunt_t *rk, int i)
 {
-    for (int n = 0; i % 4 == 0 && n < 1000 && !shunt_cluster(rk); n++)
-        (void)shunt_poll(rk, 5);
+    for (int n = 0; i % 4 == 0 && n < 1000 && !shunt_cluster(rk); n++) {
+        rd_kafka_message_t *m = shunt_consumer_poll(rk, 5);
+        if (m)
+            rd_kafka_message_destroy(m);
+    }
 }
 
 static shunt_t *
