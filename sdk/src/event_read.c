@@ -127,7 +127,8 @@ shunt_event_error_is_fatal(shunt_event_t *event)
 void *
 shunt_event_opaque(shunt_event_t *event)
 {
-    return event->genuine ? rd_kafka_event_opaque(event->genuine) : NULL;
+    return event->genuine ? rd_kafka_event_opaque(event->genuine)
+                          : event->opaque;
 }
 
 int

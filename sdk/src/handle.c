@@ -334,6 +334,7 @@ tear_down(shunt_t *rk)
         (void)consumer_close(rk->consumer); /* it is freed whatever it says */
     background_stop(rk);
     open_gate(rk, false);
+    queue_wait_for_jobs(rk);
     producer_stop(rk->producer);
     consumer_free(rk->consumer);
     worker_stop(rk->engine.worker);

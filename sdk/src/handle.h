@@ -47,6 +47,7 @@ struct shunt_s {
     struct oauth oauth;
     atomic_bool calls_due;  /* `events` is not empty */
     atomic_bool interrupt;  /* a poll looks at both before it waits */
+    atomic_int jobs;        /* shunt_commit_queue() */
     atomic_bool watched;    /* a queue has an fd or a callback */
     atomic_int event_polls; /* polls of `queues` under way */
     pthread_mutex_t gate;   /* held while an engine hears news; recursive */

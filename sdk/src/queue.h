@@ -57,6 +57,8 @@ void queue_put_take(shunt_t *rk, enum queue_root root, struct shunt_event_s *e);
 void queue_put_at_take(shunt_queue_t *q, struct shunt_event_s *e);
 /* rk->events is not empty.  Any thread. */
 void queue_calls_due(shunt_t *rk);
+/* Until nothing of shunt_commit_queue() is under way; the gate is shut. */
+void queue_wait_for_jobs(shunt_t *rk);
 /* An engine may have something; `arg` is the handle.  Any thread, any lock. */
 void queue_engine_woke(void *arg);
 /* Forwards a root to a queue of the application's; NULL: ends that. */

@@ -12,6 +12,9 @@ struct shunt_queue_s {
 
 /* The application's; NULL: out of memory. */
 shunt_queue_t *queue_get_root(shunt_t *rk, enum queue_root root);
+typedef void queue_commit_cb(shunt_t *rk, rd_kafka_resp_err_t err,
+                             rd_kafka_topic_partition_list_t *offsets,
+                             void *opaque);
 /* mutex held. */
 struct queue_node *queue_end(struct queue_node *n);
 void queue_signal(shunt_t *rk, struct queue_node *n);

@@ -182,6 +182,18 @@ take_report(shunt_t *rk, int timeout_ms)
     return NULL;
 }
 
+/* What is there; a commit's own callback is made instead of it. */
+static struct shunt_event_s *
+take_event(struct polling *p)
+{
+    struct shunt_event_s *e;
+    while ((e = event_queue_take(&p->end->events)) && e->commit_cb) {
+        e->commit_cb(p->rk, e->code, e->partitions, e->opaque);
+        event_free(e);
+    }
+    return e;
+}
+
 /* Waits in the engine that feeds the queue, if one does. */
 static struct shunt_event_s *
 look(struct polling *p, int64_t until_ms)
@@ -189,7 +201,7 @@ look(struct polling *p, int64_t until_ms)
     shunt_t *rk = p->rk;
     if (p->main || p->consumer)
         (void)handle_tell(rk);
-    struct shunt_event_s *e = event_queue_take(&p->end->events);
+    struct shunt_event_s *e = take_event(p);
     if (e)
         return e;
     if (p->consumer)
@@ -200,7 +212,7 @@ look(struct polling *p, int64_t until_ms)
         (void)producer_poll(rk->producer, left(until_ms));
     else
         wait_for_change(p, until_ms);
-    return e ? e : event_queue_take(&p->end->events);
+    return e ? e : take_event(p);
 }
 
 /* An event loop hears of a queue that was empty, so it is told of nothing only

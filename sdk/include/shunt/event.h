@@ -201,6 +201,19 @@ SHUNT_EXPORT int shunt_consume_callback_queue(
     void (*consume_cb)(rd_kafka_message_t *rkmessage, void *opaque),
     void *opaque);
 
+/*
+ * Commits `offsets` (NULL: what is finished) and answers on `rkqu`: by an
+ * OFFSET_COMMIT event with `commit_opaque` and the offsets as given, or, with
+ * `cb`, by its call from whoever polls the queue.  rkqu NULL: waits, calls `cb`.
+ * Returns as shunt_commit() for what can be said at once.
+ */
+SHUNT_EXPORT rd_kafka_resp_err_t shunt_commit_queue(
+    shunt_t *rk, const rd_kafka_topic_partition_list_t *offsets,
+    shunt_queue_t *rkqu,
+    void (*cb)(shunt_t *rk, rd_kafka_resp_err_t err,
+               rd_kafka_topic_partition_list_t *offsets, void *commit_opaque),
+    void *commit_opaque);
+
 /* ---- events ------------------------------------------------------------- */
 
 SHUNT_EXPORT shunt_event_type_t shunt_event_type(const shunt_event_t *event);

@@ -252,6 +252,54 @@ START_TEST(queues_of_ones_own)
 END_TEST
 
 static void
+on_committed(shunt_t *handle, rd_kafka_resp_err_t err,
+             rd_kafka_topic_partition_list_t *l, void *opaque)
+{
+    ck_assert_ptr_eq(handle, rk);
+    ck_assert_int_eq(err, 0);
+    ck_assert_ptr_null(l);
+    ++*(int *)opaque;
+}
+
+START_TEST(a_commit_and_the_end_on_a_queue)
+{
+    int called = 0;
+    fill();
+    shunt_conf_t *conf = conf_of(0);
+    disk_set(conf, "enable.auto.commit", "false");
+    start_take(RD_KAFKA_CONSUMER, conf);
+    disk_subscribe(rk);
+    rd_kafka_message_t *m = shunt_consumer_poll(rk, WAIT_MS);
+    ck_assert_ptr_nonnull(m);
+    rd_kafka_message_destroy(m);
+    shunt_queue_t *q = shunt_queue_new(rk);
+    ck_assert_int_eq(shunt_commit_queue(rk, NULL, q, NULL, &called), 0);
+    shunt_event_t *e = shunt_queue_poll(q, WAIT_MS);
+    ck_assert_int_eq(shunt_event_type(e), RD_KAFKA_EVENT_OFFSET_COMMIT);
+    ck_assert_int_eq(shunt_event_error(e), 0);
+    ck_assert_ptr_eq(shunt_event_opaque(e), &called);
+    shunt_event_destroy(e);
+    m = shunt_consumer_poll(rk, WAIT_MS);
+    ck_assert_ptr_nonnull(m);
+    rd_kafka_message_destroy(m);
+    ck_assert_int_eq(shunt_commit_queue(rk, NULL, q, on_committed, &called), 0);
+    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    while (called == 0 && clock_mono_ms() < until_ms)
+        ck_assert_ptr_null(shunt_queue_poll(q, 50));
+    ck_assert_int_eq(called, 1);
+    ck_assert_ptr_null(shunt_consumer_close_queue(rk, q));
+    rd_kafka_error_t *error = shunt_consumer_close_queue(rk, q);
+    ck_assert_int_eq(rd_kafka_error_code(error), RD_KAFKA_RESP_ERR__DESTROY);
+    rd_kafka_error_destroy(error);
+    while (!shunt_consumer_closed(rk) && clock_mono_ms() < until_ms)
+        shunt_event_destroy(shunt_queue_poll(q, 50));
+    ck_assert(shunt_consumer_closed(rk));
+    shunt_queue_destroy(q);
+    end();
+}
+END_TEST
+
+static void
 count_one(rd_kafka_message_t *m, void *opaque)
 {
     ck_assert_int_eq(m->err, 0);
@@ -587,6 +635,7 @@ main(void)
     tcase_add_test(c, records_by_event);
     tcase_add_test(c, automatic_commits_of_an_event_loop);
     tcase_add_test(c, queues_of_ones_own);
+    tcase_add_test(c, a_commit_and_the_end_on_a_queue);
     tcase_add_test(c, records_of_a_queue_without_events);
     tcase_add_test(c, batches_of_a_queue);
     tcase_add_test(c, a_poll_is_ended_by_yield);
