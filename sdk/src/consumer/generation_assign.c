@@ -344,6 +344,8 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     g->joined = true;
     g->revoked = g->down = false;
+    for (struct part *p = g->parts; p; p = p->hh.next)
+        p->assigned_ms = clock_mono_ms(); /* others are still coming */
     grant(g, l);
     if (g->stopped)
         generation_take_granted(g);

@@ -56,6 +56,8 @@ struct handover {
     struct asking *asking; /* NULL: answered or given up */
     struct po_question question;
     struct query *query; /* commits on the new cluster */
+    bool begun;          /* cur has stopped; else it only delivers nothing */
+    int64_t drain_ms;    /* until then for what other threads have in hand */
     unsigned rounds;     /* of questions that are over */
     int64_t asked_ms;    /* when the one under way began */
     bool mapped;         /* nothing more will come from the mappers */

@@ -13,6 +13,8 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/track.h"
 
+#define DRAIN_MS 1000
+
 void
 track_handover_reset(struct track *tr)
 {
@@ -111,13 +113,25 @@ stop_cur(struct track *tr, int64_t until_ms)
     generation_stop(tr->cur);
 }
 
-void
-track_handover_begin(struct track *tr)
+/* Nothing is in the hands of other threads of the application that would be
+ * finished soon: it would be read again. */
+static bool
+drained(const struct track *tr)
+{
+    if (tr->e.store_by_hand || tr->e.position == SWITCH_COMMITTED)
+        return true;
+    for (const struct part *p = tr->cur->parts; p; p = p->hh.next)
+        if (p->state == PART_RUNNING && track_owns(tr, p) &&
+            track_finished(tr, p) < p->next)
+            return false;
+    return true;
+}
+
+static void
+stop_and_ask(struct track *tr)
 {
     const int64_t now = clock_mono_ms();
-    track_handover_reset(tr);
-    tr->stop_ms = now;
-    tr->bound = tr->catchup_ms = 0;
+    tr->hand.begun = true;
     /* First: what the application commits now is carried over as well. */
     track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
     if (collect(tr) != 0)
@@ -132,10 +146,24 @@ track_handover_begin(struct track *tr)
 }
 
 void
+track_handover_begin(struct track *tr)
+{
+    track_handover_reset(tr);
+    tr->stop_ms = clock_mono_ms();
+    tr->bound = tr->catchup_ms = 0;
+    if (drained(tr))
+        stop_and_ask(tr);
+    else
+        tr->hand.drain_ms = tr->stop_ms + DRAIN_MS;
+}
+
+void
 track_handover_undo(struct track *tr)
 {
     track_handover_reset(tr);
     tr->stop_ms = 0;
+    if (!tr->cur->stopped || tr->shared)
+        return;
     generation_resume(tr->cur);
     track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
     if (tr->cur->joined)
@@ -256,6 +284,10 @@ bool
 track_handover_step(struct track *tr)
 {
     struct handover *h = &tr->hand;
+    if (!h->begun && (drained(tr) || clock_mono_ms() >= h->drain_ms))
+        stop_and_ask(tr);
+    if (!h->begun)
+        return false;
     track_translate_step(tr);
     if (h->query && query_done(h->query))
         take_commits(tr);

@@ -340,8 +340,7 @@ follow_switching(struct track *tr, const struct target *t)
     track_log(tr, LOG_NOTICE, "the switch to cluster %s is called off",
               tr->next->cluster);
     drop_next(tr);
-    if (tr->cur->stopped && !tr->shared)
-        track_handover_undo(tr);
+    track_handover_undo(tr);
     track_move(tr, TRACK_RUNNING);
     follow_running(tr, t);
 }
@@ -481,7 +480,7 @@ join_step(struct track *tr)
 static void
 map_step(struct track *tr)
 {
-    if (!tr->shared) /* else it delivers to its owner */
+    if (!tr->shared && tr->hand.begun) /* else it goes on delivering */
         track_serve(tr, tr->cur);
     track_serve(tr, tr->next);
     note_joined(tr);

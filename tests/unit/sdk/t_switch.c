@@ -8,6 +8,8 @@
 #include <check.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,6 +372,56 @@ START_TEST(a_flip_back_inside_a_callback)
 }
 END_TEST
 
+/* Another thread has a record in hand when the flip comes. */
+static atomic_bool go_on;
+
+static void *
+take_one(void *arg)
+{
+    struct member *m = arg;
+    rd_kafka_message_t *r = NULL;
+    while (!r)
+        r = consumer_poll(m->c, 100);
+    ck_assert_int_eq(r->err, 0);
+    char value[32] = "";
+    memcpy(value, r->payload, r->len);
+    seen[r->partition][atoi(value)]++;
+    rd_kafka_message_destroy(r);
+    atomic_store(&go_on, false);
+    struct wake *nobody = wake_new();
+    while (!atomic_load(&go_on))
+        wake_wait(nobody, 5);
+    wake_unref(nobody);
+    r = consumer_poll(m->c, 0); /* it is finished */
+    if (r)
+        rd_kafka_message_destroy(r);
+    return NULL;
+}
+
+START_TEST(what_another_thread_has_in_hand_is_waited_for)
+{
+    struct member m;
+    pthread_t thread;
+    configure(&m);
+    start_reading(&m, 40);
+    atomic_store(&go_on, true);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_one, &m), 0);
+    produce_both(40, 41);
+    POLL_UNTIL(&m, 0, !atomic_load(&go_on));
+    flip(&m, "b", 4);
+    POLL_UNTIL(&m, 1, m.c->track->state == TRACK_MAPPING);
+    ck_assert(!m.c->track->hand.begun);
+    atomic_store(&go_on, true);
+    POLL_UNTIL(&m, 1, m.c->track->hand.begun || m.switched == 1);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    POLL_UNTIL(&m, 1, m.switched == 1);
+    produce_both(41, 50);
+    read_to(&m, 1, 50);
+    stop(&m);
+    assert_once(50);
+}
+END_TEST
+
 /* 2 partitions of each topic, 3 members. */
 START_TEST(a_member_without_partitions_moves_too)
 {
@@ -608,6 +660,7 @@ main(void)
     add(s, "rebalance", a_flip_during_a_rebalance);
     add(s, "commit", a_flip_during_a_commit);
     add(s, "callback", a_flip_back_inside_a_callback);
+    add(s, "threads", what_another_thread_has_in_hand_is_waited_for);
     add(s, "empty", a_member_without_partitions_moves_too);
     add(s, "no poll", a_flip_while_the_application_does_not_poll);
     add(s, "stuck", without_the_new_cluster_reading_goes_on);
