@@ -198,8 +198,9 @@ is_pilot(struct part *p, const rd_kafka_message_t *m)
  * again from where it is now. */
 static bool
 deliver(struct track *tr, struct generation *g, struct hand *hand,
-        const rd_kafka_message_t *m, uint64_t life)
+        const rd_kafka_message_t *m, uint64_t life, struct part **part)
 {
+    *part = NULL;
     if (m->err) {
         if (m->rkt)
             (void)generation_know_topic(g, m->rkt); /* told by its name else */
@@ -217,6 +218,7 @@ deliver(struct track *tr, struct generation *g, struct hand *hand,
     g->down = false;
     count(tr, hand, p, m->offset);
     track_delivered(tr, p, m);
+    *part = p;
     return true;
 }
 
@@ -227,15 +229,31 @@ delivers(const struct track *tr, const struct generation *g)
            (tr->state == TRACK_RUNNING || tr->state == TRACK_JOINING);
 }
 
+/* Most records stand behind another one of their partition: what holds for that
+ * one holds for them, and their hold in the hand is that one's. */
+static bool
+goes_on(struct track *tr, const rd_kafka_message_t *before,
+        const rd_kafka_message_t *m, struct part *p)
+{
+    if (m->err || m->rkt != before->rkt || m->partition != before->partition ||
+        m->offset < p->next || p->pilot)
+        return false;
+    p->next = m->offset + 1;
+    track_delivered(tr, p, m);
+    return true;
+}
+
 /* Keeps in `v` what is for the application; how many. */
 static size_t
 deliver_all(struct track *tr, struct generation *g, struct hand *hand,
             rd_kafka_message_t **v, size_t n, uint64_t life)
 {
     size_t kept = 0;
+    struct part *p = NULL; /* of v[kept - 1] */
     const bool any = delivers(tr, g);
     for (size_t i = 0; i < n; i++) {
-        if (any && deliver(tr, g, hand, v[i], life))
+        if (any && ((p && goes_on(tr, v[kept - 1], v[i], p)) ||
+                    deliver(tr, g, hand, v[i], life, &p)))
             v[kept++] = v[i];
         else
             rd_kafka_message_destroy(v[i]);

@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/consumer_impl.h"
+#include "sdk/src/consumer/consumer_ops.h"
 #include "tests/unit/sdk/consumer_world.h"
 
 #define THREADS 24
@@ -218,6 +219,67 @@ START_TEST(threads_lose_nothing)
 }
 END_TEST
 
+/* ---- seeking ------------------------------------------------------------- */
+
+struct seeking {
+    struct member *m;
+    atomic_int times;
+};
+
+static void *
+seeker(void *arg)
+{
+    struct seeking *s = arg;
+    for (int n = 0; !atomic_load(&done); n++) {
+        rd_kafka_topic_partition_list_t *l =
+            rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(l, "orders", n % PARTS)->offset =
+            n * 37 % 400;
+        rd_kafka_error_t *error = consumer_seek(s->m->c, l, 1000);
+        if (!error && !l->elems[0].err)
+            atomic_fetch_add(&s->times, 1);
+        if (error)
+            rd_kafka_error_destroy(error);
+        rd_kafka_topic_partition_list_destroy(l);
+        (void)poll(NULL, 0, 2);
+    }
+    return NULL;
+}
+
+/* Back and forth; what comes after the last seek is read. */
+START_TEST(threads_seek_while_others_poll)
+{
+    struct member m;
+    struct seeking s = {.m = &m};
+    pthread_t t[THREADS];
+    atomic_store(&done, false);
+    produce(&a, "orders", 0, 400);
+    member_start(&m, 50);
+    member_subscribe(&m);
+    member_route(&m, "a", 3, NULL);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&t[i], NULL,
+                                        i % 3 < 2 ? poller : seeker,
+                                        i % 3 < 2 ? (void *)&m : &s),
+                         0);
+    const int64_t end = clock_mono_ms() + 60000;
+    while (atomic_load(&s.times) < 300) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        (void)poll(NULL, 0, 5);
+    }
+    atomic_store(&done, true);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(t[i], NULL);
+    atomic_store(&done, false);
+    produce(&a, "orders", 400, 500);
+    ck_assert_int_eq(pthread_create(&t[0], NULL, poller, &m), 0);
+    wait_seen(400, 500);
+    atomic_store(&done, true);
+    pthread_join(t[0], NULL);
+    member_stop(&m);
+}
+END_TEST
+
 /* ---- in hand ------------------------------------------------------------- */
 
 struct holder {
@@ -380,6 +442,7 @@ main(void)
 {
     Suite *s = suite_create("consumer_threads");
     add(s, "threads", threads_lose_nothing);
+    add(s, "seek", threads_seek_while_others_poll);
     add(s, "in hand", what_another_thread_has_in_hand_is_not_committed);
     add(s, "close", close_ends_every_poll);
     add(s, "callback", a_callback_may_call_back);
