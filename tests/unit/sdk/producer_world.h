@@ -109,7 +109,7 @@ static bool fence; /* of the next route */
 static int reports[RECORDS];
 static rd_kafka_resp_err_t verdict[RECORDS];
 static rd_kafka_msg_status_t reported_status[RECORDS];
-static int n_events[5];
+static int n_events[ENGINE_PHASE + 1];
 
 static inline void
 site_start(struct site *s)
