@@ -321,6 +321,65 @@ START_TEST(topics_follow_each_other)
 }
 END_TEST
 
+/* The second begins to move before the first has arrived. */
+START_TEST(topics_overtake_each_other)
+{
+    struct member m;
+    produce(&a, "orders", 0, 60);
+    produce(&a, "goods", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    produce(&b, "a.goods", SHIFT, 80);
+    start(&m);
+    route_both(&m, (struct leg){"a", 3, NULL}, (struct leg){"a", 3, NULL});
+    wait_for(&m, ORDERS, 0, 0, 60);
+    wait_for(&m, GOODS, 0, 0, 60);
+    route_both(&m, (struct leg){"a", 3, NULL}, (struct leg){"b", 4, "a"});
+    poll_one(&m);
+    route_both(&m, (struct leg){"b", 5, "a"}, (struct leg){"b", 4, "a"});
+    wait_for(&m, ORDERS, 0, 60, 80);
+    wait_for(&m, GOODS, 0, 60, 80);
+    member_stop(&m);
+    once(ORDERS, 0, 0, 80);
+    once(GOODS, 0, 0, 80);
+}
+END_TEST
+
+/* Each flip finds the ones before under way; nothing may be lost. */
+START_TEST(topics_flip_at_random)
+{
+    static const char *const clusters[] = {"a", "b"};
+    struct member m;
+    struct leg leg[TOPICS] = {{"a", 3, NULL}, {"a", 3, NULL}};
+    const char *const given = getenv("T_SEED");
+    unsigned seed = given ? (unsigned)atoi(given) : 7;
+    produce(&a, "orders", 0, 60);
+    produce(&a, "goods", 0, 60);
+    produce(&b, "a.orders", SHIFT, 60);
+    produce(&b, "a.goods", SHIFT, 60);
+    start(&m);
+    route_both(&m, leg[0], leg[1]);
+    wait_for(&m, ORDERS, 0, 0, 60);
+    wait_for(&m, GOODS, 0, 0, 60);
+    for (int64_t i = 0; i < 20; i++) {
+        const int which = rand_r(&seed) % TOPICS;
+        const bool at_a = strcmp(leg[which].cluster, "a") == 0;
+        leg[which] = (struct leg){clusters[at_a], 4 + i, clusters[!at_a]};
+        route_both(&m, leg[0], leg[1]);
+        poll_for(&m, rand_r(&seed) % 900);
+    }
+    leg[ORDERS] = (struct leg){"b", 40, "a"};
+    leg[GOODS] = (struct leg){"a", 40, "b"};
+    route_both(&m, leg[0], leg[1]);
+    produce(&a, "goods", 60, 80);
+    produce(&b, "a.goods", 60, 80);
+    produce(&a, "orders", 60, 80);
+    produce(&b, "a.orders", 60, 80);
+    wait_for(&m, ORDERS, 0, 60, 80);
+    wait_for(&m, GOODS, 0, 60, 80);
+    member_stop(&m);
+}
+END_TEST
+
 /* ---- patterns ------------------------------------------------------------ */
 
 static void
@@ -441,6 +500,8 @@ main(void)
     add(s, "alone", a_topic_that_moves_alone_is_read_once);
     add(s, "called off", a_topic_whose_move_is_called_off_stays);
     add(s, "follow", topics_follow_each_other);
+    add(s, "overtake", topics_overtake_each_other);
+    add(s, "random", topics_flip_at_random);
     add(s, "pattern", a_pattern_is_matched_on_logical_names);
     add(s, "blacklist", what_is_blacklisted_or_made_later);
     SRunner *r = srunner_create(s);
