@@ -213,9 +213,22 @@ decide(const struct track *tr, const struct carry *v)
 }
 
 static void
+count(const struct track *tr, const struct carry *v)
+{
+    const bool exact = v->mapped.known && v->mapped.low == v->mapped.high;
+    if (!track_unread(v))
+        metrics_add(tr->e.metrics,
+                    exact             ? METRIC_MAPPINGS_EXACT
+                    : v->mapped.known ? METRIC_MAPPINGS_BOUND
+                                      : METRIC_MAPPINGS_FAILED,
+                    1);
+}
+
+static void
 apply(struct track *tr, const struct carry *v)
 {
     const struct start s = decide(tr, v);
+    count(tr, v);
     struct part *p =
         generation_part(tr->cur, v->to_topic, v->from->key.partition);
     tr->bound = handover_sum(tr->bound, handover_sum(s.reread, v->again));

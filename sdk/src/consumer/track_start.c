@@ -134,6 +134,7 @@ track_start_part(struct track *tr, struct generation *g, struct part *p,
         return;
     }
     p->start = p->next = p->finished = s->offset;
+    metrics_add(tr->e.metrics, METRIC_PARTITIONS_MOVED, g->previous != NULL);
     if (s->kind == START_OLD || s->kind == START_BEGINNING)
         tr->starter.unmapped++;
     if (g->previous && !found && !p->by_hand && !g->by_hand)
@@ -320,6 +321,7 @@ add_before(const struct track *tr, struct part *p,
     if (l->cnt == POSITIONS_MAX)
         return; /* the next round's */
     p->map_asked = true;
+    metrics_add(tr->e.metrics, METRIC_SETTLE_TIMEOUTS, 1);
     char *name = name_before(tr, p);
     if (name)
         rd_kafka_topic_partition_list_add(l, name, p->key.partition);

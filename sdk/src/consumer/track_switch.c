@@ -258,6 +258,7 @@ begin_switch(struct track *tr, const struct target *t)
     tr->fenced = t->fence;
     metrics_add(tr->e.metrics, METRIC_FENCED, t->fence && !tr->cur->stopped);
     consumer_end_parting(tr->c, t->cluster->name);
+    track_switched(tr); /* the one before is over, as far as it came */
     tr->next = bind_to(tr, &to);
     if (!tr->next && t->fence)
         stop_alone(tr);
