@@ -60,7 +60,7 @@ oldest(struct event_queue *q)
     return NULL;
 }
 
-void
+bool
 event_queue_put_take(struct event_queue *q, struct shunt_event_s *e)
 {
     struct shunt_event_s *lost = NULL;
@@ -73,6 +73,7 @@ event_queue_put_take(struct event_queue *q, struct shunt_event_s *e)
     q->n++;
     pthread_mutex_unlock(&q->mutex);
     event_free(lost);
+    return lost != NULL;
 }
 
 size_t

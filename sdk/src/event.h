@@ -41,8 +41,8 @@ struct event_queue {
 
 MUST_CHECK int event_queue_init(struct event_queue *q);
 void event_queue_fini(struct event_queue *q);
-/* Any thread. */
-void event_queue_put_take(struct event_queue *q, struct shunt_event_s *e);
+/* Any thread.  True: the oldest gave way. */
+bool event_queue_put_take(struct event_queue *q, struct shunt_event_s *e);
 /* Owned by the caller; NULL: none. */
 struct shunt_event_s *event_queue_take(struct event_queue *q);
 size_t event_queue_length(struct event_queue *q);

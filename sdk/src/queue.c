@@ -102,7 +102,8 @@ put_take(shunt_t *rk, struct queue_node *n, struct shunt_event_s *e)
     const bool is_line = e->type == RD_KAFKA_EVENT_LOG;
     pthread_mutex_lock(&rk->queues.mutex);
     n = queue_end(n);
-    event_queue_put_take(&n->events, e);
+    if (event_queue_put_take(&n->events, e))
+        metrics_add(&rk->metrics, METRIC_EVENTS_LOST, 1);
     queue_signal(rk, n);
     pthread_mutex_unlock(&rk->queues.mutex);
     if (!is_line)
@@ -234,7 +235,8 @@ forward(shunt_t *rk, struct queue_node *n, struct queue_node *to)
     to->refs++;
     struct queue_node *end = queue_end(to);
     while ((e = event_queue_take(&n->events)))
-        event_queue_put_take(&end->events, e);
+        if (event_queue_put_take(&end->events, e))
+            metrics_add(&rk->metrics, METRIC_EVENTS_LOST, 1);
     queue_signal(rk, end); /* what an engine has for `n` is there now */
 }
 

@@ -76,7 +76,8 @@ tell_take(shunt_t *rk, struct shunt_event_s *e)
         (token && atomic_load(&rk->background.oauth))) {
         queue_put_take(rk, root_of(e->type), e);
     } else if (has_callback(rk->conf, e->type)) {
-        event_queue_put_take(&rk->events, e);
+        if (event_queue_put_take(&rk->events, e))
+            metrics_add(&rk->metrics, METRIC_EVENTS_LOST, 1);
         queue_calls_due(rk);
     } else {
         event_free(e);

@@ -173,6 +173,10 @@ START_TEST(a_callback_can_end_its_poll)
         ck_assert_int_eq(reports, i);
     }
     ck_assert_int_eq(shunt_poll(rk, 0), 0);
+    for (int i = 0; i < 1003; i++) /* nobody polls */
+        rk->engine.on_event(&e, rk);
+    ck_assert_int_eq(metrics_get(&rk->metrics, METRIC_EVENTS_LOST), 3);
+    ck_assert_int_eq(metrics_get(&rk->metrics, METRIC_WARNINGS), 1006);
     ck_assert_int_gt(shunt_thread_cnt(), 0);
     shunt_destroy(rk);
 }

@@ -23,6 +23,7 @@
 struct member {
     struct control control;
     struct engine e;
+    struct metrics metrics;
     struct consumer *c;
     int switched, warnings, routed, errors, stuck;
     int64_t bound, stall_ms;
@@ -110,6 +111,8 @@ member_start(struct member *m, const char *cluster, int64_t since,
     m->e.on_log = on_log;
     m->e.on_error = on_error;
     m->e.arg = m;
+    ck_assert_int_eq(metrics_init(&m->metrics), 0);
+    m->e.metrics = &m->metrics;
     ck_assert_int_eq(consumer_new(&m->e, &m->c, &err), 0);
     member_subscribe(m);
     if (cluster)
@@ -250,6 +253,10 @@ START_TEST(flip_and_flip_back_read_each_record_once)
     ck_assert_int_eq(m.warnings, 0);
     assert_once(0, 0, 100);
     assert_once(1, 0, 40);
+    ck_assert_int_ge(metrics_get(&m.metrics, METRIC_MAPPINGS_EXACT), 2 * PARTS);
+    ck_assert_int_ge(metrics_get(&m.metrics, METRIC_PARTITIONS_MOVED),
+                     2 * PARTS);
+    ck_assert_int_eq(metrics_get(&m.metrics, METRIC_MAPPINGS_FAILED), 0);
 }
 END_TEST
 
@@ -268,6 +275,7 @@ flip_without_translation(enum mapper how, bool and_back)
     read_all(all, 1, 0, 60, 80);
     ck_assert_int_eq(m.bound, -1);
     ck_assert_int_ge(m.warnings, 1);
+    ck_assert_int_ge(metrics_get(&m.metrics, METRIC_MAPPINGS_FAILED), 1);
     if (and_back) {
         mapper = MAPPER_EXACT;
         produce(&a, "orders", 60, 90);
