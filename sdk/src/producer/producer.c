@@ -17,9 +17,9 @@
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 2000
-#define REAP_MS                                                                \
-    3000 /* handles that end in the background use no more
-                             of ours than themselves */
+/* Handles that end in the background may be looking a name up; librdkafka waits
+ * for that too. */
+#define REAP_MS 60000
 
 /* ---- waking ------------------------------------------------------------- */
 
