@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,8 @@ sys.path.insert(0, str(ROOT))
 from tests.lib import failures  # noqa: E402
 
 SUITES = ("unit", "programs", "route", "mapper", "sandbox", "real")
+# Unit tests wait more than they work; the other suites have the machine to themselves.
+AT_ONCE = {"unit": 3, "unit-sdk": 2}
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 
@@ -59,7 +62,15 @@ def count(output: str, code: int) -> tuple[int, int, int]:
     return passed, failed, skipped
 
 
-def run(name: str, command: list[str], deadline_s: int, tally: Tally) -> None:
+@dataclass
+class Outcome:
+    name: str
+    output: str
+    code: int
+    seconds: float
+
+
+def run(name: str, command: list[str], deadline_s: int) -> Outcome:
     started = time.monotonic()
     try:
         done = subprocess.run(
@@ -70,18 +81,21 @@ def run(name: str, command: list[str], deadline_s: int, tally: Tally) -> None:
     except subprocess.TimeoutExpired as late:
         output = (late.stdout or b"").decode(errors="replace") + f"\nended after {deadline_s} s"
         code = -1
-    passed, failed, skipped = count(output, code)
+    return Outcome(name, output, code, time.monotonic() - started)
+
+
+def tell(done: Outcome, tally: Tally) -> None:
+    passed, failed, skipped = count(done.output, done.code)
     tally.passed += passed
     tally.failed += failed
     tally.skipped += skipped
-    seconds = time.monotonic() - started
-    print(f"{'FAIL' if failed else 'ok  '}  {name:44} {passed:4} passed {seconds:7.1f} s", flush=True)
-    for line in output.splitlines():
+    print(f"{'FAIL' if failed else 'ok  '}  {done.name:44} {passed:4} passed {done.seconds:7.1f} s", flush=True)
+    for line in done.output.splitlines():
         if failed or "skipped:" in line or line.startswith(("story", "demo:", "chaos:")):
             print(f"      {line}", flush=True)
     if failed:
-        tally.failed_programs.append(name)
-        tally.what_failed += failures.of_output(output, name)
+        tally.failed_programs.append(done.name)
+        tally.what_failed += failures.of_output(done.output, done.name)
 
 
 def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
@@ -133,8 +147,9 @@ def main() -> int:
             print(f"FAIL  {suite}: there are no tests below {build}; was it built?")
             tally.failed += 1
             tally.what_failed.append(f"{suite}: there are no tests below {build}")
-        for name, command, deadline_s in found:
-            run(name, command, deadline_s, tally)
+        with ThreadPoolExecutor(AT_ONCE.get(suite, 1)) as pool:
+            for done in pool.map(lambda test: run(*test), found):
+                tell(done, tally)
     if tally.what_failed:  # once more at the end: CI shows beginning and end of a long output
         print("\n".join([failures.BEGIN, *tally.what_failed[:failures.IN_ALL], failures.END]))
     for name in tally.failed_programs:
