@@ -65,6 +65,9 @@ site_stop(struct site *s)
     rd_kafka_destroy(s->host);
 }
 
+/* Of record 0; the same on both clusters: what is on b stands for copies. */
+#define FIRST_MS INT64_C(1700000000000)
+
 /* Records from..to-1 of every partition; the value is the number. */
 MAYBE_UNUSED static void
 fill(struct site *s, const char *topic, int from, int to)
@@ -77,6 +80,7 @@ fill(struct site *s, const char *topic, int from, int to)
                 rd_kafka_producev(s->producer, RD_KAFKA_V_TOPIC(topic),
                                   RD_KAFKA_V_PARTITION(p),
                                   RD_KAFKA_V_VALUE(value, strlen(value)),
+                                  RD_KAFKA_V_TIMESTAMP(FIRST_MS + i),
                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                                   RD_KAFKA_V_END),
                 0);
