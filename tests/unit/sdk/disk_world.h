@@ -52,14 +52,16 @@ disk_route(rd_kafka_type_t type, const char *servers)
                      url[] = DISK_SERVICE;
     char producer[] = "producer", consumer[] = "consumer", group[] = "g";
     char client_id[] = "rdkafka";
-    char *topics[] = {topic}, *urls[] = {url};
+    char transactions[] = "(transactions)";
+    char *topics[] = {transactions, topic}, *urls[] = {url};
     struct pt_identity id = {
         .cluster_code = code,
         .role = type == RD_KAFKA_PRODUCER ? producer : consumer,
         .group = type == RD_KAFKA_PRODUCER ? NULL : group,
         .client_id = client_id,
-        .topics = {topics, 1},
     };
+    /* A transactional producer begins with the first of them. */
+    struct strlist asked[] = {{&topics[1], 1}, {topics, 1}, {topics, 2}};
     const struct strlist list = {urls, 1};
     const struct cache_owner owner = {&list, &id};
     struct pt_answer a = {0};
@@ -67,15 +69,21 @@ disk_route(rd_kafka_type_t type, const char *servers)
     (void)snprintf(text, sizeof(text),
                    "{\"revision\":7,\"routes\":[{\"topic\":\"orders\","
                    "\"cluster\":\"a\",\"rule\":\"r\",\"since\":3,\"previous\":"
-                   "null,\"view\":[{\"topic\":\"orders\",\"origin\":\"a\"}]}],"
+                   "null,\"view\":[{\"topic\":\"orders\",\"origin\":\"a\"}]},"
+                   "{\"topic\":\"(transactions)\",\"cluster\":\"a\","
+                   "\"rule\":\"r\",\"since\":3,\"previous\":null,"
+                   "\"view\":[]}],"
                    "\"clusters\":[{\"name\":\"a\",\"bootstrap.servers\":"
                    "\"%s\"}],\"flows\":[]}",
                    servers);
     struct json_t *j = json_of(text);
     ck_assert_int_eq(pt_answer_decode(j, &a, NULL), 0);
     js_free(j);
-    ck_assert_msg(cache_store(disk.path, &owner, &a, &err) == 0, "%s",
-                  err.text);
+    for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+        id.topics = asked[i];
+        ck_assert_msg(cache_store(disk.path, &owner, &a, &err) == 0, "%s",
+                      err.text);
+    }
     pt_answer_fini(&a);
 }
 
@@ -106,7 +114,7 @@ disk_handle_take(rd_kafka_type_t type, shunt_conf_t *conf)
     return rk;
 }
 
-static void
+static inline void
 disk_subscribe(shunt_t *rk)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
