@@ -364,6 +364,61 @@ START_TEST(offsets_are_never_committed_elsewhere)
 }
 END_TEST
 
+static void
+on_phase(shunt_t *rk, const shunt_event_t *e, void *opaque)
+{
+    (void)rk;
+    if (shunt_event_phase(e) && strcmp(shunt_event_phase(e), "joined") == 0)
+        *(bool *)opaque = true;
+}
+
+/* The consumer could move, but a transaction is about to commit its positions:
+ * those are where it goes on. */
+START_TEST(a_transaction_holds_its_consumer)
+{
+    bool joined = false;
+    const char *in = real_topic();
+    const char *out = real_topic();
+    const char *reads = real_name("reads"), *writes = real_name("writes");
+    real_rule(reads, "a");
+    real_rule(writes, "a");
+    real_produce("a", in, 0, 0, N);
+    real_copied("a", "b", in);
+    shunt_t *p = new_producer(writes, real_name("id"));
+    shunt_conf_t *conf = real_conf(reads);
+    real_set(conf, "enable.auto.commit", "false");
+    shunt_conf_set_opaque(conf, &joined);
+    shunt_conf_set_event_cb(conf, on_phase);
+    shunt_t *c = real_consumer_take(conf, real_name("group"), in);
+    for (int i = 0; i < N; i++) {
+        rd_kafka_message_t *m = shunt_consumer_poll(c, WAIT_MS);
+        ck_assert(m && !m->err);
+        rd_kafka_message_destroy(m);
+    }
+    expect_no(shunt_begin_transaction(p), "begin");
+    send_one(p, out, "all");
+    expect_no(send_positions(p, c), "send_offsets");
+    real_flip(reads, "b");
+    const int64_t until_ms = real_now_ms() + WAIT_MS;
+    while (!joined && real_now_ms() < until_ms)
+        ck_assert_ptr_null(shunt_consumer_poll(c, 10));
+    for (int i = 0; i < 50; i++) /* as long as a hand-over takes, and more */
+        ck_assert_ptr_null(shunt_consumer_poll(c, 10));
+    ck_assert_str_eq(shunt_cluster(c), "a");
+    expect_no(shunt_commit_transaction(p, WAIT_MS), "commit");
+    while (strcmp(shunt_cluster(c), "b") != 0 && real_now_ms() < until_ms)
+        ck_assert_ptr_null(shunt_consumer_poll(c, 10));
+    ck_assert_str_eq(shunt_cluster(c), "b");
+    real_produce("b", in, 0, N, 1);
+    rd_kafka_message_t *m = shunt_consumer_poll(c, WAIT_MS);
+    ck_assert(m && !m->err);
+    ck_assert_str_eq(rd_kafka_topic_name(m->rkt), in); /* only the new one */
+    rd_kafka_message_destroy(m);
+    shunt_destroy(c);
+    shunt_destroy(p);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -377,5 +432,6 @@ main(void)
     TCase *c = real_case(s, "consumer", 240);
     tcase_add_test(c, exactly_once_over_flips);
     tcase_add_test(c, offsets_are_never_committed_elsewhere);
+    tcase_add_test(c, a_transaction_holds_its_consumer);
     return real_run(s);
 }
