@@ -43,8 +43,6 @@ count_event(struct metrics *m, const struct engine_event *e)
         metrics_switched(m, e->since, e->stall_ms > 0 ? e->stall_ms : 0);
         if (e->reread_bound > 0)
             metrics_add(m, METRIC_REREAD_BOUND, e->reread_bound);
-        if (e->catchup_ms > 0)
-            metrics_add(m, METRIC_CATCHUP_MS, e->catchup_ms);
         break;
     case ENGINE_STUCK:
         metrics_add(m, METRIC_STUCK, 1);

@@ -120,29 +120,11 @@ fresh(const struct track *tr, const struct part *p)
 
 /* ---- deciding ------------------------------------------------------------ */
 
-/* `found`: the commit of a member that had it. */
-static void
-count_start(const struct track *tr, const struct start *s, bool found)
-{
-    struct metrics *m = tr->e.metrics;
-    if (s->kind == START_OLD || s->kind == START_BEGINNING)
-        metrics_add(m, METRIC_MAPPINGS_FAILED, 1);
-    if (s->kind != START_AT)
-        return;
-    metrics_add(m, METRIC_PARTITIONS_MOVED, 1);
-    if (!found)
-        metrics_add(
-            m, s->reread == 0 ? METRIC_MAPPINGS_EXACT : METRIC_MAPPINGS_BOUND,
-            1);
-}
-
 void
 track_start_part(struct track *tr, struct generation *g, struct part *p,
                  const struct start *s)
 {
     const bool found = p->commit_since == g->since && p->commit == s->offset;
-    if (g->previous)
-        count_start(tr, s, found);
     generation_set_state(g, p, PART_RUNNING);
     p->map_wanted = p->map_asked = p->end_wanted = false;
     p->committed = p->acked = found ? p->commit : -1;
@@ -186,8 +168,6 @@ try_start(struct track *tr, struct part *p)
         s.kind = START_AT; /* as it should be, nothing to warn of */
     if (s.kind == START_WAIT)
         return false;
-    if (s.kind == START_MAP && !p->map_wanted && !tr->by_hand)
-        metrics_add(tr->e.metrics, METRIC_SETTLE_TIMEOUTS, 1);
     p->map_wanted = s.kind == START_MAP;
     p->end_wanted = s.kind == START_RESET && tr->e.reset_latest;
     if (p->map_wanted || p->end_wanted)
