@@ -45,6 +45,7 @@ struct part {
     bool lost;         /* taken away without a chance to commit */
     bool granted;      /* the group's to us; the application may take it */
     bool paused;       /* by the application */
+    bool sought;       /* commits from before that may still be on their way */
     bool by_hand;      /* starts where the application says: nobody else needs
                           to know of it */
     bool fetching;     /* part of librdkafka's assignment */

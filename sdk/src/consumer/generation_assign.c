@@ -185,7 +185,7 @@ renew(struct generation *g, struct part *p, enum part_state state)
     p->life = inhand_life();
     p->assigned_ms = clock_mono_ms();
     p->map_wanted = p->map_asked = p->map_done = p->end_wanted = false;
-    p->by_hand = false;
+    p->by_hand = p->sought = false;
     p->mapped.known = false;
     p->commit = p->commit_since = -1;
 }
@@ -238,7 +238,7 @@ generation_start_at(struct generation *g, struct part *p, int64_t offset)
     const bool known = offset >= 0;
     generation_take(g, p);
     generation_set_state(g, p, PART_RUNNING);
-    p->by_hand = p->again = g->again = true;
+    p->by_hand = p->sought = p->again = g->again = true;
     p->start = offset;
     p->next = p->finished = p->committed = known ? offset : -1;
     p->acked = -1;

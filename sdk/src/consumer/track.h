@@ -127,6 +127,8 @@ struct track {
     int64_t standby_ms; /* look after it, or try to open it, then */
     bool by_hand;       /* assigned by the application, without a group */
     rd_kafka_topic_partition_list_t *asked; /* by hand, not taken up yet */
+    struct query *topics_of; /* by hand: whether `prepared` knows its topics */
+    const struct generation *prepared;
     struct rebalance rebalance;
     struct giving giving;
     struct handover hand;
@@ -258,6 +260,8 @@ MUST_CHECK int track_by_hand_bind(struct track *tr,
                                   const rd_kafka_topic_partition_list_t *l);
 /* Takes up what was asked for, if cur has it. */
 void track_by_hand_take(struct track *tr);
+/* next is `joined` when it knows its topics: only then the old one stops. */
+void track_by_hand_prepare(struct track *tr);
 /* All that was read on `from` is to be read on cur; starts are decided later. */
 void track_by_hand_move(struct track *tr, const struct generation *from);
 void track_by_hand_end(struct track *tr);

@@ -88,6 +88,14 @@ forget_asked(struct track *tr)
     tr->asked = NULL;
 }
 
+static void
+forget_prepared(struct track *tr)
+{
+    query_free(tr->topics_of);
+    tr->topics_of = NULL;
+    tr->prepared = NULL;
+}
+
 /* It may subscribe now. */
 static void
 set_free(struct generation *g)
@@ -102,6 +110,7 @@ void
 track_by_hand_end(struct track *tr)
 {
     forget_asked(tr);
+    forget_prepared(tr);
     if (!tr->by_hand)
         return;
     if (tr->cur && !tr->cur->stopped) {
@@ -190,6 +199,37 @@ track_by_hand_bind(struct track *tr, const rd_kafka_topic_partition_list_t *l)
     track_move(tr, TRACK_ROUTING);
     wake_up(tr->wake);
     return 0;
+}
+
+/* ---- preparing ----------------------------------------------------------- */
+
+static void
+look_at_topics(struct track *tr)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(4);
+    for (size_t i = 0; i < tr->next->n_views; i++)
+        rd_kafka_topic_partition_list_add(l, tr->next->views[i].topic, 0);
+    tr->topics_of = query_topics(tr->e.worker, tr->wake, tr->next, l);
+    tr->prepared = tr->next;
+}
+
+/* Without it the first fetch waits for librdkafka's look at its topics, once a
+ * second; and a cluster that does not answer would be moved to. */
+void
+track_by_hand_prepare(struct track *tr)
+{
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    if (!tr->by_hand || tr->next->joined)
+        return;
+    if (tr->prepared != tr->next)
+        forget_prepared(tr);
+    if (!tr->topics_of)
+        look_at_topics(tr);
+    if (tr->topics_of && !query_done(tr->topics_of))
+        return;
+    tr->next->joined = !tr->topics_of || query_result(tr->topics_of, &l) ==
+                                             RD_KAFKA_RESP_ERR_NO_ERROR;
+    forget_prepared(tr);
 }
 
 /* ---- moving -------------------------------------------------------------- */

@@ -80,9 +80,11 @@ settle_commit(struct generation *g, const rd_kafka_topic_partition_list_t *l,
         struct part *p = generation_find(g, t->topic, t->partition);
         if (!p)
             continue;
-        if (!failed && !t->err)
-            p->acked = t->offset;
-        else if (p->committed == t->offset)
+        if (!failed && !t->err) {
+            /* One from before a seek is not where the application is. */
+            if (!p->sought || t->offset == p->committed)
+                p->acked = t->offset;
+        } else if (p->committed == t->offset)
             p->committed = -1;
     }
 }

@@ -256,6 +256,7 @@ moved(struct generation *g, struct part *p, int64_t offset)
     }
     generation_set_given_take(g, p, NULL);
     p->life = inhand_life(); /* what is in hand is none of the new place */
+    p->sought = true;
     p->start = offset;
     p->next = p->finished = p->committed = offset >= 0 ? offset : -1;
     p->acked = -1;

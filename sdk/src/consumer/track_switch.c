@@ -197,8 +197,10 @@ bind_to(struct track *tr, const struct target *t)
     struct generation *g = track_ready_take(tr, t);
     if (!g)
         rc = track_open(tr, t, &g, &err);
-    if (rc == 0 && tr->by_hand)
-        g->by_hand = g->joined = true;
+    if (rc == 0 && tr->by_hand) {
+        g->by_hand = true;
+        g->joined = !tr->cur; /* else when it is prepared */
+    }
     if (rc == 0)
         rc = generation_subscribe(g, &tr->route->answer, &tr->topics, true,
                                   &err);
@@ -465,6 +467,7 @@ static void
 join_step(struct track *tr)
 {
     track_serve(tr, tr->next);
+    track_by_hand_prepare(tr);
     note_joined(tr);
     if (!tr->next->joined && !tr->fenced) {
         tell_stuck(tr);

@@ -134,6 +134,42 @@ START_TEST(an_assignment_by_hand_moves)
 }
 END_TEST
 
+/* Its handle is connected and knows its topics before the old one stops. */
+START_TEST(a_move_by_hand_costs_no_second)
+{
+    member_make(&m);
+    assign_take(at("orders", 0, 0));
+    member_route(&m, "a", 3, NULL);
+    member_read(&m, 0, 0, 0, 60);
+    member_route(&m, "b", 4, "a");
+    member_switched(&m, 1);
+    const int64_t from = clock_mono_ms();
+    member_read(&m, 0, 0, 60, 61);
+    ck_assert_int_lt(clock_mono_ms() - from, 500);
+    member_stop(&m);
+}
+END_TEST
+
+START_TEST(a_cluster_that_does_not_answer_is_not_moved_to)
+{
+    member_make(&m);
+    assign_take(at("orders", 0, 0));
+    member_route(&m, "a", 3, NULL);
+    member_read(&m, 0, 0, 0, 60);
+    rd_kafka_mock_broker_set_down(b.mock, 1);
+    member_route(&m, "b", 4, "a");
+    member_polls(&m, 1500);
+    produce(&a, "orders", 60, 61);
+    member_read(&m, 0, 0, 60, 61); /* still from a */
+    ck_assert_int_eq(m.switched, 0);
+    rd_kafka_mock_broker_set_up(b.mock, 1);
+    member_switched(&m, 1);
+    member_read(&m, 0, 0, 61, 80);
+    member_once(0, 0, 0, 80);
+    member_stop(&m);
+}
+END_TEST
+
 START_TEST(nothing_is_assigned_any_more)
 {
     member_make(&m);
@@ -421,6 +457,7 @@ START_TEST(only_what_is_stored_is_committed)
     member_switched(&m, 1);
     member_read(&m, 0, 0, 25, 80);
     ck_assert_int_eq(seen[0][0][24], 0);
+    member_read(&m, 1, 0, 0, 5);
     /* Of the cluster that was left: it would skip records here. */
     l = at("orders", 0, 60);
     ck_assert_int_eq(consumer_store(m.c, l),
@@ -505,6 +542,8 @@ main(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, what_is_assigned_before_there_is_a_route_is_read_later);
     tcase_add_test(c, an_assignment_by_hand_moves);
+    tcase_add_test(c, a_move_by_hand_costs_no_second);
+    tcase_add_test(c, a_cluster_that_does_not_answer_is_not_moved_to);
     tcase_add_test(c, nothing_is_assigned_any_more);
     tcase_add_test(c, partitions_come_and_go);
     tcase_add_test(c, bad_lists_are_refused);
