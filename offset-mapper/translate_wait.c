@@ -9,9 +9,9 @@
 #include "common/base/clock.h"
 #include "offset-mapper/translate_impl.h"
 
-#define TICK_MS         50
-#define LOOK_TICKS      20   /* a look anyway: flows die without a word */
-#define POLLS           16   /* logs asked for in one tick */
+#define TICK_MS         10   /* readers stand still while they wait */
+#define LOOK_TICKS      100  /* a look anyway: flows die without a word */
+#define POLLS           4    /* logs asked for in one tick */
 #define SLICE_POSITIONS 1000 /* looked at in one turn of the loop */
 
 int

@@ -103,14 +103,11 @@ class Readers(Mover):
     def place(self, s: Said) -> str:
         return s["origin"] if s["local"] else OTHER[s["origin"]]
 
-    def stream(self, s: Said, which: str) -> tuple[str, int]:
-        return (s["origin"], s[which])
-
     def _go(self, to: str) -> None:
         route(self.world, self.code, to, OTHER[to] if self.standby else None)
 
     def _arrived(self, since_us: int) -> bool:
-        firsts = {self.stream(s, "first") for s in self.said if "first" in s and s["at_us"] > since_us and self.place(s) == self.here}
+        firsts = {(s["origin"], s["first"]) for s in self.said if "first" in s and s["at_us"] > since_us and self.place(s) == self.here}
         moved = sum(s["event"] in ("SWITCHED", "ROUTED") and s["to"] == self.here for s in self.said if "event" in s and s["at_us"] > since_us)
         return len(firsts) == 2 * PARTITIONS and moved >= len(self.procs)
 
@@ -131,9 +128,6 @@ class BareReaders(Mover):
     def place(self, s: Said) -> str:
         return self._places[s["origin"]]
 
-    def stream(self, s: Said, which: str) -> tuple[str, int]:
-        return ("", s[which])
-
     def _go(self, to: str) -> None:
         for proc in self.procs:
             proc.send(self.world.clusters.bootstrap(to))
@@ -143,26 +137,24 @@ class BareReaders(Mover):
 
 
 def stalls(m: Readers | BareReaders, skip: int = 0) -> list[tuple[float, float]]:
-    """(stall, wait for replication) in ms, of each stream at each move but the first `skip`."""
+    """(stall, wait for replication) in ms, of each partition at each move but the first `skip`."""
+    lasts = [s for s in m.said if "last" in s]
     found = []
-    lasts: dict[tuple[str, tuple[str, int]], list[int]] = {}
-    for s in m.said:
-        if "last" in s:
-            lasts.setdefault((m.place(s), m.stream(s, "last")), []).append(s["at_us"])
-    for at_us, to, said in list(m.between())[skip:]:
-        for stream in {m.stream(s, "first") for s in said if "first" in s}:
-            first = min((s for s in said if "first" in s and m.stream(s, "first") == stream and m.place(s) == to),
-                        key=lambda s: s["at_us"], default=None)
-            before = [t for t in lasts.get((OTHER[to], stream), []) if first and t < first["at_us"]]
-            if first and before:
-                found.append(stall_ms(max(before), first, m.bare or first["local"]))
+    for _, to, said in list(m.between())[skip:]:
+        for p in range(PARTITIONS):
+            firsts = sorted((s for s in said if s.get("first") == p and m.place(s) == to), key=lambda s: s["at_us"])
+            before = [s for s in lasts if firsts and s["last"] == p and m.place(s) != to and s["at_us"] < firsts[0]["at_us"]]
+            if before:
+                found.append(_stall_ms(m, before, firsts))
     return found
 
 
-def stall_ms(last_us: int, first: Said, was_there: bool) -> tuple[float, float]:
-    """A record that had to be copied can't be read before the copy is there; brokers' times are whole milliseconds."""
-    gap_us = first["at_us"] - last_us
-    wait_us = 0 if was_there else min(max(0, first["there_us"] - last_us), gap_us)
+def _stall_ms(m: Readers | BareReaders, before: Sequence[Said], firsts: Sequence[Said]) -> tuple[float, float]:
+    """What was written to the old cluster is read from its copy, which must be there first; brokers' times are whole milliseconds."""
+    gap_us = firsts[0]["at_us"] - max(s["at_us"] for s in before)
+    copied = None if m.bare else next((s for s in firsts if not s["local"]), None)
+    read = [s["at_us"] for s in before if copied and s["origin"] == copied["origin"]]
+    wait_us = max(0, min(gap_us, copied["there_us"] - max(read))) if copied and read else 0
     return (gap_us - wait_us) / 1000, wait_us / 1000
 
 
