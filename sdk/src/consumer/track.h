@@ -64,6 +64,14 @@ struct handover {
     int64_t deadline_ms; /* of the commits */
 };
 
+/* Whether the new cluster has the topics. */
+struct preparation {
+    struct query *query;
+    int64_t again_ms;
+    bool missing; /* one of them, when it was asked last */
+    bool done;
+};
+
 /* A commit that others of the group wait for: repeated until it stands. */
 struct landing {
     char *topic;
@@ -131,6 +139,7 @@ struct track {
     const struct generation *prepared;
     struct rebalance rebalance;
     struct giving giving;
+    struct preparation preparation;
     struct handover hand;
     struct starter starter;
     struct landing *landings;
@@ -314,6 +323,9 @@ void track_ready_drop(struct track *tr);
 /* Stops cur and asks where its positions are on the cluster of `next`.  Lets go
  * of the lock, as do the next two, for the application's callback. */
 void track_handover_begin(struct track *tr);
+/* The new cluster has all that is needed to go on there; asks it. */
+bool track_handover_prepared(struct track *tr);
+void track_handover_forget(struct track *tr);
 /* True: every position is decided, cur has been replaced by next. */
 bool track_handover_step(struct track *tr);
 void track_handover_reset(struct track *tr);

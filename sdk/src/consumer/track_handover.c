@@ -13,7 +13,8 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/track.h"
 
-#define DRAIN_MS 1000
+#define DRAIN_MS   1000
+#define PREPARE_MS 500
 
 void
 track_handover_reset(struct track *tr)
@@ -43,6 +44,66 @@ counterpart(const struct track *tr, const char *topic)
             return to->topic;
     }
     return NULL;
+}
+
+/* ---- before -------------------------------------------------------------- */
+
+/* Where what has been read goes on: without these topics there is no place. */
+static rd_kafka_topic_partition_list_t *
+needed(const struct track *tr)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(4);
+    for (const struct part *p = tr->cur->parts; p; p = p->hh.next) {
+        const bool read = p->state == PART_RUNNING && track_owns(tr, p) &&
+                          track_carry(tr, p) > 0;
+        const char *to = read ? counterpart(tr, p->key.topic) : NULL;
+        if (to && !rd_kafka_topic_partition_list_find(l, to, 0))
+            rd_kafka_topic_partition_list_add(l, to, 0);
+    }
+    return l;
+}
+
+static bool
+all_there(struct query *q, bool *missing)
+{
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    const rd_kafka_resp_err_t code = query_result(q, &l);
+    *missing = false;
+    for (int i = 0; i < l->cnt; i++)
+        *missing |= l->elems[i].err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    return !code && !*missing;
+}
+
+bool
+track_handover_prepared(struct track *tr)
+{
+    struct preparation *p = &tr->preparation;
+    const int64_t now_ms = clock_mono_ms();
+    if (p->done || tr->fenced || tr->cur->down || tr->by_hand)
+        return true;
+    if (p->query && !query_done(p->query))
+        return false;
+    if (p->query) {
+        p->done = all_there(p->query, &p->missing);
+        query_free(p->query);
+        p->query = NULL;
+    } else if (now_ms >= p->again_ms) {
+        rd_kafka_topic_partition_list_t *l = needed(tr);
+        p->again_ms = now_ms + PREPARE_MS;
+        p->done = l->cnt == 0;
+        if (p->done)
+            rd_kafka_topic_partition_list_destroy(l);
+        else
+            p->query = query_topics(tr->e.worker, tr->wake, tr->next, l);
+    }
+    return p->done;
+}
+
+void
+track_handover_forget(struct track *tr)
+{
+    query_free(tr->preparation.query);
+    tr->preparation = (struct preparation){0};
 }
 
 /* What was delivered past the position that is carried over. */

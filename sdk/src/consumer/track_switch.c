@@ -235,6 +235,7 @@ drop_next(struct track *tr)
         track_ready_retire_take(tr, tr->next, CALLED_OFF_MS);
     tr->next = NULL;
     tr->stuck = false;
+    track_handover_forget(tr);
 }
 
 /* Not even the new cluster's handle can be made. */
@@ -270,6 +271,7 @@ begin_switch(struct track *tr, const struct target *t)
     tr->from = strdup(tr->cur->cluster);
     tr->join_ms = clock_mono_ms();
     tr->joined_ms = 0;
+    track_handover_forget(tr);
     track_phases_begin(tr);
     track_event(tr, ENGINE_SWITCH, tr->cur->cluster, NULL);
     track_move(tr, TRACK_JOINING);
@@ -427,13 +429,17 @@ static void
 tell_stuck(struct track *tr)
 {
     const bool late = clock_mono_ms() >= tr->join_ms + STUCK_MS;
-    if (tr->stuck || tr->next->joined || (!late && !tr->next->down))
+    const bool missing = tr->preparation.missing;
+    if (tr->stuck || (tr->next->joined && !missing) ||
+        (!late && !missing && !tr->next->down))
         return;
     tr->stuck = true;
     track_log(tr, LOG_WARNING, "cannot join the group on cluster %s yet",
               tr->next->cluster);
     track_event(tr, ENGINE_STUCK, tr->cur->cluster,
-                tr->cur->stopped
+                missing ? "a topic is not on the new cluster yet; reading goes "
+                          "on from the old one"
+                : tr->cur->stopped
                     ? "the group on the new cluster cannot be joined yet; the "
                       "route is fenced, so nothing is read meanwhile"
                     : "the group on the new cluster cannot be joined yet; "
@@ -473,8 +479,11 @@ join_step(struct track *tr)
         tell_stuck(tr);
         return;
     }
-    if (in_rebalance(tr))
+    if (in_rebalance(tr) || !track_handover_prepared(tr)) {
+        tell_stuck(tr);
         return;
+    }
+    track_phase(tr, "prepared");
     if (consumer_in_txn(tr->c) && !tr->fenced)
         return; /* a moment: what it commits is where the new cluster begins */
     track_handover_begin(tr);

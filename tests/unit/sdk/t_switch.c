@@ -38,9 +38,10 @@ static int seen[PARTS][RECORDS]; /* by all members, of origin a */
 static int
 phase_of(const char *name)
 {
-    static const char *const names[] = {"joined",    "stopped",   "mapped",
-                                        "caught-up", "committed", "delivering"};
-    for (int i = 0; i < 6; i++)
+    static const char *const names[] = {"joined",    "prepared",  "stopped",
+                                        "mapped",    "caught-up", "committed",
+                                        "delivering"};
+    for (int i = 0; i < 7; i++)
         if (strcmp(names[i], name) == 0)
             return i;
     ck_abort_msg("phase %s", name);
@@ -488,6 +489,28 @@ START_TEST(without_the_new_cluster_reading_goes_on)
 }
 END_TEST
 
+START_TEST(without_the_topic_reading_goes_on)
+{
+    struct member m;
+    configure(&m);
+    start_reading(&m, 20);
+    rd_kafka_mock_topic_set_error(b.mock, "a.orders",
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    flip(&m, "b", 4);
+    POLL_UNTIL(&m, 1, m.stuck == 1);
+    produce(&a, "orders", 20, 40);
+    read_to(&m, 1, 40);
+    ck_assert_int_eq(m.switched, 0);
+    rd_kafka_mock_topic_set_error(b.mock, "a.orders",
+                                  RD_KAFKA_RESP_ERR_NO_ERROR);
+    produce(&b, "a.orders", 20, 60);
+    POLL_UNTIL(&m, 1, m.switched == 1);
+    read_to(&m, 1, 60);
+    stop(&m);
+    assert_once(60);
+}
+END_TEST
+
 static void
 flip_fenced(struct member *m, const char *cluster, int64_t since)
 {
@@ -664,6 +687,7 @@ main(void)
     add(s, "empty", a_member_without_partitions_moves_too);
     add(s, "no poll", a_flip_while_the_application_does_not_poll);
     add(s, "stuck", without_the_new_cluster_reading_goes_on);
+    add(s, "no topic", without_the_topic_reading_goes_on);
     add(s, "fence", a_fence_stops_at_once);
     add(s, "fence alone",
         a_fence_stops_though_the_new_cluster_cannot_be_opened);
