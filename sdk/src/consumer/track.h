@@ -48,6 +48,7 @@ struct carry {
     int64_t commit, commit_since; /* found on the new cluster; -1: none */
     struct mapped mapped;
     bool printed; /* its last record was described to the mapper */
+    bool waited;  /* for replication */
 };
 
 struct handover {

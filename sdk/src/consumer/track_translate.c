@@ -1,10 +1,11 @@
 /*
  * Where the final positions of the old cluster are on the new one, asked in at
- * most two rounds.  The first one answers what is known at once.  The second
+ * most three rounds.  The first one answers what is known at once.  The second
  * one is only for the positions that it may make exact: those that replication
  * has not reached yet wait for it, and where we have no fingerprint of the last
  * record the mapper reads it itself, both only while the old cluster lives.
- * What the second round does not answer stays as the first one had it.
+ * What the second round does not answer stays as the first one had it.  The
+ * third is for what has just arrived.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -91,12 +92,25 @@ track_translate_begin(struct track *tr)
 
 /* ---- the second round ---------------------------------------------------- */
 
+/* It has arrived meanwhile, but was looked for a moment too early. */
+static bool
+in_doubt(const struct carry *v)
+{
+    return v->waited && v->mapped.known && !v->mapped.ahead &&
+           v->mapped.low != v->mapped.high;
+}
+
 static int64_t
 add_ahead(const struct track *tr, struct carry *v, struct po_question *q)
 {
-    const bool waits = tr->e.catchup_ms > 0 && handover_wait(&v->mapped);
-    if (!waits && !handover_verify(&v->mapped, v->printed))
+    const bool first = tr->hand.rounds == 1;
+    const bool waits =
+        first && tr->e.catchup_ms > 0 && handover_wait(&v->mapped);
+    const bool asks =
+        first ? handover_verify(&v->mapped, v->printed) : in_doubt(v);
+    if (!waits && !asks)
         return 0;
+    v->waited = waits;
     q->verify = q->verify || !v->printed;
     q->wait_ms = waits ? tr->e.catchup_ms : q->wait_ms;
     return add_question(q, v);
@@ -107,7 +121,7 @@ static bool
 ask_again(struct track *tr)
 {
     struct handover *h = &tr->hand;
-    if (h->rounds++ > 0 || tr->cur->down || new_question(tr) != 0)
+    if (h->rounds++ > 1 || tr->cur->down || new_question(tr) != 0)
         return false;
     for (size_t i = 0; i < h->n; i++)
         if (!track_unread(&h->v[i]) && h->question.n < POSITIONS_MAX &&
