@@ -55,8 +55,11 @@ queue_watch_time(shunt_t *rk)
         q->tick_ms = due_ms;
     pthread_mutex_unlock(&q->mutex);
     /* Without memory for it the next poll tries again. */
-    if (post && worker_post(rk->engine.worker, due_ms, tick, rk) != 0)
-        q->tick_ms = 0;
+    if (!post || worker_post(rk->engine.worker, due_ms, tick, rk) == 0)
+        return;
+    pthread_mutex_lock(&q->mutex);
+    q->tick_ms = 0;
+    pthread_mutex_unlock(&q->mutex);
 }
 
 void

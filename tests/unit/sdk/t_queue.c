@@ -251,6 +251,32 @@ START_TEST(queues_of_ones_own)
 }
 END_TEST
 
+/* As in librdkafka the application assigns; until then nothing is read. */
+START_TEST(rebalances_by_event)
+{
+    int seen = 0;
+    fill();
+    start_take(RD_KAFKA_CONSUMER, conf_of(RD_KAFKA_EVENT_REBALANCE));
+    watch(consumerq);
+    disk_subscribe(rk);
+    shunt_event_t *e = next_by_fd(consumerq);
+    ck_assert_int_eq(shunt_event_type(e), RD_KAFKA_EVENT_REBALANCE);
+    ck_assert_int_eq(shunt_event_error(e),
+                     RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS);
+    rd_kafka_topic_partition_list_t *l = shunt_event_topic_partition_list(e);
+    ck_assert_int_eq(l->cnt, 2);
+    ck_assert_ptr_null(shunt_queue_poll(consumerq, 300));
+    ck_assert_int_eq(shunt_assign(rk, l), 0);
+    shunt_event_destroy(e);
+    for (; seen < N; seen++) {
+        e = next_by_fd(consumerq);
+        ck_assert_int_eq(shunt_event_type(e), RD_KAFKA_EVENT_FETCH);
+        shunt_event_destroy(e);
+    }
+    end();
+}
+END_TEST
+
 static void
 on_committed(shunt_t *handle, rd_kafka_resp_err_t err,
              rd_kafka_topic_partition_list_t *l, void *opaque)
@@ -635,6 +661,7 @@ main(void)
     tcase_add_test(c, records_by_event);
     tcase_add_test(c, automatic_commits_of_an_event_loop);
     tcase_add_test(c, queues_of_ones_own);
+    tcase_add_test(c, rebalances_by_event);
     tcase_add_test(c, a_commit_and_the_end_on_a_queue);
     tcase_add_test(c, records_of_a_queue_without_events);
     tcase_add_test(c, batches_of_a_queue);
