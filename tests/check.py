@@ -134,7 +134,7 @@ def main() -> int:
     options = parser.parse_args()
     build = (ROOT / options.build).resolve()
     os.environ["SHUNT_BUILD"] = str(build)
-    os.environ.setdefault("TSAN_OPTIONS", f"suppressions={ROOT}/tests/support/tsan.supp")
+    os.environ.setdefault("TSAN_OPTIONS", f"suppressions={ROOT}/tests/support/tsan.supp:die_after_fork=0")
     tally = Tally()
     started = time.monotonic()
     suites = options.suites.split(",")
