@@ -181,15 +181,18 @@ take_or_wait(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
 rd_kafka_message_t *
 consumer_poll(struct consumer *c, int timeout_ms)
 {
-    rd_kafka_message_t *m = NULL;
+    rd_kafka_message_t *m = NULL; /* one that was dropped, where none is got */
+    size_t got = 0;
     const int64_t now_ms = clock_coarse_ms();
     consumer_lock(c);
     struct hand *hand = inhand_begin(&c->hands, 1, now_ms);
-    if (hand && take_at_once(c, hand, &m, 1, now_ms) == 0)
-        (void)take_or_wait(c, hand, &m, 1, end_of(timeout_ms));
+    if (hand)
+        got = take_at_once(c, hand, &m, 1, now_ms);
+    if (hand && got == 0)
+        got = take_or_wait(c, hand, &m, 1, end_of(timeout_ms));
     inhand_end(hand);
     consumer_unlock(c);
-    return m;
+    return got > 0 ? m : NULL;
 }
 
 /* As librdkafka's: waits until `v` is full or the time is up.  But when there is
