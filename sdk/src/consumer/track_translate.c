@@ -92,20 +92,25 @@ track_translate_begin(struct track *tr)
 
 /* ---- the second round ---------------------------------------------------- */
 
-/* It has arrived meanwhile, but was looked for a moment too early. */
+/* The record before it may be arriving just now: it was looked for too early. */
+static bool
+inexact(const struct mapped *m)
+{
+    return m->known && !m->ahead && m->low != m->high;
+}
+
 static bool
 in_doubt(const struct carry *v)
 {
-    return v->waited && v->mapped.known && !v->mapped.ahead &&
-           v->mapped.low != v->mapped.high;
+    return v->waited && inexact(&v->mapped);
 }
 
 static int64_t
 add_ahead(const struct track *tr, struct carry *v, struct po_question *q)
 {
     const bool first = tr->hand.rounds == 1;
-    const bool waits =
-        first && tr->e.catchup_ms > 0 && handover_wait(&v->mapped);
+    const bool waits = first && tr->e.catchup_ms > 0 &&
+                       (handover_wait(&v->mapped) || inexact(&v->mapped));
     const bool asks =
         first ? handover_verify(&v->mapped, v->printed) : in_doubt(v);
     if (!waits && !asks)
