@@ -135,12 +135,14 @@ take_at_once(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
     return got;
 }
 
-/* Steps, then takes what there is, or waits for one. */
+/* Steps, then takes what there is, or waits for one.  `some`: it has records
+ * that the application has not seen yet, with which no step is taken: a switch
+ * would leave them behind. */
 static size_t
 turn(struct consumer *c, struct hand *hand, rd_kafka_message_t **v, size_t n,
-     int64_t end_ms)
+     int64_t end_ms, bool some)
 {
-    if (due(c, clock_mono_ms()))
+    if (!some && due(c, clock_mono_ms()))
         consumer_step(c);
     wake_calm(c->wake);
     const size_t got = take(c, hand, v, n);
@@ -166,11 +168,12 @@ interrupted(struct consumer *c)
 
 static size_t
 take_or_wait(struct consumer *c, struct hand *hand, rd_kafka_message_t **v,
-             size_t n, int64_t end_ms)
+             size_t n, int64_t end_ms, bool some)
 {
     while (!track_closed(c->track) && consumer_drive_until(c, end_ms)) {
-        const bool stop = track_closed(c->track) || interrupted(c);
-        const size_t got = stop ? 0 : turn(c, hand, v, n, end_ms);
+        const bool stop = track_closed(c->track) || interrupted(c) ||
+                          (some && due(c, clock_mono_ms()));
+        const size_t got = stop ? 0 : turn(c, hand, v, n, end_ms, some);
         consumer_park(c);
         if (got > 0 || stop || clock_mono_ms() >= end_ms)
             return got;
@@ -189,7 +192,7 @@ consumer_poll(struct consumer *c, int timeout_ms)
     if (hand)
         got = take_at_once(c, hand, &m, 1, now_ms);
     if (hand && got == 0)
-        got = take_or_wait(c, hand, &m, 1, end_of(timeout_ms));
+        got = take_or_wait(c, hand, &m, 1, end_of(timeout_ms), false);
     inhand_end(hand);
     consumer_unlock(c);
     return got > 0 ? m : NULL;
@@ -207,8 +210,9 @@ consumer_poll_batch(struct consumer *c, int timeout_ms, rd_kafka_message_t **v,
     consumer_lock(c);
     struct hand *hand = n > 0 ? inhand_begin(&c->hands, n, now_ms) : NULL;
     size_t got = hand ? take_at_once(c, hand, v, n, now_ms) : 0;
-    while (hand && got < n && !(got > 0 && due(c, clock_mono_ms()))) {
-        const size_t more = take_or_wait(c, hand, v + got, n - got, end_ms);
+    while (hand && got < n) {
+        const size_t more =
+            take_or_wait(c, hand, v + got, n - got, end_ms, got > 0);
         got += more;
         if (more == 0)
             break;

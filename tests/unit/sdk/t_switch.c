@@ -145,11 +145,8 @@ stop(struct member *m)
 }
 
 static void
-poll_one(struct member *m)
+take_record(struct member *m, rd_kafka_message_t *r)
 {
-    rd_kafka_message_t *r = consumer_poll(m->c, 10);
-    if (!r)
-        return;
     char value[32] = "";
     if (!r->err) {
         memcpy(value, r->payload, r->len);
@@ -159,6 +156,14 @@ poll_one(struct member *m)
     }
     m->lost_polls += r->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED;
     rd_kafka_message_destroy(r);
+}
+
+static void
+poll_one(struct member *m)
+{
+    rd_kafka_message_t *r = consumer_poll(m->c, 10);
+    if (r)
+        take_record(m, r);
 }
 
 static bool
@@ -423,6 +428,30 @@ START_TEST(what_another_thread_has_in_hand_is_waited_for)
 }
 END_TEST
 
+/* The records of a batch that waits to be full are in nobody's hand but its
+ * own. */
+START_TEST(a_flip_amid_a_batch)
+{
+    struct member m;
+    rd_kafka_message_t *v[RECORDS];
+    configure(&m);
+    start_reading(&m, 40);
+    flip(&m, "b", 4);
+    produce_both(40, 50);
+    const int64_t end_ms = clock_mono_ms() + 40000;
+    while (m.switched == 0) {
+        ck_assert_int_lt(clock_mono_ms(), end_ms);
+        const size_t n = consumer_poll_batch(m.c, 15000, v, RECORDS);
+        for (size_t i = 0; i < n; i++)
+            take_record(&m, v[i]);
+    }
+    produce_both(50, 60);
+    read_to(&m, 1, 60);
+    stop(&m);
+    assert_once(60);
+}
+END_TEST
+
 /* 2 partitions of each topic, 3 members. */
 START_TEST(a_member_without_partitions_moves_too)
 {
@@ -684,6 +713,7 @@ main(void)
     add(s, "commit", a_flip_during_a_commit);
     add(s, "callback", a_flip_back_inside_a_callback);
     add(s, "threads", what_another_thread_has_in_hand_is_waited_for);
+    add(s, "batch", a_flip_amid_a_batch);
     add(s, "empty", a_member_without_partitions_moves_too);
     add(s, "no poll", a_flip_while_the_application_does_not_poll);
     add(s, "stuck", without_the_new_cluster_reading_goes_on);
