@@ -27,7 +27,7 @@ client_conf(const char *code)
     client_set(conf, "cluster.code", code);
     client_set(conf, "route.service", url);
     client_set(conf, "route.cache.dir", "");
-    client_set(conf, "route.request.timeout.ms", "1000");
+    client_set(conf, "route.request.timeout.ms", "2000");
     if (!getenv("HARD_LOG"))
         shunt_conf_set_log_cb(conf, NULL);
     else if (*getenv("HARD_LOG"))
@@ -46,7 +46,7 @@ client_conf_consumer(shunt_conf_t *conf, const char *group)
     client_set(conf, "heartbeat.interval.ms", "300");
     client_set(conf, "fetch.wait.max.ms", "10");
     client_set(conf, "auto.commit.interval.ms", "100");
-    client_set(conf, "switch.mapping.timeout.ms", "1500");
+    client_set(conf, "switch.mapping.timeout.ms", "3000");
     client_set(conf, "switch.group.settle.ms", "0");
 }
 

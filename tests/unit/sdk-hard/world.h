@@ -108,7 +108,7 @@ enum mapper {
     MAPPER_COUNT
 };
 
-#define MAPPER_SLOW_MS 700
+#define MAPPER_SLOW_MS 300
 
 static struct loop *loop;
 static struct http_server *server;
