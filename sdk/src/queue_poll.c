@@ -302,19 +302,24 @@ shunt_consume_batch_queue(shunt_queue_t *rkqu, int timeout_ms,
     return (ssize_t)got;
 }
 
+/* As librdkafka's: waits for the first, then takes what was there with it. */
 int
 shunt_consume_callback_queue(shunt_queue_t *rkqu, int timeout_ms,
                              void (*consume_cb)(rd_kafka_message_t *rkmessage,
                                                 void *opaque),
                              void *opaque)
 {
-    const int64_t until_ms = until(timeout_ms);
     int n = 0;
-    rd_kafka_message_t *m;
-    while ((m = shunt_consume_queue(rkqu, left(until_ms)))) {
+    size_t most = 0;
+    rd_kafka_message_t *m = shunt_consume_queue(rkqu, timeout_ms);
+    if (m)
+        most = 1 + shunt_queue_length(rkqu);
+    engine_yield(false);
+    while (m) {
         consume_cb(m, opaque);
         rd_kafka_message_destroy(m);
-        n++;
+        const bool more = (size_t)++n < most && !engine_yielded();
+        m = more ? shunt_consume_queue(rkqu, 0) : NULL;
     }
     return n;
 }

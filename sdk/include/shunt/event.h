@@ -194,8 +194,9 @@ SHUNT_EXPORT ssize_t shunt_consume_batch_queue(shunt_queue_t *rkqu,
                                                int timeout_ms,
                                                rd_kafka_message_t **rkmessages,
                                                size_t rkmessages_size);
-/* Calls consume_cb for each until timeout_ms is over; how many.  The messages
- * are destroyed after the call. */
+/* Waits up to timeout_ms (-1: for ever) for a message, then calls consume_cb for
+ * it and for those that were there with it, or until shunt_yield(); how many.
+ * The messages are destroyed after the call. */
 SHUNT_EXPORT int shunt_consume_callback_queue(
     shunt_queue_t *rkqu, int timeout_ms,
     void (*consume_cb)(rd_kafka_message_t *rkmessage, void *opaque),
