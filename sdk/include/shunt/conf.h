@@ -43,8 +43,7 @@ SHUNT_EXPORT void shunt_conf_destroy(shunt_conf_t *conf);
  * errstr, errstr_size: receives the reason, NUL-terminated, unless NULL or 0.
  * Returns RD_KAFKA_CONF_OK; RD_KAFKA_CONF_UNKNOWN: no such property;
  * RD_KAFKA_CONF_INVALID: the value cannot be used, or the property is one
- * that a routed client must not set (bootstrap.servers,
- * metadata.broker.list) or cannot have yet (transactional.id, ...).
+ * that a routed client must not set (docs/sdk-options.md, Refused).
  */
 SHUNT_EXPORT rd_kafka_conf_res_t shunt_conf_set(shunt_conf_t *conf,
                                                 const char *name,

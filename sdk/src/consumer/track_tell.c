@@ -132,12 +132,15 @@ track_switched(struct track *tr)
     tr->switch_ms = clock_mono_ms() - tr->stop_ms;
     tr->last_bound = tr->bound;
     tr->stop_ms = 0;
+    char bound[32] = "an unknown number of";
+    if (tr->last_bound >= 0)
+        (void)snprintf(bound, sizeof(bound), "%lld",
+                       (long long)tr->last_bound);
     track_log(tr, LOG_NOTICE,
               "switched from cluster %s to %s: no delivery for %lld ms (%lld "
-              "of them for replication), may read again %lld records",
+              "of them for replication), may read again %s records",
               tr->from ? tr->from : "(none)", tr->cur->cluster,
-              (long long)tr->switch_ms, (long long)tr->catchup_ms,
-              (long long)tr->last_bound);
+              (long long)tr->switch_ms, (long long)tr->catchup_ms, bound);
     track_event(tr, ENGINE_SWITCHED, tr->from, NULL);
     track_report(tr);
 }
