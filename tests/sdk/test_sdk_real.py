@@ -72,9 +72,9 @@ class Driver:
         self.world.clusters.create_topic(cluster, name, int(partitions))
 
     def rule(self, code: str, cluster: str, *match: str) -> None:
-        """CODE CLUSTER [topic=GLOB group=GLOB ...]: puts a rule of that id; with more dimensions, CODE:DIMENSIONS"""
+        """CODE CLUSTER [topic=GLOB group=GLOB ...]: puts a rule of that id; with more dimensions, CODE:topic.GLOB:..."""
         words = dict(m.split("=", 1) for m in match)
-        self.world.put_rule(code, cluster, rule_id=":".join([code, *match]), priority=100 + len(match), **words)
+        self.world.put_rule(code, cluster, rule_id=":".join([code, *match]).replace("=", "."), priority=100 + len(match), **words)
 
     def flip(self, rule_id: str, cluster: str) -> None:
         """RULE CLUSTER: moves the rule of that id"""
