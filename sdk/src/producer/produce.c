@@ -381,15 +381,14 @@ int
 producer_batch(struct producer *p, rd_kafka_topic_t *rkt, int32_t partition,
                int flags, rd_kafka_message_t *v, int n)
 {
-    int good = straight_batch(p, rkt, partition, flags, v, n);
-    const bool all = good < 0;
-    if (all)
-        good = 0;
-    else if (good == n || !(flags & RD_KAFKA_MSG_F_BLOCK))
+    /* One that waits for room keeps those behind it waiting. */
+    int good = flags & RD_KAFKA_MSG_F_BLOCK
+                   ? -1
+                   : straight_batch(p, rkt, partition, flags, v, n);
+    if (good >= 0)
         return good;
+    good = 0;
     for (int i = 0; i < n; i++) {
-        if (!all && v[i].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            continue;
         v[i].err = one_of(p, rkt, partition, flags, &v[i]);
         good += v[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
     }

@@ -325,6 +325,45 @@ START_TEST(topic_objects_and_batches)
 }
 END_TEST
 
+/* Who waits for room in a batch keeps those behind it waiting. */
+START_TEST(a_batch_that_waits_for_room_stays_in_order)
+{
+    pthread_t poller;
+    bool stop = false;
+    static rd_kafka_message_t v[5000];
+    static char text[5000][16];
+    setting("queue.buffering.max.messages", "50");
+    setting("linger.ms", "0");
+    start_producer();
+    flip("a");
+    rd_kafka_topic_t *rkt = topic_with_partitioner();
+    ck_assert_int_eq(pthread_create(&poller, NULL, poll_for_a_while, &stop), 0);
+    for (int k = 0; k < 2; k++) {
+        for (int i = 2500 * k; i < 2500 * (k + 1); i++) {
+            (void)snprintf(text[i], sizeof(text[i]), "%d", i);
+            v[i] = (rd_kafka_message_t){
+                .payload = text[i],
+                .len = strlen(text[i]),
+                ._private = (void *)(uintptr_t)(i + 1),
+            };
+        }
+        ck_assert_int_eq(
+            producer_batch(producer, rkt, RD_KAFKA_PARTITION_UA,
+                           RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK,
+                           &v[2500 * k], 2500),
+            2500);
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+    pthread_join(poller, NULL);
+    flush();
+    expect_one_report_each(0, 5000, 0);
+    read_all(&a, on_a);
+    read_all(&b, on_b);
+    expect_all_in_order(on_a, on_b, 5000);
+    rd_kafka_topic_destroy(rkt);
+}
+END_TEST
+
 START_TEST(a_batch_says_what_was_refused)
 {
     setting("queue.buffering.max.messages", "10");
@@ -530,6 +569,7 @@ main(void)
     tcase_add_loop_test(t, values_of_all_kinds_are_carried, 0, 3);
     tcase_add_test(t, values_of_all_kinds_fail);
     tcase_add_test(t, topic_objects_and_batches);
+    tcase_add_test(t, a_batch_that_waits_for_room_stays_in_order);
     tcase_add_test(t, a_batch_says_what_was_refused);
     tcase_add_loop_test(t, reports_as_events, 0, 2);
     tcase_add_test(t, reports_for_nobody);
