@@ -134,8 +134,7 @@ track_switched(struct track *tr)
     tr->stop_ms = 0;
     char bound[32] = "an unknown number of";
     if (tr->last_bound >= 0)
-        (void)snprintf(bound, sizeof(bound), "%lld",
-                       (long long)tr->last_bound);
+        (void)snprintf(bound, sizeof(bound), "%lld", (long long)tr->last_bound);
     track_log(tr, LOG_NOTICE,
               "switched from cluster %s to %s: no delivery for %lld ms (%lld "
               "of them for replication), may read again %s records",
