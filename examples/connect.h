@@ -14,9 +14,10 @@ on_event(shunt_t *rk, const shunt_event_t *e, void *opaque)
     (void)opaque;
     const char *from = shunt_event_from(e);
     const char *to = shunt_event_to(e);
-    (void)fprintf(stderr, "%s: %s %s -> %s %s\n", shunt_name(rk),
-                  shunt_event_name(e), from ? from : "-", to ? to : "-",
-                  shunt_event_text(e));
+    const char *phase = shunt_event_phase(e); /* of PHASE */
+    (void)fprintf(stderr, "%s: %s%s%s %s -> %s: %s\n", shunt_name(rk),
+                  shunt_event_name(e), phase ? " " : "", phase ? phase : "",
+                  from ? from : "-", to ? to : "-", shunt_event_text(e));
 }
 
 /*

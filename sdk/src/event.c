@@ -1,6 +1,7 @@
 /* See event.h; what the application asks of an event is in event_read.c. */
 #include "sdk/src/event.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -122,6 +123,50 @@ copy(char **to, const char *from)
     return !from || *to;
 }
 
+static const char *
+or_dash(const char *name)
+{
+    return name ? name : "-";
+}
+
+static void
+say_switched(char *text, size_t size, const struct engine_event *e)
+{
+    const int n =
+        snprintf(text, size, "no delivery for %lld ms", (long long)e->stall_ms);
+    if (e->reread_bound >= 0 && n > 0 && (size_t)n < size)
+        (void)snprintf(text + n, size - (size_t)n,
+                       "; may read again %lld records",
+                       (long long)e->reread_bound);
+}
+
+/* What the engine has no words for. */
+static void
+say(char *text, size_t size, const struct engine_event *e)
+{
+    *text = '\0';
+    if (e->type == ENGINE_ROUTED)
+        (void)snprintf(text, size, "uses cluster %s", or_dash(e->to));
+    else if (e->type == ENGINE_SWITCH)
+        (void)snprintf(text, size, "moves from cluster %s to %s",
+                       or_dash(e->from), or_dash(e->to));
+    else if (e->type == ENGINE_SWITCHED)
+        say_switched(text, size, e);
+    else if (e->type == ENGINE_PHASE)
+        (void)snprintf(text, size, "%s, %lld ms after the move began",
+                       or_dash(e->phase), (long long)e->ms);
+}
+
+static bool
+copy_words(char **to, const struct engine_event *from)
+{
+    char text[512];
+    if (from->text && *from->text)
+        return copy(to, from->text);
+    say(text, sizeof(text), from);
+    return copy(to, text);
+}
+
 struct shunt_event_s *
 event_of_route(const struct engine_event *from)
 {
@@ -135,7 +180,7 @@ event_of_route(const struct engine_event *from)
     e->phase = from->type == ENGINE_PHASE ? from->phase : NULL;
     e->phase_ms = from->type == ENGINE_PHASE ? from->ms : -1;
     if (copy(&e->from, from->from) && copy(&e->to, from->to) &&
-        copy(&e->text, from->text))
+        copy_words(&e->text, from))
         return e;
     event_free(e);
     return NULL;

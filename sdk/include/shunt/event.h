@@ -114,6 +114,7 @@ SHUNT_EXPORT void shunt_conf_set_background_event_cb(
  * (shunt_queue_destroy()), as of every function here that returns one; NULL:
  * out of memory. */
 SHUNT_EXPORT shunt_queue_t *shunt_queue_new(shunt_t *rk);
+/* NULL is allowed. */
 SHUNT_EXPORT void shunt_queue_destroy(shunt_queue_t *rkqu);
 
 /* Delivery reports, errors, statistics, the route, log lines; tokens too,
@@ -250,7 +251,8 @@ SHUNT_EXPORT int64_t shunt_event_catchup_ms(const shunt_event_t *event);
 SHUNT_EXPORT const char *shunt_event_phase(const shunt_event_t *event);
 /* PHASE: milliseconds since the move began (SWITCH); else -1. */
 SHUNT_EXPORT int64_t shunt_event_ms(const shunt_event_t *event);
-/* Words for people; never NULL.  Borrowed from the event. */
+/* Words for people, of every kind of the route's events; never NULL.  Borrowed
+ * from the event. */
 SHUNT_EXPORT const char *shunt_event_text(const shunt_event_t *event);
 
 /* Frees the event and what is in it.  NULL is allowed.  Not for one that a
