@@ -83,6 +83,10 @@ extern const struct conf_refusal conf_refusals[];
 /* ERR_INVALID unless a handle of this type can be made of it. */
 MUST_CHECK int conf_check(const shunt_conf_t *conf, rd_kafka_type_t type,
                           struct err *err);
+/* The same of librdkafka's properties, with its words: it is made to make a
+ * handle, for a moment.  After conf_check(). */
+MUST_CHECK int conf_trial(const shunt_conf_t *conf, rd_kafka_type_t type,
+                          struct err *err);
 /* A librdkafka property as text, owned by the caller; NULL: it has none. */
 char *conf_kafka_text(const shunt_conf_t *conf, const char *key);
 /* log.queue, and events of log lines are enabled. */

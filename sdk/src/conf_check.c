@@ -89,6 +89,11 @@ check_consumer(const shunt_conf_t *conf, struct err *err)
 int
 conf_check(const shunt_conf_t *conf, rd_kafka_type_t type, struct err *err)
 {
+    if (type != RD_KAFKA_PRODUCER && type != RD_KAFKA_CONSUMER)
+        return err_set(err, ERR_INVALID,
+                       "type %d is neither RD_KAFKA_PRODUCER nor "
+                       "RD_KAFKA_CONSUMER",
+                       (int)type);
     if (!conf)
         return missing(err, "cluster.code", "there is no configuration");
     if (!conf->own.cluster_code)

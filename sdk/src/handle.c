@@ -422,7 +422,7 @@ shunt_new(rd_kafka_type_t type, shunt_conf_t *conf, char *errstr,
 {
     struct err err = {0};
     shunt_t *rk = NULL;
-    if (conf_check(conf, type, &err) == 0)
+    if (conf_check(conf, type, &err) == 0 && conf_trial(conf, type, &err) == 0)
         rk = new_handle(type, conf, &err);
     if (!rk && errstr && errstr_size > 0)
         (void)snprintf(errstr, errstr_size, "%s", err.text);

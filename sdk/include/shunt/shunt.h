@@ -17,6 +17,9 @@
  * (docs/sdk.md, Threads).  Callbacks are called from shunt_poll(),
  * shunt_flush(), shunt_consumer_poll(), shunt_consumer_close() and
  * shunt_destroy(), on their thread; only log_cb may be called from any thread.
+ * NULL where an argument does not say that it may be NULL is a mistake which, as
+ * in librdkafka, not every function survives; freeing and destroying NULL is
+ * harmless.
  * Every function of this version: since 0.1.0.
  */
 #ifndef SHUNT_SHUNT_H
@@ -46,10 +49,13 @@ typedef struct shunt_event_s shunt_event_t;
 
 /*
  * A new producer or consumer.
- * type: RD_KAFKA_PRODUCER or RD_KAFKA_CONSUMER.
+ * type: RD_KAFKA_PRODUCER or RD_KAFKA_CONSUMER; any other is a failure.
  * conf: taken on success, untouched on failure; NULL is a failure, because
  *       cluster.code has no default.
- * errstr, errstr_size: receives the reason of a failure.
+ * errstr, errstr_size: receives the reason of a failure.  What rd_kafka_new()
+ *       would refuse is refused with its words, whatever a cluster's properties
+ *       may say; but what concerns connections (security.protocol, ssl.*,
+ *       sasl.*) is looked at with the cluster's, when there is one.
  * Does not wait: neither the route service nor Kafka need to be there.
  * Returns NULL on failure.
  */

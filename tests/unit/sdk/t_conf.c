@@ -1,9 +1,12 @@
 /* The configuration and shunt_new(): what is refused, and with which words. */
 #include <check.h>
+#include <fcntl.h>
 #include <shunt/shunt.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sdk/src/conf.h"
 
@@ -279,8 +282,15 @@ START_TEST(what_a_handle_needs)
 }
 END_TEST
 
-static shunt_t *
-new_handle(rd_kafka_type_t type)
+START_TEST(a_type_is_needed)
+{
+    expect_no_handle((rd_kafka_type_t)7, "type 7");
+    ck_assert_ptr_null(strstr(why, "cluster.code"));
+}
+END_TEST
+
+static void
+set_what_is_needed(void)
 {
     ck_assert_int_eq(set("cluster.code", "orders"), RD_KAFKA_CONF_OK);
     ck_assert_int_eq(set("route.service", "http://127.0.0.1:1"),
@@ -289,6 +299,131 @@ new_handle(rd_kafka_type_t type)
     ck_assert_int_eq(set("group.id", "g"), RD_KAFKA_CONF_OK);
     shunt_conf_set_opaque(conf, why);
     shunt_conf_set_log_cb(conf, NULL);
+}
+
+/* Properties that librdkafka takes one by one, and not together. */
+static const struct {
+    rd_kafka_type_t type;
+    const char *set[2][2];
+    const char *mended; /* what the first would have to be */
+} quarrels[] = {
+    {RD_KAFKA_PRODUCER, {{"acks", "1"}, {"enable.idempotence", "true"}}, "all"},
+    {RD_KAFKA_PRODUCER,
+     {{"enable.idempotence", "false"}, {"transactional.id", "t"}},
+     "true"},
+    {RD_KAFKA_PRODUCER,
+     {{"linger.ms", "2000"}, {"message.timeout.ms", "1000"}},
+     "0"},
+    {RD_KAFKA_CONSUMER,
+     {{"max.poll.interval.ms", "10000"}, {"session.timeout.ms", "60000"}},
+     "60000"},
+    {RD_KAFKA_CONSUMER,
+     {{"partition.assignment.strategy", "best"}, {"client.id", "x"}},
+     "range"},
+};
+
+static void
+librdkafkas_words(int i, char *text, size_t size)
+{
+    rd_kafka_conf_t *c = rd_kafka_conf_new();
+    for (int k = 0; k < 2; k++)
+        ck_assert_int_eq(rd_kafka_conf_set(c, quarrels[i].set[k][0],
+                                           quarrels[i].set[k][1], NULL, 0),
+                         RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(rd_kafka_conf_set(c, "group.id", "g", NULL, 0),
+                     RD_KAFKA_CONF_OK);
+    ck_assert_ptr_null(rd_kafka_new(quarrels[i].type, c, text, size));
+    rd_kafka_conf_destroy(c);
+}
+
+START_TEST(what_librdkafka_would_refuse)
+{
+    char words[512];
+    librdkafkas_words(_i, words, sizeof(words));
+    set_what_is_needed();
+    for (int k = 0; k < 2; k++)
+        ck_assert_int_eq(set(quarrels[_i].set[k][0], quarrels[_i].set[k][1]),
+                         RD_KAFKA_CONF_OK);
+    expect_no_handle(quarrels[_i].type, words);
+    ck_assert_str_eq(why, words);
+    ck_assert_ptr_null(shunt_new(quarrels[_i].type, conf, NULL, 0));
+    /* It is still the caller's, who may mend it. */
+    expect(quarrels[_i].set[0][0], quarrels[_i].set[0][1]);
+    ck_assert_int_eq(set(quarrels[_i].set[0][0], quarrels[_i].mended),
+                     RD_KAFKA_CONF_OK);
+    shunt_t *rk = shunt_new(quarrels[_i].type, conf, why, sizeof(why));
+    ck_assert_msg(rk != NULL, "%s", why);
+    conf = NULL;
+    shunt_destroy(rk);
+}
+END_TEST
+
+/* A cluster's properties may complete them: librdkafka alone would miss the
+ * credentials and the file. */
+START_TEST(connections_are_the_clusters_business)
+{
+    set_what_is_needed();
+    ck_assert_int_eq(set("security.protocol", "sasl_ssl"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("sasl.mechanisms", "PLAIN"), RD_KAFKA_CONF_OK);
+    ck_assert_int_eq(set("ssl.ca.location", "/no/such/file"), RD_KAFKA_CONF_OK);
+    shunt_t *rk = shunt_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    ck_assert_msg(rk != NULL, "%s", why);
+    conf = NULL;
+    shunt_destroy(rk);
+}
+END_TEST
+
+static atomic_int lines;
+
+static void
+count_line(const shunt_t *rk, int level, const char *fac, const char *buf)
+{
+    (void)rk;
+    (void)level;
+    (void)buf;
+    if (strcmp(fac, "SHUNTROUTE") != 0)
+        lines++;
+}
+
+/* What librdkafka says of a handle without brokers, nobody sees. */
+START_TEST(a_trial_says_nothing)
+{
+    char said[4096] = "";
+    int fd[2];
+    set_what_is_needed();
+    ck_assert_int_eq(set("debug", "all"), RD_KAFKA_CONF_OK);
+    shunt_conf_set_log_cb(conf, count_line);
+    ck_assert_int_eq(pipe2(fd, O_NONBLOCK), 0);
+    const int was = dup(STDERR_FILENO);
+    ck_assert_int_eq(dup2(fd[1], STDERR_FILENO), STDERR_FILENO);
+    shunt_t *rk = shunt_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    ck_assert_int_eq(dup2(was, STDERR_FILENO), STDERR_FILENO);
+    ck_assert_msg(rk != NULL, "%s", why);
+    conf = NULL;
+    ck_assert_int_eq(read(fd[0], said, sizeof(said) - 1), -1);
+    ck_assert_str_eq(said, "");
+    ck_assert_int_eq(lines, 0);
+    shunt_destroy(rk);
+    (void)close(was);
+    (void)close(fd[0]);
+    (void)close(fd[1]);
+}
+END_TEST
+
+START_TEST(what_is_not_there_may_be_destroyed)
+{
+    shunt_destroy(NULL);
+    shunt_destroy_flags(NULL, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    shunt_conf_destroy(NULL);
+    shunt_queue_destroy(NULL);
+    shunt_event_destroy(NULL);
+}
+END_TEST
+
+static shunt_t *
+new_handle(rd_kafka_type_t type)
+{
+    set_what_is_needed();
     shunt_t *rk = shunt_new(type, conf, why, sizeof(why));
     ck_assert_msg(rk != NULL, "%s", why);
     conf = NULL; /* taken */
@@ -355,6 +490,12 @@ main(void)
     tcase_add_test(t, defaults_of_topics);
     tcase_add_test(t, cache_folder);
     tcase_add_test(t, what_a_handle_needs);
+    tcase_add_test(t, a_type_is_needed);
+    tcase_add_loop_test(t, what_librdkafka_would_refuse, 0,
+                        (int)(sizeof(quarrels) / sizeof(*quarrels)));
+    tcase_add_test(t, connections_are_the_clusters_business);
+    tcase_add_test(t, a_trial_says_nothing);
+    tcase_add_test(t, what_is_not_there_may_be_destroyed);
     tcase_add_test(t, a_producer_lives_alone);
     tcase_add_test(t, a_consumer_lives_alone);
     suite_add_tcase(s, t);
