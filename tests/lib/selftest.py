@@ -12,8 +12,10 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -229,10 +231,46 @@ def test_embedded_fixed_ports(folder: Path) -> None:
     expect(again.wait() == 0, "so is Ctrl-C")
 
 
+def test_embedded_waiting_clients(folder: Path) -> None:
+    """They ask for topics from the first moment on; none is made for them before the sandbox makes it."""
+    a, b = procs.free_port(), procs.free_port()
+    over = threading.Event()
+    askers = [threading.Thread(target=ask, args=(a, topic, over)) for topic in ("orders", "b.heartbeats") * 2]
+    for asker in askers:
+        asker.start()
+    try:
+        for i in range(4):
+            sandbox = procs.Proc(f"waited-for-{i}", [BUILD / "bin/shunt-sandbox", "--a.port", a, "--b.port", b,
+                                                     "--topics", "orders:3,orders:3,b.heartbeats:1"], folder)
+            sandbox.wait_for("ready: a=")
+            listed = ktool("topics", f"127.0.0.1:{a}").splitlines()
+            expect("orders 3" in listed and "b.heartbeats 1" in listed, f"{listed}")
+            expect(sandbox.terminate() == 0, sandbox.text())
+    finally:
+        over.set()
+        for asker in askers:
+            asker.join()
+
+
+def ask(port: int, topic: str, over: threading.Event) -> None:
+    """Asks for this topic's metadata (version 1), again and again."""
+    request = struct.pack(">hhihih", 3, 1, 7, -1, 1, len(topic)) + topic.encode()
+    while not over.is_set():
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+                s.sendall(struct.pack(">i", len(request)) + request)
+                s.recv(4096)
+        except OSError:
+            pass
+        over.wait(0.001)
+
+
 def test_embedded_bad_options(folder: Path) -> None:
     for words, text in ((["--brokers", "none"], "brokers"), (["--fly"], "fly"),
                         (["--topics", "orders"], '"orders" is not NAME:PARTITIONS'),
-                        (["--topics", "c/x:1"], '"c" is no cluster'), (["up"], '"up"')):
+                        (["--topics", "c/x:1"], '"c" is no cluster'), (["up"], '"up"'),
+                        (["--topics", "orders:2,b/orders:3"], "orders is already there on cluster b, with another number"),
+                        (["--topics", "heartbeats:2"], "topic heartbeats is already there on cluster a")):
         proc = procs.Proc("bad", [BUILD / "bin/shunt-sandbox", "--a.port", 0,
                                   "--b.port", 0, *words], folder)
         expect(proc.wait() == 1, f"exit code of {words}")

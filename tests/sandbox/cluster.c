@@ -54,16 +54,15 @@ cluster_new(const char *name, int brokers, int port, struct cluster **out,
         return rc;
     struct cluster *c = xcalloc(1, sizeof(*c));
     c->name = xstrdup(name);
-    c->up = true;
     rc = carrier_new(&c->rk, err);
     if (rc)
         goto out;
     ports_arm(port);
     c->mock = rd_kafka_mock_cluster_new(c->rk, brokers);
     ports_disarm();
-    if (!c->mock)
-        rc = err_set(err, ERR_KAFKA, "the embedded cluster %s does not start",
-                     name);
+    rc = c->mock ? cluster_set_up(c, false, err)
+                 : err_set(err, ERR_KAFKA,
+                           "the embedded cluster %s does not start", name);
 out:
     if (rc) {
         cluster_free(c);
@@ -131,6 +130,30 @@ cluster_add_topic(struct cluster *c, const char *topic, int partitions,
         return err_set(err, ERR_KAFKA, "topic %s on cluster %s: %s", topic,
                        c->name, rd_kafka_err2str(kerr));
     return 0;
+}
+
+/* Looks for one by a change that changes nothing: there is no other way. */
+static bool
+has_partition(struct cluster *c, const char *topic, int partition)
+{
+    return rd_kafka_mock_partition_set_follower_wmarks(
+               c->mock, topic, partition, -1, -1) == 0;
+}
+
+int
+cluster_want_topic(struct cluster *c, const char *topic, int partitions,
+                   struct err *err)
+{
+    const int rc = cluster_add_topic(c, topic, partitions, err);
+    if (rc != ERR_CONFLICT)
+        return rc;
+    if (has_partition(c, topic, partitions - 1) &&
+        !has_partition(c, topic, partitions))
+        return 0;
+    return err_field(err, ERR_CONFLICT, "topic", topic,
+                     "topic %s is already there on cluster %s, with another "
+                     "number of partitions than %d",
+                     topic, c->name, partitions);
 }
 
 int

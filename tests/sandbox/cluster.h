@@ -11,8 +11,8 @@
 
 struct cluster;
 
-/* Starts `brokers` brokers on 127.0.0.1 at port, port+1, ... (0: free ones).
- * ERR_BUSY: a port is taken.  ERR_KAFKA. */
+/* Makes `brokers` brokers on 127.0.0.1 at port, port+1, ... (0: free ones),
+ * down until cluster_set_up().  ERR_BUSY: a port is taken.  ERR_KAFKA. */
 MUST_CHECK int cluster_new(const char *name, int brokers, int port,
                            struct cluster **out, struct err *err);
 void cluster_free(struct cluster *c); /* NULL allowed */
@@ -25,6 +25,9 @@ int cluster_rtt_ms(const struct cluster *c);
 /* ERR_CONFLICT when it is there already; ERR_INVALID for a bad name. */
 MUST_CHECK int cluster_add_topic(struct cluster *c, const char *topic,
                                  int partitions, struct err *err);
+/* Likewise, but it may be there with as many partitions. */
+MUST_CHECK int cluster_want_topic(struct cluster *c, const char *topic,
+                                  int partitions, struct err *err);
 /* Down: every connection is cut and new ones are refused; what was written
  * stays. */
 MUST_CHECK int cluster_set_up(struct cluster *c, bool up, struct err *err);

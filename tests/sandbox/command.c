@@ -88,7 +88,7 @@ add_everywhere(struct sandbox *s, const char *topic, int partitions,
 {
     int rc = 0;
     for (size_t i = 0; i < CLUSTERS && rc == 0; i++)
-        rc = cluster_add_topic(s->clusters[i], topic, partitions, err);
+        rc = cluster_want_topic(s->clusters[i], topic, partitions, err);
     return rc;
 }
 
@@ -110,7 +110,7 @@ add_topic(struct sandbox *s, const char *topic, const char *partitions,
     if (len < sizeof(name))
         memcpy(name, topic, len);
     struct cluster *c = find_cluster(s, name, err);
-    return c ? cluster_add_topic(c, slash + 1, n, err) : ERR_INVALID;
+    return c ? cluster_want_topic(c, slash + 1, n, err) : ERR_INVALID;
 }
 
 /* topic CLUSTER NAME PARTITIONS */

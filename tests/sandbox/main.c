@@ -93,6 +93,8 @@ start_clusters(struct sandbox *s, const struct conf *conf, struct err *err)
         rc = command_topics(s, internal_topics, err);
     if (rc == 0)
         rc = command_topics(s, conf->topics, err);
+    for (int i = 0; i < CLUSTERS && rc == 0; i++)
+        rc = cluster_set_up(s->clusters[i], true, err);
     return rc;
 }
 

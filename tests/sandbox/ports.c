@@ -1,10 +1,13 @@
 /*
- * Owns the bind() of this program.
+ * Owns the getsockname() of this program.
  *
  * Why so: rd_kafka_mock.h has no way to choose ports, and users, files and
- * documents need known ones.  librdkafka calls bind() through the dynamic
- * linker, which finds the definition in the executable first.  Everybody
- * else's binds pass through untouched.
+ * documents need known ones.  librdkafka binds a free port, asks which one it
+ * got, and binds that one anew when the broker is taken down.  It calls through
+ * the dynamic linker, which finds the definition in the executable first.  So a
+ * known port never listens before the broker is taken up again: clients that
+ * wait there can't have their topics made before ours.  Everybody else's calls
+ * pass through untouched.
  */
 #include "tests/sandbox/ports.h"
 
@@ -18,23 +21,18 @@
 
 static _Thread_local int next_port; /* 0: disarmed */
 
-static int
-kernel_bind(int fd, const void *addr, socklen_t len)
-{
-    return (int)syscall(SYS_bind, fd, addr, len);
-}
-
 __attribute__((visibility("default"))) int
-bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+getsockname(int fd, __SOCKADDR_ARG addr, socklen_t *len)
 {
     struct sockaddr_in in;
-    if (next_port == 0 || len != sizeof(in) ||
+    const int rc = (int)syscall(SYS_getsockname, fd, addr.__sockaddr__, len);
+    if (rc || next_port == 0 || *len != sizeof(in) ||
         addr.__sockaddr__->sa_family != AF_INET)
-        return kernel_bind(fd, addr.__sockaddr__, len);
+        return rc;
     memcpy(&in, addr.__sockaddr__, sizeof(in));
-    if (in.sin_port == 0)
-        in.sin_port = htons((in_port_t)next_port++);
-    return kernel_bind(fd, &in, sizeof(in));
+    in.sin_port = htons((in_port_t)next_port++);
+    memcpy(addr.__sockaddr__, &in, sizeof(in));
+    return 0;
 }
 
 void
@@ -62,7 +60,7 @@ try_listen(int port)
         return errno;
     /* As the embedded broker does, so that both agree on what is free. */
     int bad = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-              kernel_bind(fd, &in, sizeof(in)) || listen(fd, 1);
+              bind(fd, (const struct sockaddr *)&in, sizeof(in)) || listen(fd, 1);
     bad = bad ? errno : 0;
     (void)close(fd); /* nothing was written to it */
     return bad;
