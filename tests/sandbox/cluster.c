@@ -136,8 +136,8 @@ cluster_add_topic(struct cluster *c, const char *topic, int partitions,
 static bool
 has_partition(struct cluster *c, const char *topic, int partition)
 {
-    return rd_kafka_mock_partition_set_follower_wmarks(
-               c->mock, topic, partition, -1, -1) == 0;
+    return rd_kafka_mock_partition_set_follower_wmarks(c->mock, topic,
+                                                       partition, -1, -1) == 0;
 }
 
 int

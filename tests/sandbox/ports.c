@@ -60,7 +60,8 @@ try_listen(int port)
         return errno;
     /* As the embedded broker does, so that both agree on what is free. */
     int bad = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-              bind(fd, (const struct sockaddr *)&in, sizeof(in)) || listen(fd, 1);
+              bind(fd, (const struct sockaddr *)&in, sizeof(in)) ||
+              listen(fd, 1);
     bad = bad ? errno : 0;
     (void)close(fd); /* nothing was written to it */
     return bad;
