@@ -1,9 +1,9 @@
 /*
  * A topic to standard output, as a routed member of a group:
  *
- *   consume http://127.0.0.1:7070 orders billing orders
+ *   consume http://127.0.0.1:7070 orders billing orders [KEY=VALUE...]
  *
- * (route service, cluster code, group, topic).  Flip the route while it runs:
+ * (route service, cluster code, group, topic, properties).  Flip the route while it runs:
  * the lines go on where they were.  Ctrl-C ends it.
  */
 #include <signal.h>
@@ -22,9 +22,9 @@ on_signal(int signo)
 int
 main(int argc, char **argv)
 {
-    if (argc != 5) {
-        (void)fprintf(stderr,
-                      "usage: consume ROUTE-SERVICE CODE GROUP TOPIC\n");
+    if (argc < 5) {
+        (void)fprintf(stderr, "usage: consume ROUTE-SERVICE CODE GROUP TOPIC "
+                              "[KEY=VALUE...]\n");
         return 2;
     }
     const char *const props[][2] = {
@@ -32,8 +32,8 @@ main(int argc, char **argv)
     (void)setvbuf(stdout, NULL, _IOLBF, 0); /* whole lines, also in a pipe */
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
-    shunt_t *rk = connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv[1],
-                               argv[2], props);
+    shunt_t *rk =
+        connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv, 5, props);
     if (!rk)
         return 1;
     rd_kafka_resp_err_t rc = subscribe(rk, argv[4]);

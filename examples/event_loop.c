@@ -2,9 +2,9 @@
  * A consumer in an event loop (libevent) of the application's own: no thread
  * waits in a poll.
  *
- *   event_loop http://127.0.0.1:7070 orders billing orders
+ *   event_loop http://127.0.0.1:7070 orders billing orders [KEY=VALUE...]
  *
- * (route service, cluster code, group, topic).  Ctrl-C ends it.
+ * (route service, cluster code, group, topic, properties).  Ctrl-C ends it.
  */
 #include <event2/event.h>
 #include <fcntl.h>
@@ -74,13 +74,13 @@ run(shunt_t *rk, shunt_queue_t *queue)
 int
 main(int argc, char **argv)
 {
-    if (argc != 5)
+    if (argc < 5)
         return 2;
     const char *const props[][2] = {
         {"group.id", argv[3]}, {"auto.offset.reset", "earliest"}, {NULL, NULL}};
     (void)setvbuf(stdout, NULL, _IOLBF, 0); /* whole lines, also in a pipe */
-    shunt_t *rk = connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv[1],
-                               argv[2], props);
+    shunt_t *rk =
+        connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv, 5, props);
     shunt_queue_t *queue = rk ? shunt_queue_get_consumer(rk) : NULL;
     int failed = !queue || subscribe(rk, argv[4]) != 0 || run(rk, queue) != 0;
     if (queue)

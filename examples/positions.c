@@ -1,7 +1,7 @@
 /*
  * A topic, without a group: positions stand in a file, and hold on any cluster.
  *
- *   positions http://127.0.0.1:7070 CODE TOPIC PARTITIONS FILE
+ *   positions http://127.0.0.1:7070 CODE TOPIC PARTITIONS FILE [KEY=VALUE...]
  *
  * A line of FILE: a stream (logical topic/origin/partition) and its position, as
  * shunt_position() says it: topic, partition, offset, place.
@@ -89,14 +89,14 @@ note(shunt_t *rk, const rd_kafka_message_t *m)
 int
 main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc < 6)
         return 2;
     const char *const props[][2] = {{"group.id", "-"}, /* none is joined */
                                     {"enable.auto.commit", "false"},
                                     {"switch.position", "stored"},
                                     {NULL, NULL}};
-    shunt_t *rk = connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv[1],
-                               argv[2], props);
+    shunt_t *rk =
+        connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv, 6, props);
     if (!rk)
         return 1;
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);

@@ -1,13 +1,11 @@
 /*
  * Lines of standard input to a topic, as a routed producer:
  *
- *   produce http://127.0.0.1:7070 orders orders <file
+ *   produce http://127.0.0.1:7070 orders orders [KEY=VALUE...] <file
  *
- * (route service, cluster code, topic).  Flip the route while it runs: the
+ * (route service, cluster code, topic, properties).  Flip the route while it runs: the
  * records go on arriving, on the other cluster.
  */
-#include <string.h>
-
 #include "connect.h"
 
 static int failed;
@@ -24,14 +22,14 @@ on_delivery(shunt_t *rk, const rd_kafka_message_t *m, void *opaque)
 }
 
 static shunt_t *
-connect_to(const char *service, const char *code)
+connect_to(char **argv)
 {
     const char *const props[][2] = {{"enable.idempotence", "true"},
                                     {NULL, NULL}};
     shunt_conf_t *conf = shunt_conf_new();
     if (conf)
         shunt_conf_set_dr_msg_cb(conf, on_delivery);
-    return connect_take(RD_KAFKA_PRODUCER, conf, service, code, props);
+    return connect_take(RD_KAFKA_PRODUCER, conf, argv, 4, props);
 }
 
 /* A full queue only means: wait for reports. */
@@ -52,11 +50,12 @@ int
 main(int argc, char **argv)
 {
     char line[65536];
-    if (argc != 4) {
-        (void)fprintf(stderr, "usage: produce ROUTE-SERVICE CODE TOPIC\n");
+    if (argc < 4) {
+        (void)fprintf(stderr, "usage: produce ROUTE-SERVICE CODE TOPIC "
+                              "[KEY=VALUE...]\n");
         return 2;
     }
-    shunt_t *rk = connect_to(argv[1], argv[2]);
+    shunt_t *rk = connect_to(argv);
     if (!rk)
         return 1;
     while (fgets(line, sizeof(line), stdin)) {

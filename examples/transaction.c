@@ -2,9 +2,9 @@
  * Exactly once from one topic to another: what is read is written in upper case,
  * and the group's positions with it, in one transaction.
  *
- *   transaction http://127.0.0.1:7070 orders shouters orders orders.loud
+ *   transaction http://127.0.0.1:7070 orders shouters orders loud [KEY=VALUE...]
  *
- * (route service, cluster code, group, from, to).  A flip aborts a transaction that
+ * (route service, cluster code, group, from, to, properties of both).  A flip aborts a transaction that
  * is open: it is done again on the other cluster.  Kill the program whenever you like.
  */
 #include <ctype.h>
@@ -89,7 +89,7 @@ undo(shunt_t *c, shunt_t *p, rd_kafka_error_t *e)
 int
 main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc < 6)
         return 2;
     const char *const reads[][2] = {{"group.id", argv[3]},
                                     {"enable.auto.commit", "false"},
@@ -97,10 +97,10 @@ main(int argc, char **argv)
                                     {NULL, NULL}};
     const char *const writes[][2] = {{"transactional.id", argv[3]},
                                      {NULL, NULL}};
-    shunt_t *c = connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv[1],
-                              argv[2], reads);
-    shunt_t *p = connect_take(RD_KAFKA_PRODUCER, shunt_conf_new(), argv[1],
-                              argv[2], writes);
+    shunt_t *c =
+        connect_take(RD_KAFKA_CONSUMER, shunt_conf_new(), argv, 6, reads);
+    shunt_t *p =
+        connect_take(RD_KAFKA_PRODUCER, shunt_conf_new(), argv, 6, writes);
     if (!c || !p || subscribe(c, argv[4]) != 0)
         return 1;
     rd_kafka_error_t *e = shunt_init_transactions(p, WAIT_MS);

@@ -10,6 +10,7 @@ import argparse
 import re
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 from typing import Sequence
@@ -25,7 +26,8 @@ from tests.lib.world import World  # noqa: E402
 
 EXAMPLES = ROOT / "examples"
 LINES_MAX = 120
-TOPICS = ("lines", "loop", "kept")
+TOPICS = ("lines", "loop", "kept", "words")
+SANDBOX = ("session.timeout.ms=6000", "fetch.wait.max.ms=10")  # as README has it
 MOVE_S = 60.0
 build = "build/release"
 
@@ -70,6 +72,11 @@ class Examples(unittest.TestCase):
         for proc in who:
             proc.wait_for(rf"SWITCHED \S+ -> {to}\b", MOVE_S)
 
+    def fails(self, example: str, *words: object) -> str:
+        proc = self.start(example, self.world.route_url, *words, name=f"{example}-fails")
+        self.assertEqual(proc.wait(MOVE_S), 1, proc.text())
+        return proc.text()
+
     # ---- one by one ---------------------------------------------------------
 
     def test_produce_and_consume(self) -> None:
@@ -86,6 +93,20 @@ class Examples(unittest.TestCase):
             self.wait_lines(reader, self.values("lines", first, 50))
         self.assertRegex(reader.text(), r"lines\[\d\]@\d+ from a: lines-0\n")
         self.end(reader)
+
+    def test_properties(self) -> None:
+        """KEY=VALUE words: what README gives for the sandbox has a new group read within seconds."""
+        self.world.put_rule("words", "a")
+        self.produce("a", "words", 0, 50)
+        start = time.monotonic()
+        reader = self.start("consume", self.world.route_url, "words", "worders", "words", *SANDBOX, name="consume-words")
+        self.wait_lines(reader, self.values("words", 0, 50))
+        self.assertLess(time.monotonic() - start, 12, "seconds")
+        self.end(reader)
+        for example, words in (("consume", "c g t"), ("event_loop", "c g t"), ("produce", "c t"), ("positions", "c t 2 f"),
+                               ("transaction", "c g t u")):
+            self.assertIn('"client.id" is not KEY=VALUE', self.fails(example, *words.split(), "client.id=x", "client.id"))
+            self.assertIn("no.such", self.fails(example, *words.split(), "no.such=a=b"))
 
     def test_port_diff(self) -> None:
         """port.diff is the difference, and what scripts/port.sh does is all of it but the configuration"""
