@@ -263,6 +263,8 @@ change_run_take(const struct ctl *ctl, struct change *c)
         out_json(answer);
     else
         print_outcome(ctl, c, answer);
+    if (c->moves)
+        *c->moves = js_ref(js_any(answer, "moves"));
     js_free(answer);
     return CTL_OK;
 }

@@ -17,6 +17,8 @@ struct change {
     const char *what;        /* words: "flip orders to b" */
     bool show_diff;          /* print what changes, not only that it does */
     int64_t revision;        /* out: the one in force afterwards */
+    struct json_t **moves;   /* out: of live clients, js_free'd by the caller;
+                                NULL: not wanted */
 };
 
 /* With --dry-run nothing is changed.  Returns an exit code; says everything. */

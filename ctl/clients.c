@@ -14,8 +14,8 @@
 #include "ctl/out.h"
 #include "ctl/words.h"
 
-static bool
-is_connected(const struct json_t *client)
+bool
+clients_connected(const struct json_t *client)
 {
     bool connected = false;
     return js_get_bool(client, "", "connected", JS_OPTIONAL, &connected,
@@ -26,8 +26,8 @@ is_connected(const struct json_t *client)
 static bool
 is_newer(const struct json_t *kept, const struct json_t *other)
 {
-    if (is_connected(kept) != is_connected(other))
-        return is_connected(other);
+    if (clients_connected(kept) != clients_connected(other))
+        return clients_connected(other);
     return out_int(other, "since_ms", 0) > out_int(kept, "since_ms", 0);
 }
 
@@ -152,8 +152,9 @@ number_or_dash(const struct json_t *report, const char *key)
 static const char *
 state_of(const struct json_t *client)
 {
-    return is_connected(client) ? out_str(js_any(client, "report"), "state")
-                                : "gone";
+    return clients_connected(client)
+               ? out_str(js_any(client, "report"), "state")
+               : "gone";
 }
 
 static void

@@ -10,5 +10,7 @@
  * `quiet`. */
 MUST_CHECK int clients_fetch(const struct ctl *ctl, const struct servers *s,
                              const char *path, bool quiet, struct json_t **out);
+/* One of them; false: it has left, or lost its server. */
+bool clients_connected(const struct json_t *client);
 
 #endif

@@ -19,6 +19,7 @@
 #include "ctl/words.h"
 
 #define POLL_MS 200
+#define GONE_MS 3000 /* by then who lost his server has found another one */
 
 static bool
 names_code(const struct json_t *rule, const char *code)
@@ -91,8 +92,10 @@ operations(const struct ctl *ctl, const struct json_t *table, size_t *there)
 }
 
 struct progress {
-    int64_t revision; /* of the flip */
+    int64_t revision;           /* of the flip */
+    const struct json_t *moves; /* whom it moves; NULL: nobody */
     size_t live, moved, stuck;
+    size_t gone; /* were to move, and have left before they did */
     int64_t slowest_ms;
     char detail[160]; /* why one of them is stuck; or "" */
     bool looked;      /* not for the first time */
@@ -110,6 +113,27 @@ follows(const struct ctl *ctl, const struct json_t *client)
            !(name && strcmp(name, CTL_NAME) == 0);
 }
 
+static bool
+arrived(const struct ctl *ctl, const struct json_t *report)
+{
+    const char *state = js_str(js_any(report, "state"));
+    const char *cluster = js_str(js_any(report, "cluster"));
+    return state && cluster && strcmp(state, "running") == 0 &&
+           strcmp(cluster, ctl->conf.to) == 0;
+}
+
+static bool
+was_to_move(const struct progress *p, const struct json_t *client)
+{
+    const char *who = out_str(js_any(client, "client"), "instance");
+    for (size_t i = 0; i < js_len(p->moves); i++) {
+        const struct json_t *mover = js_any(js_at(p->moves, i), "client");
+        if (strcmp(out_str(mover, "instance"), who) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void
 count_client(const struct ctl *ctl, const struct json_t *client,
              struct progress *p)
@@ -117,16 +141,18 @@ count_client(const struct ctl *ctl, const struct json_t *client,
     const struct json_t *report = js_any(client, "report");
     if (!follows(ctl, client))
         return;
+    if (!clients_connected(client)) {
+        p->gone += !arrived(ctl, report) && was_to_move(p, client);
+        return;
+    }
     p->live++;
     const char *state = js_str(js_any(report, "state"));
-    const char *cluster = js_str(js_any(report, "cluster"));
     if (state && strcmp(state, "stuck") == 0) {
         p->stuck++;
         (void)snprintf(p->detail, sizeof(p->detail), "%s",
                        out_str(report, "detail"));
     }
-    if (!state || !cluster || strcmp(state, "running") != 0 ||
-        strcmp(cluster, ctl->conf.to) != 0)
+    if (!arrived(ctl, report))
         return;
     p->moved++;
     /* An older residency's stall was an earlier move's. */
@@ -144,8 +170,10 @@ look(const struct ctl *ctl, const struct servers *servers, const char *path,
     const int rc = clients_fetch(ctl, servers, path, p->looked, &answer);
     if (rc)
         return rc;
-    *p = (struct progress){
-        .revision = p->revision, .slowest_ms = -1, .looked = true};
+    *p = (struct progress){.revision = p->revision,
+                           .moves = p->moves,
+                           .slowest_ms = -1,
+                           .looked = true};
     const struct json_t *clients = js_any(answer, "clients");
     for (size_t i = 0; i < js_len(clients); i++)
         count_client(ctl, js_at(clients, i), p);
@@ -157,11 +185,15 @@ static void
 print_progress(const struct progress *p, bool last)
 {
     const bool terminal = isatty(STDOUT_FILENO);
+    const size_t all = p->live + p->gone;
     if (!terminal && !last)
         return;
     (void)printf("%s%s%zu of %zu clients have moved%s", terminal ? "\r" : "",
-                 out_color(p->moved == p->live ? OUT_GREEN : OUT_YELLOW),
-                 p->moved, p->live, out_color(OUT_PLAIN));
+                 out_color(p->moved == all ? OUT_GREEN : OUT_YELLOW), p->moved,
+                 all, out_color(OUT_PLAIN));
+    if (p->gone)
+        (void)printf(", %s%zu gone%s", out_color(OUT_RED), p->gone,
+                     out_color(OUT_PLAIN));
     if (p->stuck)
         (void)printf(", %s%zu stuck%s", out_color(OUT_RED), p->stuck,
                      out_color(OUT_PLAIN));
@@ -173,43 +205,53 @@ print_progress(const struct progress *p, bool last)
     (void)fflush(stdout);
 }
 
+static int
+not_all(const struct progress *p)
+{
+    if (p->gone)
+        (void)printf("gone: ended, or cut off, before it said that it has "
+                     "moved\n");
+    (void)printf("`shuntctl clients` shows where each one is\n");
+    return CTL_WAITING;
+}
+
 /* Clients whose own rule keeps them elsewhere never move: then the deadline
  * ends this and the exit code says so. */
 static int
 watch_them(const struct ctl *ctl, const struct servers *servers,
-           const char *path, int64_t revision)
+           const char *path, struct progress *p)
 {
-    const int64_t deadline_ms = clock_mono_ms() + ctl->conf.wait_ms;
-    struct progress p = {.revision = revision};
+    const int64_t start_ms = clock_mono_ms();
     for (;;) {
-        const int rc = look(ctl, servers, path, &p);
+        const int rc = look(ctl, servers, path, p);
         if (rc)
             return rc;
-        const bool done = p.moved == p.live;
-        const bool late = clock_mono_ms() >= deadline_ms;
-        print_progress(&p, done || late);
-        if (done)
+        const int64_t waited_ms = clock_mono_ms() - start_ms;
+        const bool done = p->moved == p->live;
+        const bool late = waited_ms >= ctl->conf.wait_ms ||
+                          (done && p->gone && waited_ms >= GONE_MS);
+        print_progress(p, (done && !p->gone) || late);
+        if (done && !p->gone)
             return CTL_OK;
-        if (late) {
-            (void)printf("`shuntctl clients` shows where each one is\n");
-            return CTL_WAITING;
-        }
+        if (late)
+            return not_all(p);
         const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
         (void)nanosleep(&pause, NULL);
     }
 }
 
 static int
-wait_for_clients(const struct ctl *ctl, int64_t revision)
+wait_for_clients(const struct ctl *ctl, int64_t revision,
+                 const struct json_t *moves)
 {
+    struct progress p = {.revision = revision, .moves = moves};
     struct servers s;
     int rc = servers_find(ctl, &s);
     if (rc)
         return rc;
     char *path =
         words_query_take(xstrdup("/v1/clients"), "cluster.code", ctl->argv[0]);
-    path = words_query_take(path, "connected", "true");
-    rc = watch_them(ctl, &s, path, revision);
+    rc = watch_them(ctl, &s, path, &p);
     free(path);
     servers_fini(&s);
     return rc;
@@ -227,9 +269,11 @@ nothing_meant(const struct ctl *ctl)
     return CTL_FAILED;
 }
 
-/* *revision: the one that the clients have to follow. */
+/* *revision: the one that the clients have to follow; *moves: who does
+ * (js_free). */
 static int
-publish(const struct ctl *ctl, const struct json_t *table, int64_t *revision)
+publish(const struct ctl *ctl, const struct json_t *table, int64_t *revision,
+        struct json_t **moves)
 {
     size_t there;
     struct json_t *ops = operations(ctl, table, &there);
@@ -249,7 +293,8 @@ publish(const struct ctl *ctl, const struct json_t *table, int64_t *revision)
     struct change c = {.kind = "operations",
                        .value = ops,
                        .expect_revision = *revision,
-                       .what = what};
+                       .what = what,
+                       .moves = moves};
     const int rc = change_run_take(ctl, &c);
     *revision = c.revision;
     free(what);
@@ -262,13 +307,15 @@ ctl_flip(struct ctl *ctl)
     if (ctl->argc != 1 || !ctl->conf.to)
         return ctl_usage("flip CODE --to CLUSTER");
     struct json_t *table = NULL;
+    struct json_t *moves = NULL;
     int64_t revision;
     int rc = ctl_get(ctl, "/v1/table", &table);
     if (rc)
         return rc;
-    rc = publish(ctl, table, &revision);
+    rc = publish(ctl, table, &revision, &moves);
     js_free(table);
-    if (rc || ctl->conf.dry_run || ctl->conf.json || ctl->conf.wait_ms == 0)
-        return rc;
-    return wait_for_clients(ctl, revision);
+    if (!rc && !ctl->conf.dry_run && !ctl->conf.json && ctl->conf.wait_ms > 0)
+        rc = wait_for_clients(ctl, revision, moves);
+    js_free(moves);
+    return rc;
 }

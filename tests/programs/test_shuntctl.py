@@ -411,6 +411,28 @@ class Group(Admin):
             self.assertEqual(done.returncode, 5, done.stderr)
             self.assertIn("0 of 2 clients have moved", done.stdout)
 
+    def test_a_client_that_is_gone_has_not_moved(self) -> None:
+        def report(instance: str, cluster: str) -> None:
+            body = json.dumps({"instance": instance, "revision": 0, "cluster": cluster, "state": "running"}).encode()
+            self.assertEqual(programs.post(self.service.url + "/v1/reports", body)[0], 200)
+
+        self.client("old").close()  # has left before: nothing was to move
+        streams = {name: self.client(name) for name in ("done", "gone")}
+
+        def after_the_flip(method: str, path: str, body: bytes) -> None:
+            if path.startswith("/v1/clients") and streams:
+                report("done", "b")  # has moved, then ended
+                report("gone", "a")
+                for name in ("done", "gone"):
+                    streams.pop(name).close()
+
+        with Between(self.service.url, before=after_the_flip) as between:
+            done = self.ctl("flip", "orders", "--to", "b", url=between.url)
+        self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
+        self.assertIn("2 live clients move", done.stdout)
+        self.assertIn("0 of 1 clients have moved, 1 gone", done.stdout)
+        self.assertIn("0 of 0 clients", self.says(0, "flip", "orders", "--to", "a"))
+
     def test_a_silent_server_is_named(self) -> None:
         self.client("c1")
         gone = closed_url()
