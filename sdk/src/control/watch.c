@@ -32,6 +32,7 @@
 #define WATCH_RETRY_AFTER_MAX_MS 60000
 #define WATCH_IDLE_MS            1000
 #define WATCH_EVENT_MAX          ((size_t)4 << 20)
+#define WATCH_SAID               8
 
 struct watch {
     struct watch_conf conf;
@@ -42,25 +43,19 @@ struct watch {
     struct backoff backoff;
     struct http_call *call;
     int64_t next_at_ms, started_ms;
-    int64_t held;         /* revision whose answer is in use; -1: none */
-    bool heard;           /* this stream has sent a route, or "resumed" */
-    bool closed;          /* it said that it will end */
-    char last_error[512]; /* the same words are logged once */
+    int64_t held; /* revision whose answer is in use; -1: none */
+    bool heard;   /* this stream has sent a route, or "resumed" */
+    bool closed;  /* it said that it will end */
+    /* Complaints since something good was heard: the same words are logged
+     * once.  Several, because servers and their failures take turns. */
+    uint64_t said[WATCH_SAID];
+    size_t n_said;
 };
 
 static void
 say(struct watch *w, int level, const char *text)
 {
     w->conf.on_log(level, text, w->conf.arg);
-}
-
-static void
-complain(struct watch *w, const char *text)
-{
-    if (strcmp(text, w->last_error) == 0)
-        return;
-    (void)snprintf(w->last_error, sizeof(w->last_error), "%s", text);
-    say(w, LOG_WARNING, text);
 }
 
 /* FNV-1a, with its high bits folded in: they are the better ones. */
@@ -71,6 +66,17 @@ hash_of(const char *s)
     for (; *s; s++)
         h = (h ^ (unsigned char)*s) * 1099511628211U;
     return h ^ h >> 32;
+}
+
+static void
+complain(struct watch *w, const char *text)
+{
+    const uint64_t hash = hash_of(text);
+    for (size_t i = 0; i < w->n_said && i < WATCH_SAID; i++)
+        if (w->said[i] == hash)
+            return;
+    w->said[w->n_said++ % WATCH_SAID] = hash;
+    say(w, LOG_WARNING, text);
 }
 
 int
@@ -200,7 +206,7 @@ go_on(struct watch *w)
 static void
 hear(struct watch *w)
 {
-    w->last_error[0] = '\0';
+    w->n_said = 0;
     if (!w->heard)
         w->conf.on_open(w->conf.arg);
     w->heard = true;

@@ -136,6 +136,39 @@ START_TEST(flapping_is_survived)
 END_TEST
 
 static int
+lines_with(const char *words)
+{
+    int n = 0;
+    pthread_mutex_lock(&mutex);
+    for (const char *at = lines; (at = strstr(at, words)); at++)
+        n++;
+    pthread_mutex_unlock(&mutex);
+    return n;
+}
+
+/* Two complaints that take turns are said once, and anew after good news. */
+START_TEST(rubbish_is_complained_of_once)
+{
+    pthread_mutex_lock(&mutex);
+    (void)strcpy(first, "rubbish");
+    pthread_mutex_unlock(&mutex);
+    atomic_store(&hang_up_at_once, true);
+    start_with(url);
+    ck_assert(wait_until(reached, (int[]){6, 0, 0}, 30000));
+    ck_assert_int_eq(lines_with("cannot be used"), 1);
+    ck_assert_int_eq(lines_with("ended the stream"), 1);
+    set_first(5, "a");
+    atomic_store(&hang_up_at_once, false);
+    expect_revision(5);
+    push("rubbish");
+    ck_assert(wait_until(has_line, (char[]){"cannot be used"}, WAIT_MS));
+    push_route(6, "b");
+    expect_revision(6);
+    ck_assert_int_eq(lines_with("cannot be used"), 2);
+}
+END_TEST
+
+static int
 bare_listener(int *port)
 {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -377,6 +410,7 @@ main(void)
     tcase_add_test(t, new_topics_are_watched);
     tcase_add_test(t, several_servers_in_turn);
     tcase_add_test(t, flapping_is_survived);
+    tcase_add_test(t, rubbish_is_complained_of_once);
     tcase_add_test(t, half_events_are_forgotten);
     tcase_add_test(t, garbage_instead_of_http);
     tcase_add_test(t, a_dead_mapper_is_passed_over);
