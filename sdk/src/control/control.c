@@ -9,6 +9,10 @@
  * Invariant: the revision of `route`, and the newest one that it is known to be
  * good for (`known`), never go down, whoever sends them: a route service that
  * lost its store must not move clients.
+ *
+ * The route on disk is read when the topics are known, but waits in `disk`
+ * until the service has had its say: it may name a cluster that was fenced
+ * since.
  */
 #include "sdk/src/control/control.h"
 
@@ -58,6 +62,9 @@ struct control {
     char *report_last; /* the service took it */
     bool report_again; /* but may have forgotten it since */
     int64_t report_at_ms;
+    bool disk_waits;
+    struct pt_answer disk; /* used when the service does not answer */
+    int64_t asked_ms;      /* no answer since then; 0: there was one */
     bool news;
     bool refused_old, refused_lie, conflicting; /* logged already */
 };
@@ -241,12 +248,82 @@ keep_on_disk(struct control *c, const struct pt_answer *answer)
         say(c, LOG_WARNING, "the route is not kept on disk: %s", err.text);
 }
 
+/* ---- the route on disk --------------------------------------------------- */
+
+static void
+drop_disk(struct control *c)
+{
+    pt_answer_fini(&c->disk);
+    c->disk_waits = false;
+}
+
+static void
+load_from_disk(struct control *c)
+{
+    struct err err = {0};
+    drop_disk(c);
+    if (c->identity.topics.n == 0)
+        c->asked_ms = 0;
+    else if (!c->asked_ms)
+        c->asked_ms = clock_mono_ms();
+    if (!c->conf.cache_dir || c->identity.topics.n == 0)
+        return;
+    const struct cache_owner owner = {&c->conf.servers, &c->identity};
+    const int rc = cache_load(c->conf.cache_dir, &owner, &c->disk, &err);
+    if (rc && rc != ERR_NOTFOUND)
+        say(c, LOG_WARNING, "%s", err.text);
+    c->disk_waits = rc == 0;
+}
+
+static void
+use_disk(struct control *c)
+{
+    struct pt_answer answer = c->disk;
+    c->disk = (struct pt_answer){0};
+    c->disk_waits = false;
+    if (!lay_over(c, &answer) ||
+        too_old(c, answer.revision, "the route on disk") ||
+        lies(c, &answer, "the route on disk"))
+        pt_answer_fini(&answer);
+    else
+        (void)install(c, &answer, 1);
+}
+
+static int64_t
+disk_due_ms(const struct control *c)
+{
+    return c->disk_waits ? c->asked_ms + c->conf.request_timeout_ms : INT64_MAX;
+}
+
+static void
+step_disk(struct control *c)
+{
+    if (c->disk_waits &&
+        (watch_failed(c->watch) || clock_mono_ms() >= disk_due_ms(c)))
+        use_disk(c);
+}
+
+/* By the service.  The disk's route goes into use all the same if the answer is
+ * not newer: the checks that follow compare it with what is in use. */
+static void
+answered(struct control *c, int64_t revision)
+{
+    c->asked_ms = 0;
+    if (c->disk_waits && revision <= c->disk.revision)
+        use_disk(c);
+    drop_disk(c);
+}
+
+/* ---- the stream ---------------------------------------------------------- */
+
 static int
 on_answer(struct pt_answer *taken, void *arg)
 {
     struct control *c = arg;
     const char *server = watch_server(c->watch);
     int rc = lay_over(c, taken) ? 0 : ERR_NOMEM;
+    if (!rc)
+        answered(c, taken->revision);
     if (!rc && (too_old(c, taken->revision, server) || lies(c, taken, server)))
         rc = ERR_CONFLICT;
     if (rc) {
@@ -295,27 +372,6 @@ on_resumed(int64_t revision, const struct json_t *outline, void *arg)
     c->known = revision;
     pthread_mutex_unlock(&c->mutex);
     return true;
-}
-
-static void
-load_from_disk(struct control *c)
-{
-    struct pt_answer answer = {0};
-    struct err err = {0};
-    if (!c->conf.cache_dir || c->identity.topics.n == 0)
-        return;
-    const struct cache_owner owner = {&c->conf.servers, &c->identity};
-    const int rc = cache_load(c->conf.cache_dir, &owner, &answer, &err);
-    if (rc && rc != ERR_NOTFOUND)
-        say(c, LOG_WARNING, "%s", err.text);
-    if (rc)
-        return;
-    if (!lay_over(c, &answer) ||
-        too_old(c, answer.revision, "the route on disk") ||
-        lies(c, &answer, "the route on disk"))
-        pt_answer_fini(&answer);
-    else
-        (void)install(c, &answer, 1);
 }
 
 /* ---- what other threads ask for ----------------------------------------- */
@@ -538,16 +594,22 @@ step_askings(struct control *c)
     return due_ms;
 }
 
+static int64_t
+sooner(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /* How long the thread may wait; does what is due now. */
 static int
 step(struct control *c)
 {
     take_topics(c);
     watch_step(c->watch);
+    step_disk(c);
     send_report(c);
-    int64_t due_ms = step_askings(c);
-    const int64_t watch_ms = watch_due_ms(c->watch);
-    due_ms = watch_ms < due_ms ? watch_ms : due_ms;
+    int64_t due_ms = sooner(step_askings(c), disk_due_ms(c));
+    due_ms = sooner(due_ms, watch_due_ms(c->watch));
     if (c->news) {
         c->news = false;
         c->conf.on_news(c->conf.arg);
@@ -632,6 +694,7 @@ destroy(struct control *c)
         asking_drop(c->askings[i]);
     watch_free(c->watch);
     http_client_free(c->client);
+    pt_answer_fini(&c->disk);
     route_unref(c->route ? &c->route->route : NULL);
     strlist_fini(&c->topics);
     strlist_fini(&c->conf.servers);

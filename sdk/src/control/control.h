@@ -39,8 +39,9 @@ struct route {
 void route_ref(struct route *r);
 void route_unref(struct route *r); /* NULL allowed; any thread */
 
-/* Copies `conf`. Reads the disk first, so that a client starts with the whole
- * control plane down. */
+/* Copies `conf`. Reads the disk, so that a client starts with the whole control
+ * plane down: that route is used when each server has failed once, or none has
+ * answered within `request_timeout_ms`. It may be one that was fenced since. */
 MUST_CHECK int control_start(const struct control_conf *conf,
                              struct control **out, struct err *err);
 void control_stop(struct control *c); /* waits for the thread; NULL allowed */

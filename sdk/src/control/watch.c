@@ -34,12 +34,17 @@
 #define WATCH_EVENT_MAX          ((size_t)4 << 20)
 #define WATCH_SAID               8
 
+struct peer {
+    int64_t shut_until_ms; /* its Retry-After */
+    bool failed;           /* since the identity */
+};
+
 struct watch {
     struct watch_conf conf;
     struct http_client *client;
-    char *body;             /* NULL: nothing to watch */
-    size_t turn;            /* the server in use, or the next one */
-    int64_t *shut_until_ms; /* of each server: its Retry-After */
+    char *body;         /* NULL: nothing to watch */
+    size_t turn;        /* the server in use, or the next one */
+    struct peer *peers; /* one for each server */
     struct backoff backoff;
     struct http_call *call;
     int64_t next_at_ms, started_ms;
@@ -89,8 +94,8 @@ watch_new(const struct watch_conf *conf, struct http_client *client,
     w->conf = *conf;
     w->client = client;
     w->held = -1;
-    w->shut_until_ms = calloc(conf->servers->n, sizeof(*w->shut_until_ms));
-    if (!w->shut_until_ms) {
+    w->peers = calloc(conf->servers->n, sizeof(*w->peers));
+    if (!w->peers) {
         free(w);
         return ERR_NOMEM;
     }
@@ -116,7 +121,7 @@ watch_free(struct watch *w)
     if (!w)
         return;
     hang_up(w);
-    free(w->shut_until_ms);
+    free(w->peers);
     free(w->body);
     free(w);
 }
@@ -152,13 +157,30 @@ watch_identity(struct watch *w, const struct pt_identity *identity)
     w->body = body;
     w->held = -1;
     w->next_at_ms = 0;
+    for (size_t i = 0; i < w->conf.servers->n; i++)
+        w->peers[i].failed = false;
     return 0;
+}
+
+bool
+watch_failed(const struct watch *w)
+{
+    for (size_t i = 0; i < w->conf.servers->n; i++)
+        if (!w->peers[i].failed)
+            return false;
+    return true;
+}
+
+static struct peer *
+peer_of(const struct watch *w, size_t turn)
+{
+    return &w->peers[turn % w->conf.servers->n];
 }
 
 static int64_t
 shut_until(const struct watch *w, size_t turn)
 {
-    return w->shut_until_ms[turn % w->conf.servers->n];
+    return peer_of(w, turn)->shut_until_ms;
 }
 
 /* The server wants to be left alone for a while; by all at different times. */
@@ -168,7 +190,7 @@ shut(struct watch *w, int64_t retry_after_ms)
     const int64_t wait_ms = retry_after_ms < WATCH_RETRY_AFTER_MAX_MS
                                 ? retry_after_ms
                                 : WATCH_RETRY_AFTER_MAX_MS;
-    w->shut_until_ms[w->turn % w->conf.servers->n] =
+    peer_of(w, w->turn)->shut_until_ms =
         clock_mono_ms() + wait_ms + backoff_spread_ms(&w->backoff, wait_ms);
 }
 
@@ -195,6 +217,7 @@ static void
 go_on(struct watch *w)
 {
     const int64_t now_ms = clock_mono_ms();
+    peer_of(w, w->turn)->failed |= !w->heard;
     if (w->heard && now_ms - w->started_ms >= WATCH_STEADY_MS)
         backoff_reset(&w->backoff);
     w->next_at_ms =

@@ -52,6 +52,8 @@ void watch_free(struct watch *w);
 /* From now on this identity (copied as text); empty topics: nothing is
  * watched. */
 MUST_CHECK int watch_identity(struct watch *w, const struct pt_identity *i);
+/* Each server has failed once since then. */
+bool watch_failed(const struct watch *w);
 void watch_step(struct watch *w);
 int64_t watch_due_ms(const struct watch *w);
 /* The server in use or to be tried next; borrowed. */

@@ -68,19 +68,126 @@ START_TEST(one_revision_says_one_thing)
 }
 END_TEST
 
-START_TEST(starts_from_disk)
+/* What an earlier client leaves on disk: revision 5. */
+static void
+leave_on_disk(void)
 {
     start_with(url);
     expect_revision(5);
     control_stop(control);
+    control = NULL;
+}
+
+static void
+fall_silent(void)
+{
+    pthread_mutex_lock(&mutex);
+    *first = '\0';
+    pthread_mutex_unlock(&mutex);
+}
+
+/* What comes first, and how long it took. */
+static int64_t
+first_revision(int64_t *took_ms)
+{
+    const int64_t start_ms = clock_mono_ms();
+    int64_t got;
+    while ((got = revision()) < 0 && clock_mono_ms() < start_ms + WAIT_MS)
+        (void)usleep(100);
+    *took_ms = clock_mono_ms() - start_ms;
+    return got;
+}
+
+START_TEST(starts_from_disk)
+{
+    int64_t took_ms;
+    leave_on_disk();
     stop_serving();
-    start_with(url);                 /* nobody there */
-    ck_assert_int_eq(revision(), 5); /* at once */
+    start_with(url); /* nobody there */
+    ck_assert_int_eq(first_revision(&took_ms), 5);
+    ck_assert_int_lt(took_ms, 500);
     struct route *r = control_route(control);
     ck_assert_int_eq(r->from_disk, 1);
     route_unref(r);
     ck_assert(wait_until(has_line, (char[]){"route service: POST"}, WAIT_MS));
     ck_assert_int_eq(revision(), 5);
+}
+END_TEST
+
+START_TEST(starts_from_disk_when_all_servers_refuse)
+{
+    int64_t took_ms;
+    char both[256];
+    (void)snprintf(both, sizeof(both), "http://127.0.0.1:1,%s", url);
+    start_with(both);
+    expect_revision(5);
+    control_stop(control);
+    control = NULL;
+    stop_serving();
+    start_with(both);
+    ck_assert_int_eq(first_revision(&took_ms), 5);
+    ck_assert_int_lt(took_ms, 500);
+}
+END_TEST
+
+/* The route on disk may be one that was fenced since. */
+START_TEST(an_answer_comes_before_the_disk)
+{
+    leave_on_disk();
+    fall_silent();
+    start_with(url);
+    ck_assert(wait_until(reached, (int[]){2, 0, 0}, WAIT_MS));
+    ck_assert_int_eq(revision(), -1);
+    push_route(6, "b");
+    int64_t took_ms;
+    ck_assert_int_eq(first_revision(&took_ms), 6);
+    struct route *r = control_route(control);
+    ck_assert_int_eq(r->from_disk, 0);
+    route_unref(r);
+}
+END_TEST
+
+START_TEST(a_dead_server_does_not_bring_the_disk)
+{
+    char both[256];
+    int64_t took_ms;
+    (void)snprintf(both, sizeof(both), "http://127.0.0.1:1,%s", url);
+    start_with(both);
+    expect_revision(5);
+    for (int i = 0; i < 8; i++) { /* at either of them first */
+        control_stop(control);
+        (void)snprintf(instance, sizeof(instance), "i%d", i);
+        set_first(6 + i, "b");
+        start_with(both);
+        ck_assert_int_eq(first_revision(&took_ms), 6 + i);
+    }
+}
+END_TEST
+
+START_TEST(a_silent_service_is_waited_for_once)
+{
+    int64_t took_ms;
+    struct strlist topics = {0};
+    ck_assert_int_eq(strlist_split(&topics, "orders,more", ","), 0);
+    start_with(url);
+    expect_revision(5);
+    set_first(6, "a");
+    ck_assert_int_eq(control_set_topics(control, &topics), 0);
+    expect_revision(6);
+    control_stop(control);
+    fall_silent();
+    start_with(url);
+    ck_assert_int_eq(first_revision(&took_ms), 5);
+    ck_assert_int_ge(took_ms, 900);
+    ck_assert_int_lt(took_ms, 2000);
+    const int64_t start_ms = clock_mono_ms();
+    ck_assert_int_eq(control_set_topics(control, &topics), 0);
+    expect_revision(6);
+    ck_assert_int_lt(clock_mono_ms() - start_ms, 500);
+    ck_assert(wait_until(reached, (int[]){4, 0, 0}, WAIT_MS));
+    push_route(7, "b");
+    expect_revision(7);
+    strlist_fini(&topics);
 }
 END_TEST
 
@@ -406,6 +513,10 @@ main(void)
     tcase_add_test(t, an_older_revision_is_refused);
     tcase_add_test(t, one_revision_says_one_thing);
     tcase_add_test(t, starts_from_disk);
+    tcase_add_test(t, starts_from_disk_when_all_servers_refuse);
+    tcase_add_test(t, an_answer_comes_before_the_disk);
+    tcase_add_test(t, a_dead_server_does_not_bring_the_disk);
+    tcase_add_test(t, a_silent_service_is_waited_for_once);
     tcase_add_test(t, a_wiped_service_does_not_beat_the_disk);
     tcase_add_test(t, new_topics_are_watched);
     tcase_add_test(t, several_servers_in_turn);
