@@ -55,6 +55,7 @@ struct part {
     bool map_wanted;   /* a translation must be asked for */
     bool map_asked;    /* it is among those asked for now */
     bool map_done;     /* it has been answered, or cannot be */
+    bool none_before;  /* and the previous cluster has no commit of the group */
     int64_t start;     /* an offset or one of librdkafka's logical ones */
     int64_t next;      /* to be delivered next; -1: not known yet */
     int64_t finished;  /* next after the last one finished; -1: none */

@@ -92,6 +92,7 @@ struct starter {
     struct query *ends;    /* log ends, for a new group that wants only news */
     int64_t ends_again_ms; /* ask for those that failed then */
     size_t unmapped;       /* started without one, not yet told */
+    size_t unread;         /* likewise, and nobody ever committed one */
 };
 
 /* The application's callback that is running. */

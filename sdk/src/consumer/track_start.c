@@ -159,6 +159,28 @@ decide(const struct track *tr, const struct part *p)
     return handover_start(&f);
 }
 
+/* The two clusters are all on which the group can have a position. */
+static bool
+two_clusters(const struct track *tr)
+{
+    const struct generation *g = tr->cur;
+    for (size_t i = 0; i < g->n_views; i++)
+        if (!str_equal(g->views[i].origin, g->cluster) &&
+            !str_equal(g->views[i].origin, g->previous))
+            return false;
+    return true;
+}
+
+/* There is no commit of the group, neither here nor on the previous cluster:
+ * both have said so.  With "latest" that does not mean that it begins with the
+ * first record, by hand not that it has no positions. */
+static bool
+never_read(const struct track *tr, const struct part *p)
+{
+    return p->map_done && p->none_before && p->commit < 0 && !tr->by_hand &&
+           !tr->e.reset_latest && two_clusters(tr);
+}
+
 /* True: it runs. */
 static bool
 try_start(struct track *tr, struct part *p)
@@ -166,6 +188,10 @@ try_start(struct track *tr, struct part *p)
     struct start s = decide(tr, p);
     if (fresh(tr, p) && s.kind != START_RESET)
         s.kind = START_AT; /* as it should be, nothing to warn of */
+    if (s.kind == START_BEGINNING && never_read(tr, p)) {
+        s.kind = START_AT;
+        tr->starter.unread++;
+    }
     if (s.kind == START_WAIT)
         return false;
     p->map_wanted = s.kind == START_MAP;
@@ -180,7 +206,13 @@ static void
 tell_unmapped(struct track *tr)
 {
     const size_t n = tr->starter.unmapped;
-    tr->starter.unmapped = 0;
+    const size_t unread = tr->starter.unread;
+    tr->starter.unmapped = tr->starter.unread = 0;
+    if (unread > 0)
+        track_log(tr, LOG_INFO,
+                  "%zu partitions on cluster %s start at the log start: the "
+                  "group has no commit of them, there or on cluster %s",
+                  unread, tr->cur->cluster, tr->cur->previous);
     if (n > 0)
         track_warn(tr,
                    "%zu partitions on cluster %s start without a mapped "
@@ -321,6 +353,7 @@ add_before(const struct track *tr, struct part *p,
     if (l->cnt == POSITIONS_MAX)
         return; /* the next round's */
     p->map_asked = true;
+    p->none_before = false;
     metrics_add(tr->e.metrics, METRIC_SETTLE_TIMEOUTS, 1);
     char *name = name_before(tr, p);
     if (name)
@@ -382,6 +415,34 @@ fill_question(const struct track *tr, struct po_question *q,
     return 0;
 }
 
+/* Looks from *at on: they mostly are in the order in which they were asked. */
+static const rd_kafka_topic_partition_t *
+next_of(const rd_kafka_topic_partition_list_t *l, const char *topic,
+        int32_t partition, int *at)
+{
+    for (int i = 0; topic && i < l->cnt; i++) {
+        const rd_kafka_topic_partition_t *t = &l->elems[(*at + i) % l->cnt];
+        if (t->partition != partition || strcmp(t->topic, topic) != 0)
+            continue;
+        *at = (*at + i + 1) % l->cnt;
+        return t;
+    }
+    return NULL;
+}
+
+static void
+note_none(struct track *tr, const rd_kafka_topic_partition_list_t *l)
+{
+    int at = 0;
+    for (struct part *p = tr->cur->parts; p; p = p->hh.next) {
+        char *name = waiting(p) && p->map_asked ? name_before(tr, p) : NULL;
+        const rd_kafka_topic_partition_t *t =
+            next_of(l, name, p->key.partition, &at);
+        p->none_before = t && !t->err && t->offset == RD_KAFKA_OFFSET_INVALID;
+        free(name);
+    }
+}
+
 static void
 take_source(struct track *tr)
 {
@@ -391,6 +452,8 @@ take_source(struct track *tr)
         return;
     const rd_kafka_resp_err_t code = query_result(s->source, &l);
     int rc = code ? ERR_KAFKA : fill_question(tr, &s->question, l);
+    if (!code)
+        note_none(tr, l);
     if (rc == 0 && s->question.n > 0)
         rc = control_ask(tr->e.control, &s->question,
                          clock_mono_ms() + tr->e.mapping_ms, &s->asking, NULL);
