@@ -217,6 +217,7 @@ def end_all() -> None:
 
 
 def _die_with_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where a shell started the tests in the background
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
