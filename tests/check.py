@@ -30,7 +30,7 @@ from tests.lib import failures  # noqa: E402
 
 SUITES = ("unit", "programs", "route", "mapper", "sandbox", "real")
 # Unit tests wait more than they work; the other suites have the machine to themselves.
-AT_ONCE = {"unit": 3, "unit-sdk": 2}
+AT_ONCE = {"unit": 4, "unit-sdk": 2}
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 PLAIN_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 
