@@ -7,6 +7,7 @@ long a record that was there was not read."""
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
@@ -24,7 +25,11 @@ WORLD: dict[str, Any] = {"kind": "real", "topics": f"{TOPIC}:{PARTITIONS}",
                          "broker_properties": {"log.message.timestamp.type": "LogAppendTime"}}
 OTHER = {"a": "b", "b": "a"}
 REST_US = 500_000
+# Longer than a handle that was left is kept (switch.group.settle.ms): the way back joins the group anew.
+LONG_REST_US = 12_000_000
+LONG_REST_EVERY = 6
 MOVE_S = 90
+JOIN_MS = 500
 Said = dict[str, Any]
 
 
@@ -32,6 +37,7 @@ class Mover:
     """One code, its processes, and where they are. `here` is a cluster's name."""
 
     bare = False
+    long_rests = False
 
     def __init__(self, world: World, code: str, here: str = "a") -> None:
         self.world, self.code, self.here = world, code, here
@@ -53,6 +59,10 @@ class Mover:
         if not self.settled_us and self._arrived(self.moves[-1][0] if self.moves else 0):
             self.settled_us = now_us()
         return bool(self.settled_us)
+
+    def rested(self) -> bool:
+        long = self.long_rests and len(self.moves) % LONG_REST_EVERY == 0
+        return now_us() - self.settled_us > (LONG_REST_US if long else REST_US)
 
     def stop(self) -> None:
         for proc in self.procs:
@@ -90,6 +100,8 @@ class Mover:
 
 class Readers(Mover):
     """A group over libshunt."""
+
+    long_rests = True
 
     def __init__(self, world: World, code: str, members: int = 1, here: str = "a", standby: bool = False, **props: object) -> None:
         super().__init__(world, code, here)
@@ -136,16 +148,26 @@ class BareReaders(Mover):
         return len({s["first"] for s in self.said if "first" in s and s["at_us"] > since_us and self.place(s) == self.here}) == PARTITIONS
 
 
-def stalls(m: Readers | BareReaders, skip: int = 0) -> list[tuple[float, float]]:
-    """(stall, wait for replication) in ms, of each partition at each move but the first `skip`."""
+@dataclass
+class Stall:
+    """Of one partition at one move, in ms; `joined`: the group was joined for it."""
+
+    ms: float
+    wait_ms: float
+    joined: bool
+
+
+def stalls(m: Readers | BareReaders, skip: int = 0) -> list[Stall]:
+    """Of each partition at each move but the first `skip`."""
     lasts = [s for s in m.said if "last" in s]
     found = []
     for _, to, said in list(m.between())[skip:]:
+        joined = any(s.get("phase") == "joined" and s["ms"] > JOIN_MS for s in said)
         for p in range(PARTITIONS):
             firsts = sorted((s for s in said if s.get("first") == p and m.place(s) == to), key=lambda s: s["at_us"])
             before = [s for s in lasts if firsts and s["last"] == p and m.place(s) != to and s["at_us"] < firsts[0]["at_us"]]
             if before:
-                found.append(_stall_ms(m, before, firsts))
+                found.append(Stall(*_stall_ms(m, before, firsts), joined))
     return found
 
 
@@ -183,7 +205,7 @@ def _next(m: Mover, count: int) -> None:
     if not m.settled():
         if m.moves and now_us() - m.moves[-1][0] > MOVE_S * 1e6:
             sys.exit(f"{m.code} has not arrived at {m.here}, move {len(m.moves)}")
-    elif len(m.moves) < count and now_us() - m.settled_us > REST_US:
+    elif len(m.moves) < count and m.rested():
         m.move(OTHER[m.here])
 
 
