@@ -1,18 +1,9 @@
 /*
  * See gate.h.  Who enters counts itself in, then looks whether the gate is shut;
- * who shuts it says so, then looks whether anybody is in: at least one of the
- * two must see the other.  Between a store and a load that takes a barrier on
- * both sides, and one instruction with it is 2 % of producing 100 bytes.  So
- * those who pass have none, where the kernel can make all of them have one when
- * somebody shuts the gate (membarrier(2), Linux 4.14).  A count that is not
- * added to in one instruction must have one thread only: the first threads of
- * the process have a lane each, all others share the last.
+ * who shuts it says so, then looks whether anybody is in: in one order of all
+ * (seq_cst) at least one of the two sees the other.
  */
 #include "sdk/src/producer/gate.h"
-
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static atomic_uint threads;
 static _Thread_local unsigned mine; /* 0: not known yet */
@@ -23,8 +14,6 @@ gate_init(struct gate *g)
     for (size_t i = 0; i < GATE_LANES; i++)
         atomic_init(&g->lane[i].inside, 0);
     atomic_init(&g->shut, false);
-    g->light = syscall(SYS_membarrier,
-                       MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
     /* None of these can fail on Linux. */
     (void)pthread_mutex_init(&g->mutex, NULL);
     (void)pthread_mutex_init(&g->leaving, NULL);
@@ -39,35 +28,18 @@ gate_fini(struct gate *g)
     pthread_mutex_destroy(&g->mutex);
 }
 
-static unsigned
-number_of_thread(void)
-{
-    const unsigned last = GATE_LANES;
-    if (atomic_load(&threads) >= last)
-        return last; /* the counter must not come round */
-    const unsigned n = atomic_fetch_add(&threads, 1) + 1;
-    return n < last ? n : last;
-}
-
-static void
-count(struct gate *g, int more)
+static atomic_int *
+lane_of_thread(struct gate *g)
 {
     if (mine == 0)
-        mine = number_of_thread();
-    atomic_int *inside = &g->lane[mine - 1].inside;
-    if (!g->light || mine == GATE_LANES) {
-        atomic_fetch_add(inside, more);
-        return;
-    }
-    const int n = atomic_load_explicit(inside, memory_order_relaxed);
-    atomic_store_explicit(inside, n + more, memory_order_release);
-    atomic_signal_fence(memory_order_seq_cst); /* the compiler's order */
+        mine = atomic_fetch_add(&threads, 1) % GATE_LANES + 1;
+    return &g->lane[mine - 1].inside;
 }
 
 void
 gate_leave(struct gate *g)
 {
-    count(g, -1);
+    atomic_fetch_sub(lane_of_thread(g), 1);
     if (!atomic_load(&g->shut))
         return;
     pthread_mutex_lock(&g->leaving);
@@ -79,7 +51,7 @@ void
 gate_enter(struct gate *g)
 {
     for (;;) {
-        count(g, 1);
+        atomic_fetch_add(lane_of_thread(g), 1);
         if (!atomic_load(&g->shut))
             return;
         gate_leave(g);
@@ -102,8 +74,6 @@ gate_shut(struct gate *g)
 {
     pthread_mutex_lock(&g->mutex);
     atomic_store(&g->shut, true);
-    if (g->light) /* registered: it can't fail */
-        (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
     pthread_mutex_lock(&g->leaving);
     while (!empty(g))
         pthread_cond_wait(&g->left, &g->leaving);
