@@ -7,7 +7,7 @@
  *     ... tmpdir_file(&dir, "store") ...
  *     tmpdir_remove(&dir);
  *
- *     ck_assert(wait_until(is_connected, client, 5000));
+ *     ck_assert(wait_until(is_connected, client, DEADLINE_MS));
  */
 #ifndef SHUNT_TESTS_SUPPORT_H
 #define SHUNT_TESTS_SUPPORT_H
@@ -17,6 +17,10 @@
 #include <stdint.h>
 
 struct json_t;
+
+/* How long a test waits for what has to come: far longer than it takes on a
+ * slow and busy machine, as only a test that fails waits that long. */
+#define DEADLINE_MS 30000
 
 struct tmpdir {
     char path[256];

@@ -30,7 +30,6 @@
 #include "common/net/http_server.h"
 #include "tests/support/support.h"
 
-#define DEADLINE_MS 10000
 #define HELD_MAX    16
 #define STREAMS_MAX 16
 

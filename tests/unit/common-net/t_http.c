@@ -16,8 +16,7 @@
 #include "common/net/http_server.h"
 #include "tests/support/support.h"
 
-#define DEADLINE_MS 10000
-#define BODY_MAX    4096
+#define BODY_MAX 4096
 
 static struct loop *loop;
 static struct http_server *server;

@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEADLINE_MS 10000
-
 static struct tmpdir dir;
 static struct config config;
 static struct store *store;

@@ -22,7 +22,6 @@
 #define TOPIC       "mm2-offset-syncs.b.internal"
 #define CHECKPOINTS "a.checkpoints.internal"
 #define COPIED      "a.heartbeats"
-#define DEADLINE_MS 20000
 
 static struct tmpdir dir;
 static rd_kafka_t *rk; /* producer, and the cluster inside it */

@@ -140,8 +140,7 @@ END_TEST
 
 /* ---- the mock cluster ------------------------------------------------------ */
 
-#define DEADLINE_MS 10000
-#define SHORT_MS    300
+#define SHORT_MS 300
 
 static struct kafka_world kafka;
 static struct config config;

@@ -20,8 +20,6 @@
 #include "offset-mapper/store_checkpoints.h"
 #include "tests/support/support.h"
 
-#define DEADLINE_MS 20000
-
 struct site {
     rd_kafka_t *host;
     rd_kafka_mock_cluster_t *mock;

@@ -15,8 +15,6 @@
 #include "offset-mapper/logs.h"
 #include "tests/support/support.h"
 
-#define DEADLINE_MS 20000
-
 static rd_kafka_t *rk; /* producer, and the cluster inside it */
 static rd_kafka_mock_cluster_t *cluster;
 static struct config config;

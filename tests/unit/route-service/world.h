@@ -15,8 +15,7 @@
 #include "tests/support/support.h"
 #include "tests/unit/route-service/made.h"
 
-#define DEADLINE_MS 10000
-#define BODY_MAX    (1 << 20)
+#define BODY_MAX (1 << 20)
 #define SETTLE                                                                 \
     MADE_CLUSTER("a")                                                          \
     "," MADE_CLUSTER("b") "," MADE_FLOW("a", "b") "," MADE_FLOW(               \

@@ -23,7 +23,6 @@
 #include "sdk/src/control/control.h"
 #include "tests/support/support.h"
 
-#define WAIT_MS      10000
 #define MAYBE_UNUSED __attribute__((unused))
 
 /* ---- the service --------------------------------------------------------- */
@@ -341,7 +340,7 @@ has_revision(void *arg)
 MAYBE_UNUSED static void
 expect_revision(int wanted)
 {
-    ck_assert_msg(wait_until(has_revision, &wanted, WAIT_MS),
+    ck_assert_msg(wait_until(has_revision, &wanted, DEADLINE_MS),
                   "revision %d instead of %d", (int)revision(), wanted);
 }
 

@@ -13,9 +13,8 @@
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/consumer_ops.h"
 #include "sdk/src/consumer/place.h"
+#include "tests/support/support.h"
 #include "tests/unit/sdk/consumer_member.h"
-
-#define WAIT_MS 20000
 
 static struct member m;
 
@@ -75,7 +74,7 @@ static int64_t
 committed(const char *topic, char **words)
 {
     rd_kafka_topic_partition_list_t *l = at(topic, 0, 0);
-    ck_assert_int_eq(consumer_committed(m.c, l, WAIT_MS), 0);
+    ck_assert_int_eq(consumer_committed(m.c, l, DEADLINE_MS), 0);
     const int64_t offset = l->elems[0].offset;
     if (words)
         *words = l->elems[0].metadata
@@ -89,7 +88,7 @@ static rd_kafka_resp_err_t
 seek_to(const char *topic, int64_t offset)
 {
     rd_kafka_topic_partition_list_t *l = at(topic, 0, offset);
-    ck_assert_ptr_null(consumer_seek(m.c, l, WAIT_MS));
+    ck_assert_ptr_null(consumer_seek(m.c, l, DEADLINE_MS));
     const rd_kafka_resp_err_t code = l->elems[0].err;
     rd_kafka_topic_partition_list_destroy(l);
     return code;
@@ -334,13 +333,14 @@ START_TEST(a_place_is_sought_and_committed_on_another_cluster)
     member_make(&m);
     member_route(&m, "b", 4, "a");
     ck_assert_int_eq(
-        consumer_query_watermarks(m.c, "orders", 0, &low, &high, WAIT_MS), 0);
+        consumer_query_watermarks(m.c, "orders", 0, &low, &high, DEADLINE_MS),
+        0);
     assign_take(at("a.orders", 0, 0)); /* a name of the cluster in use */
     member_read(&m, 0, 0, SHIFT, 80);
     memset(seen, 0, sizeof(seen));
     rd_kafka_topic_partition_list_t *copy =
         rd_kafka_topic_partition_list_copy(l);
-    ck_assert_ptr_null(consumer_seek(m.c, copy, WAIT_MS));
+    ck_assert_ptr_null(consumer_seek(m.c, copy, DEADLINE_MS));
     ck_assert_int_eq(copy->elems[0].err, 0);
     ck_assert_str_eq(copy->elems[0].topic, "a.orders");
     rd_kafka_topic_partition_list_destroy(copy);
@@ -523,7 +523,8 @@ START_TEST(a_consumer_answers_before_it_reads)
         RD_KAFKA_RESP_ERR__TIMED_OUT); /* no route yet */
     member_route(&m, "a", 3, NULL);
     ck_assert_int_eq(
-        consumer_query_watermarks(m.c, "orders", 0, &low, &high, WAIT_MS), 0);
+        consumer_query_watermarks(m.c, "orders", 0, &low, &high, DEADLINE_MS),
+        0);
     ck_assert_int_eq(low, 0);
     ck_assert_int_eq(high, 60);
     ck_assert_int_eq(committed("orders", NULL), RD_KAFKA_OFFSET_INVALID);

@@ -12,7 +12,7 @@ START_TEST(follows_the_stream)
 {
     start_with(url);
     expect_revision(5);
-    ck_assert(wait_until(was_told, NULL, WAIT_MS));
+    ck_assert(wait_until(was_told, NULL, DEADLINE_MS));
     push_route(6, "b");
     expect_revision(6);
     struct route *r = control_route(control);
@@ -42,8 +42,8 @@ START_TEST(an_older_revision_is_refused)
     start_with(url);
     expect_revision(5);
     push_route(3, "b"); /* a wiped store */
-    ck_assert(
-        wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    ck_assert(wait_until(has_line, (char[]){"was the route store wiped"},
+                         DEADLINE_MS));
     ck_assert_int_eq(revision(), 5);
     struct route *r = control_route(control);
     ck_assert_str_eq(r->answer.routes[0].cluster, "a");
@@ -59,7 +59,7 @@ START_TEST(one_revision_says_one_thing)
     expect_revision(5);
     push_route(5, "b");
     ck_assert(
-        wait_until(has_line, (char[]){"says something else of"}, WAIT_MS));
+        wait_until(has_line, (char[]){"says something else of"}, DEADLINE_MS));
     struct route *r = control_route(control);
     ck_assert_str_eq(r->answer.routes[0].cluster, "a");
     route_unref(r);
@@ -92,7 +92,7 @@ first_revision(int64_t *took_ms)
 {
     const int64_t start_ms = clock_mono_ms();
     int64_t got;
-    while ((got = revision()) < 0 && clock_mono_ms() < start_ms + WAIT_MS)
+    while ((got = revision()) < 0 && clock_mono_ms() < start_ms + DEADLINE_MS)
         (void)usleep(100);
     *took_ms = clock_mono_ms() - start_ms;
     return got;
@@ -109,7 +109,8 @@ START_TEST(starts_from_disk)
     struct route *r = control_route(control);
     ck_assert_int_eq(r->from_disk, 1);
     route_unref(r);
-    ck_assert(wait_until(has_line, (char[]){"route service: POST"}, WAIT_MS));
+    ck_assert(
+        wait_until(has_line, (char[]){"route service: POST"}, DEADLINE_MS));
     ck_assert_int_eq(revision(), 5);
 }
 END_TEST
@@ -136,7 +137,7 @@ START_TEST(an_answer_comes_before_the_disk)
     leave_on_disk();
     fall_silent();
     start_with(url);
-    ck_assert(wait_until(reached, (int[]){2, 0, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){2, 0, 0}, DEADLINE_MS));
     ck_assert_int_eq(revision(), -1);
     push_route(6, "b");
     int64_t took_ms;
@@ -184,7 +185,7 @@ START_TEST(a_silent_service_is_waited_for_once)
     ck_assert_int_eq(control_set_topics(control, &topics), 0);
     expect_revision(6);
     ck_assert_int_lt(clock_mono_ms() - start_ms, 500);
-    ck_assert(wait_until(reached, (int[]){4, 0, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){4, 0, 0}, DEADLINE_MS));
     push_route(7, "b");
     expect_revision(7);
     strlist_fini(&topics);
@@ -198,8 +199,8 @@ START_TEST(a_wiped_service_does_not_beat_the_disk)
     control_stop(control);
     set_first(2, "b");
     start_with(url);
-    ck_assert(
-        wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    ck_assert(wait_until(has_line, (char[]){"was the route store wiped"},
+                         DEADLINE_MS));
     ck_assert_int_eq(revision(), 5);
 }
 END_TEST
@@ -211,7 +212,7 @@ START_TEST(new_topics_are_watched)
     struct strlist topics = {0};
     ck_assert_int_eq(strlist_split(&topics, "orders,more", ","), 0);
     ck_assert_int_eq(control_set_topics(control, &topics), 0);
-    ck_assert(wait_until(reached, (int[]){2, 0, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){2, 0, 0}, DEADLINE_MS));
     pthread_mutex_lock(&mutex);
     ck_assert_ptr_nonnull(strstr(last_body, "\"more\""));
     pthread_mutex_unlock(&mutex);
@@ -268,7 +269,7 @@ START_TEST(rubbish_is_complained_of_once)
     atomic_store(&hang_up_at_once, false);
     expect_revision(5);
     push("rubbish");
-    ck_assert(wait_until(has_line, (char[]){"cannot be used"}, WAIT_MS));
+    ck_assert(wait_until(has_line, (char[]){"cannot be used"}, DEADLINE_MS));
     push_route(6, "b");
     expect_revision(6);
     ck_assert_int_eq(lines_with("cannot be used"), 2);
@@ -414,7 +415,7 @@ START_TEST(stop_is_quick_in_mid_request)
     expect_revision(5);
     ck_assert_int_eq(
         control_ask(control, &q, clock_mono_ms() + 60000, &a, &err), 0);
-    ck_assert(wait_until(reached, (int[]){1, 0, 1}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){1, 0, 1}, DEADLINE_MS));
     const int64_t start_ms = clock_mono_ms();
     control_stop(control);
     control = NULL;
@@ -463,7 +464,7 @@ START_TEST(reports_arrive)
     start_with(url);
     expect_revision(5);
     send_report();
-    ck_assert(wait_until(reached, (int[]){1, 1, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){1, 1, 0}, DEADLINE_MS));
 }
 END_TEST
 
@@ -473,11 +474,11 @@ START_TEST(the_last_report_is_sent_again_on_a_new_stream)
     start_with(url);
     expect_revision(5);
     send_report();
-    ck_assert(wait_until(reached, (int[]){1, 1, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){1, 1, 0}, DEADLINE_MS));
     ck_assert_int_eq(loop_post(loop, end_streams, NULL), 0);
-    ck_assert(wait_until(reached, (int[]){2, 2, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){2, 2, 0}, DEADLINE_MS));
     ck_assert_int_eq(loop_post(loop, end_streams, NULL), 0);
-    ck_assert(wait_until(reached, (int[]){3, 3, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){3, 3, 0}, DEADLINE_MS));
 }
 END_TEST
 
@@ -487,7 +488,7 @@ START_TEST(a_report_of_an_unknown_client_is_sent_again)
     start_with(url);
     expect_revision(5);
     send_report();
-    ck_assert(wait_until(reached, (int[]){1, 2, 0}, WAIT_MS));
+    ck_assert(wait_until(reached, (int[]){1, 2, 0}, DEADLINE_MS));
 }
 END_TEST
 

@@ -10,8 +10,7 @@
 
 #include "tests/unit/sdk/disk_world.h"
 
-#define WAIT_MS 30000
-#define N       5
+#define N 5
 
 static shunt_t *rk;
 static shunt_queue_t *mainq, *consumerq;
@@ -55,7 +54,7 @@ watch(shunt_queue_t *q)
 static shunt_event_t *
 next_by_fd(shunt_queue_t *q)
 {
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     char buf[64];
     for (;;) {
         shunt_event_t *e = shunt_queue_poll(q, 0);
@@ -63,7 +62,7 @@ next_by_fd(shunt_queue_t *q)
             return e;
         struct pollfd fd = {.fd = pipe_fds[0], .events = POLLIN};
         ck_assert_msg(clock_mono_ms() < until_ms, "no event, no wake");
-        if (poll(&fd, 1, WAIT_MS) == 1)
+        if (poll(&fd, 1, DEADLINE_MS) == 1)
             (void)!read(pipe_fds[0], buf, sizeof(buf));
     }
 }
@@ -128,7 +127,7 @@ START_TEST(callbacks_from_a_queue)
     ck_assert_int_eq(shunt_event_type(e), SHUNT_EVENT_ROUTED);
     ck_assert_str_eq(shunt_event_to(e), "a");
     shunt_event_destroy(e);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (seen == 0 && clock_mono_ms() < until_ms)
         (void)shunt_queue_poll_callback(mainq, 100);
     ck_assert_int_eq(seen, 1);
@@ -160,7 +159,7 @@ START_TEST(a_thread_serves_what_is_forwarded_to_it)
     shunt_queue_forward(mainq, q);
     for (int i = 0; i < N; i++)
         disk_produce(rk, "hello", NULL);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (atomic_load(&in_background) < N && clock_mono_ms() < until_ms)
         (void)shunt_flush(rk, 10);
     ck_assert_int_eq(atomic_load(&in_background), N);
@@ -216,7 +215,7 @@ START_TEST(automatic_commits_of_an_event_loop)
             rd_kafka_topic_partition_list_t *all = NULL;
             ck_assert_int_eq(shunt_assignment(rk, &all), 0);
             ck_assert_int_le(l->cnt, all->cnt);
-            ck_assert_int_eq(shunt_committed(rk, all, WAIT_MS), 0);
+            ck_assert_int_eq(shunt_committed(rk, all, DEADLINE_MS), 0);
             for (int i = 0; i < all->cnt; i++)
                 committed +=
                     all->elems[i].offset > 0 ? all->elems[i].offset : 0;
@@ -295,21 +294,21 @@ START_TEST(a_commit_and_the_end_on_a_queue)
     disk_set(conf, "enable.auto.commit", "false");
     start_take(RD_KAFKA_CONSUMER, conf);
     disk_subscribe(rk);
-    rd_kafka_message_t *m = shunt_consumer_poll(rk, WAIT_MS);
+    rd_kafka_message_t *m = shunt_consumer_poll(rk, DEADLINE_MS);
     ck_assert_ptr_nonnull(m);
     rd_kafka_message_destroy(m);
     shunt_queue_t *q = shunt_queue_new(rk);
     ck_assert_int_eq(shunt_commit_queue(rk, NULL, q, NULL, &called), 0);
-    shunt_event_t *e = shunt_queue_poll(q, WAIT_MS);
+    shunt_event_t *e = shunt_queue_poll(q, DEADLINE_MS);
     ck_assert_int_eq(shunt_event_type(e), RD_KAFKA_EVENT_OFFSET_COMMIT);
     ck_assert_int_eq(shunt_event_error(e), 0);
     ck_assert_ptr_eq(shunt_event_opaque(e), &called);
     shunt_event_destroy(e);
-    m = shunt_consumer_poll(rk, WAIT_MS);
+    m = shunt_consumer_poll(rk, DEADLINE_MS);
     ck_assert_ptr_nonnull(m);
     rd_kafka_message_destroy(m);
     ck_assert_int_eq(shunt_commit_queue(rk, NULL, q, on_committed, &called), 0);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (called == 0 && clock_mono_ms() < until_ms)
         ck_assert_ptr_null(shunt_queue_poll(q, 50));
     ck_assert_int_eq(called, 1);
@@ -338,10 +337,10 @@ START_TEST(records_of_a_queue_without_events)
     fill();
     start_take(RD_KAFKA_CONSUMER, conf_of(0));
     disk_subscribe(rk);
-    rd_kafka_message_t *m = shunt_consume_queue(consumerq, WAIT_MS);
+    rd_kafka_message_t *m = shunt_consume_queue(consumerq, DEADLINE_MS);
     ck_assert_ptr_nonnull(m);
     rd_kafka_message_destroy(m);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (seen < N - 1 && clock_mono_ms() < until_ms)
         (void)shunt_consume_callback_queue(consumerq, -1, count_one, &seen);
     ck_assert_int_eq(seen, N - 1);
@@ -356,7 +355,7 @@ START_TEST(batches_of_a_queue)
     fill();
     start_take(RD_KAFKA_CONSUMER, conf_of(0));
     disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (seen < N && clock_mono_ms() < until_ms) {
         const ssize_t n = shunt_consume_batch_queue(consumerq, 500, v, N + 1);
         for (ssize_t i = 0; i < n; i++) {
@@ -421,7 +420,7 @@ START_TEST(woken_by_a_call)
     start_take(RD_KAFKA_CONSUMER, conf_of(0));
     shunt_queue_cb_event_enable(consumerq, on_wake, &wakes);
     disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     shunt_event_t *e = NULL;
     while (!e && clock_mono_ms() < until_ms)
         if (atomic_exchange(&wakes, 0) > 0)
@@ -456,7 +455,7 @@ START_TEST(statistics_by_callback)
         disk_produce(rk, "hello", NULL);
     else
         disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (atomic_load(&wakes) < 2 && clock_mono_ms() < until_ms) {
         rd_kafka_message_t *m =
             _i ? shunt_consumer_poll(rk, 100) : (shunt_poll(rk, 100), NULL);
@@ -481,7 +480,7 @@ START_TEST(statistics_by_event)
         disk_produce(rk, "hello", NULL);
     else
         disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (seen < 2 && clock_mono_ms() < until_ms) {
         shunt_event_t *e = shunt_queue_poll(_i ? consumerq : mainq, 100);
         if (e && shunt_event_type(e) == RD_KAFKA_EVENT_STATS) {
@@ -504,7 +503,7 @@ START_TEST(log_lines_by_event)
     start_take(RD_KAFKA_PRODUCER, conf);
     ck_assert_int_eq(shunt_set_log_queue(rk, NULL), 0);
     disk_produce(rk, "hello", NULL);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (!seen && clock_mono_ms() < until_ms) {
         const char *fac, *text;
         int level;
@@ -523,9 +522,9 @@ START_TEST(errors_by_event)
     bool seen = false;
     start_take(RD_KAFKA_PRODUCER, conf_of(RD_KAFKA_EVENT_ERROR));
     disk_produce(rk, "hello", NULL);
-    ck_assert_int_eq(shunt_flush(rk, WAIT_MS), 0);
+    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
     rd_kafka_mock_broker_set_down(disk_mock, 1);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (!seen && clock_mono_ms() < until_ms) {
         shunt_event_t *e = shunt_queue_poll(mainq, 100);
         if (e && shunt_event_type(e) == RD_KAFKA_EVENT_ERROR) {
@@ -596,7 +595,7 @@ START_TEST(tokens_by_callback)
         disk_produce(rk, "hello", NULL);
     else
         disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (tokens == 0 && clock_mono_ms() < until_ms)
         poll_some();
     ck_assert_int_ge(tokens, 1);
@@ -612,7 +611,7 @@ START_TEST(tokens_by_event)
     shunt_queue_t *q = shunt_queue_get_sasl(rk);
     ck_assert_ptr_nonnull(q);
     disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     shunt_event_t *e = NULL;
     while (!e && clock_mono_ms() < until_ms) {
         poll_some();

@@ -17,7 +17,7 @@ static void
 expect_watches(int n)
 {
     int want[3] = {n, 0, 0};
-    ck_assert_msg(wait_until(reached, want, WAIT_MS),
+    ck_assert_msg(wait_until(reached, want, DEADLINE_MS),
                   "%d watches instead of %d", atomic_load(&n_watches), n);
 }
 
@@ -66,12 +66,12 @@ START_TEST(resumed_keeps_the_route)
     expect_last_id("9");
     ck_assert_int_eq(revision(), 5);
     push_route(8, "b"); /* older than what it was told to be good for */
-    ck_assert(
-        wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    ck_assert(wait_until(has_line, (char[]){"was the route store wiped"},
+                         DEADLINE_MS));
     ck_assert_int_eq(revision(), 5);
     push_route(9, "b"); /* of 9 it is known that the route is a */
     ck_assert(
-        wait_until(has_line, (char[]){"says something else of"}, WAIT_MS));
+        wait_until(has_line, (char[]){"says something else of"}, DEADLINE_MS));
     ck_assert_int_eq(revision(), 5);
     push_route(10, "b");
     expect_revision(10);
@@ -85,8 +85,8 @@ START_TEST(resumed_at_an_older_revision_is_refused)
     expect_revision(5);
     atomic_store(&resumed_at, 3);
     end_all(NULL);
-    ck_assert(
-        wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    ck_assert(wait_until(has_line, (char[]){"was the route store wiped"},
+                         DEADLINE_MS));
     expect_watches(3); /* for all of it */
     expect_last_id("");
     ck_assert_int_eq(revision(), 5);
@@ -101,7 +101,8 @@ START_TEST(resuming_another_route_is_refused)
     atomic_store(&resumed_at, 9);
     atomic_store(&resumed_elsewhere, true);
     end_all(NULL);
-    ck_assert(wait_until(has_line, (char[]){"resumes another route"}, WAIT_MS));
+    ck_assert(
+        wait_until(has_line, (char[]){"resumes another route"}, DEADLINE_MS));
     expect_watches(3);
     expect_last_id("");
     ck_assert_int_eq(revision(), 5);
@@ -116,10 +117,10 @@ START_TEST(a_refused_answer_is_not_held)
     start_with(url);
     expect_revision(5);
     push_route(3, "b");
-    ck_assert(
-        wait_until(has_line, (char[]){"was the route store wiped"}, WAIT_MS));
+    ck_assert(wait_until(has_line, (char[]){"was the route store wiped"},
+                         DEADLINE_MS));
     push("{\"revision\":9}");
-    ck_assert(wait_until(has_line, (char[]){"it is ignored"}, WAIT_MS));
+    ck_assert(wait_until(has_line, (char[]){"it is ignored"}, DEADLINE_MS));
     end_all(NULL);
     expect_watches(2);
     expect_last_id("5");

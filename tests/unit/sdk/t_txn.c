@@ -8,8 +8,6 @@
 #include "sdk/src/producer/txn_error.h"
 #include "tests/unit/sdk/disk_world.h"
 
-#define WAIT_MS 20000
-
 static int delivered, failed;
 
 static void
@@ -77,16 +75,16 @@ START_TEST(committed_and_aborted)
 {
     shunt_t *rk = start("0");
     expect(shunt_begin_transaction(rk), RD_KAFKA_RESP_ERR__STATE);
-    expect_no(shunt_init_transactions(rk, WAIT_MS));
+    expect_no(shunt_init_transactions(rk, DEADLINE_MS));
     expect_no(shunt_begin_transaction(rk));
     disk_produce(rk, "1", NULL);
     disk_produce(rk, "2", NULL);
-    expect_no(shunt_commit_transaction(rk, WAIT_MS));
+    expect_no(shunt_commit_transaction(rk, DEADLINE_MS));
     ck_assert_int_eq(delivered, 2);
-    expect(shunt_commit_transaction(rk, WAIT_MS), RD_KAFKA_RESP_ERR__STATE);
-    expect(shunt_abort_transaction(rk, WAIT_MS), RD_KAFKA_RESP_ERR__STATE);
+    expect(shunt_commit_transaction(rk, DEADLINE_MS), RD_KAFKA_RESP_ERR__STATE);
+    expect(shunt_abort_transaction(rk, DEADLINE_MS), RD_KAFKA_RESP_ERR__STATE);
     expect_no(shunt_begin_transaction(rk));
-    expect_no(shunt_abort_transaction(rk, WAIT_MS));
+    expect_no(shunt_abort_transaction(rk, DEADLINE_MS));
     shunt_destroy(rk);
 }
 END_TEST
@@ -95,15 +93,16 @@ END_TEST
 START_TEST(an_abort_reports_what_was_not_sent)
 {
     shunt_t *rk = start("5000");
-    expect_no(shunt_init_transactions(rk, WAIT_MS));
+    expect_no(shunt_init_transactions(rk, DEADLINE_MS));
     expect_no(shunt_begin_transaction(rk));
     disk_produce(rk, "0", NULL);
-    expect_no(shunt_commit_transaction(rk, WAIT_MS)); /* the topic is known */
+    expect_no(
+        shunt_commit_transaction(rk, DEADLINE_MS)); /* the topic is known */
     expect_no(shunt_begin_transaction(rk));
     for (int i = 0; i < 5; i++)
         disk_produce(rk, "1", NULL);
     const int64_t start_ms = clock_mono_ms();
-    expect_no(shunt_abort_transaction(rk, WAIT_MS));
+    expect_no(shunt_abort_transaction(rk, DEADLINE_MS));
     ck_assert_int_lt(clock_mono_ms() - start_ms, 4000);
     ck_assert_int_eq(delivered + failed, 6);
     ck_assert_int_eq(failed, 5);
@@ -115,18 +114,18 @@ END_TEST
 START_TEST(a_lost_record_wants_an_abort)
 {
     shunt_t *rk = start("5000");
-    expect_no(shunt_init_transactions(rk, WAIT_MS));
+    expect_no(shunt_init_transactions(rk, DEADLINE_MS));
     expect_no(shunt_begin_transaction(rk));
     disk_produce(rk, "1", NULL); /* held: the topic's route is asked for */
     ck_assert_int_eq(shunt_purge(rk, RD_KAFKA_PURGE_F_QUEUE), 0);
-    rd_kafka_error_t *error = shunt_commit_transaction(rk, WAIT_MS);
+    rd_kafka_error_t *error = shunt_commit_transaction(rk, DEADLINE_MS);
     ck_assert_ptr_nonnull(error);
     ck_assert_msg(rd_kafka_error_txn_requires_abort(error), "%s",
                   rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
-    expect_no(shunt_abort_transaction(rk, WAIT_MS));
+    expect_no(shunt_abort_transaction(rk, DEADLINE_MS));
     expect_no(shunt_begin_transaction(rk));
-    expect_no(shunt_abort_transaction(rk, WAIT_MS));
+    expect_no(shunt_abort_transaction(rk, DEADLINE_MS));
     shunt_destroy(rk);
 }
 END_TEST
@@ -135,10 +134,10 @@ END_TEST
 START_TEST(a_commit_is_resumed)
 {
     shunt_t *rk = start("0");
-    expect_no(shunt_init_transactions(rk, WAIT_MS));
+    expect_no(shunt_init_transactions(rk, DEADLINE_MS));
     expect_no(shunt_begin_transaction(rk));
     disk_produce(rk, "1", NULL);
-    ck_assert_int_eq(shunt_flush(rk, WAIT_MS), 0);
+    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
     rd_kafka_mock_broker_set_down(disk_mock, 1);
     rd_kafka_error_t *error = shunt_commit_transaction(rk, 300);
     ck_assert_ptr_nonnull(error);
@@ -146,7 +145,7 @@ START_TEST(a_commit_is_resumed)
     rd_kafka_error_destroy(error);
     expect(shunt_begin_transaction(rk), RD_KAFKA_RESP_ERR__STATE);
     rd_kafka_mock_broker_set_up(disk_mock, 1);
-    expect_no(shunt_commit_transaction(rk, WAIT_MS));
+    expect_no(shunt_commit_transaction(rk, DEADLINE_MS));
     ck_assert_int_eq(delivered, 1);
     shunt_destroy(rk);
 }
@@ -156,10 +155,10 @@ END_TEST
 START_TEST(destroyed_in_the_middle)
 {
     shunt_t *rk = start("0");
-    expect_no(shunt_init_transactions(rk, WAIT_MS));
+    expect_no(shunt_init_transactions(rk, DEADLINE_MS));
     expect_no(shunt_begin_transaction(rk));
     disk_produce(rk, "1", NULL);
-    ck_assert_int_eq(shunt_flush(rk, WAIT_MS), 0);
+    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
     rd_kafka_mock_broker_set_down(disk_mock, 1);
     rd_kafka_error_t *error = shunt_commit_transaction(rk, 100);
     ck_assert_ptr_nonnull(error);
