@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/xmem.h"
 #include "replicator/properties.h"
 
@@ -280,6 +281,21 @@ apply_other(struct settings *s, const struct item *it, struct err *err)
 }
 
 static int
+check_pending(struct settings *s, const struct item *it, struct err *err)
+{
+    bool tell;
+    struct err why = {0};
+    const int rc = settings_pending_key(it->key, it->p->value, &tell, &why);
+    if (rc == ERR_NOTFOUND)
+        return 0;
+    if (rc != 0)
+        return refuse(err, it->p, rc, &why);
+    if (tell)
+        warn(s, it->p, "not supported yet, ignored by this version");
+    return 0;
+}
+
+static int
 apply_to_all_flows(struct settings *s, const struct item *it, struct err *err)
 {
     struct err why = {0};
@@ -307,6 +323,19 @@ apply_top(struct settings *s, const struct item *it, struct err *err)
 {
     if (strcmp(it->key, "clusters") == 0)
         return 0;
+    if (strcmp(it->key, "exactly.once.source.support") == 0 &&
+        strcmp(it->p->value, "enabled") == 0)
+        return err_field(err, ERR_UNSUPPORTED, it->p->key, it->p->value,
+                         "line %zu: %s: counts only behind the name of a "
+                         "target cluster (as in MirrorMaker 2, which ignores "
+                         "it here): records would be copied at least once, "
+                         "not exactly once",
+                         it->p->line, it->p->key);
+    if (strcmp(it->key, "use.defaults.from") == 0) {
+        warn(s, it->p,
+             "has no effect without the name of a flow before it, ignored");
+        return 0;
+    }
     if (opt_find(settings_flow_keys, it->key))
         return apply_to_all_flows(s, it, err);
     if (opt_find(settings_cluster_keys, it->key) &&
@@ -388,7 +417,10 @@ apply_level(struct settings *s, const struct properties *props,
     int rc = 0;
     for (size_t i = 0; i < props->n && rc == 0; i++) {
         const struct item it = locate(s, &props->v[i]);
-        if (it.level == level)
+        if (it.level != level)
+            continue;
+        rc = check_pending(s, &it, err);
+        if (rc == 0)
             rc = apply[level](s, &it, err);
     }
     return rc;
@@ -431,6 +463,70 @@ finish_policy(struct flow_settings *f, struct err *err)
     return 0;
 }
 
+/* Which of `choices` the text is; the error names them all. */
+static int
+finish_choice(const char *key, const char *text, const char *const *choices,
+              size_t *out, struct err *err)
+{
+    struct buf all;
+    for (size_t i = 0; choices[i]; i++) {
+        if (strcmp(choices[i], text) == 0) {
+            *out = i;
+            return 0;
+        }
+    }
+    buf_init(&all, sizeof(err->text));
+    for (size_t i = 0; choices[i]; i++)
+        buf_printf(&all, "%s%s", i ? ", " : "", choices[i]);
+    const int rc =
+        err_field(err, ERR_INVALID, key, text, "%s: \"%s\" is none of %s", key,
+                  text, all.data ? all.data : "");
+    buf_fini(&all);
+    return rc;
+}
+
+static int
+finish_choices(struct flow_settings *f, struct err *err)
+{
+    static const char *const sides[] = {"source", "target", NULL};
+    static const char *const refused[] = {"wait", "stop", "dead-letter", NULL};
+    static const char *const truncated[] = {"continue", "stop", "restart",
+                                            NULL};
+    size_t syncs, defaults, refusal, truncation;
+    int rc = finish_choice("offset-syncs.topic.location", f->syncs_location,
+                           sides, &syncs, err);
+    if (rc == 0)
+        rc = finish_choice("use.defaults.from", f->configs_defaults_text, sides,
+                           &defaults, err);
+    if (rc == 0)
+        rc = finish_choice("shunt.on.refused", f->on_refused_text, refused,
+                           &refusal, err);
+    if (rc == 0)
+        rc = finish_choice("shunt.on.truncation", f->on_truncation_text,
+                           truncated, &truncation, err);
+    if (rc != 0)
+        return rc;
+    f->syncs_on_target = syncs == 1;
+    f->configs_defaults_from_source = defaults == 0;
+    f->on_refused = (enum on_refused)refusal;
+    f->on_truncation = (enum on_truncation)truncation;
+    return 0;
+}
+
+static int
+finish_cluster(struct cluster_settings *c, struct err *err)
+{
+    static const char *const support[] = {"disabled", "preparing", "enabled",
+                                          NULL};
+    size_t chosen;
+    char *key = xasprintf("%s.exactly.once.source.support", c->name);
+    const int rc =
+        finish_choice(key, c->exactly_once_text, support, &chosen, err);
+    free(key);
+    c->exactly_once = rc == 0 && chosen == 2;
+    return rc;
+}
+
 static int
 finish_pattern(const char *key, const char *text, struct pattern **out,
                struct err *err)
@@ -443,14 +539,11 @@ finish_pattern(const char *key, const char *text, struct pattern **out,
 static int
 finish_flow(struct flow_settings *f, struct err *err)
 {
-    f->syncs_on_target = strcmp(f->syncs_location, "target") == 0;
-    if (!f->syncs_on_target && strcmp(f->syncs_location, "source") != 0)
-        return err_field(err, ERR_INVALID, "offset-syncs.topic.location",
-                         f->syncs_location,
-                         "offset-syncs.topic.location: \"%s\" is neither "
-                         "source nor target",
-                         f->syncs_location);
-    int rc = finish_policy(f, err);
+    if (!f->dead_letter_topic)
+        f->dead_letter_topic = xasprintf("%s.dead-letter", f->source->name);
+    int rc = finish_choices(f, err);
+    if (rc == 0)
+        rc = finish_policy(f, err);
     if (rc == 0)
         rc = finish_pattern("topics", f->topics_text, &f->topics, err);
     if (rc == 0)
@@ -461,6 +554,9 @@ finish_flow(struct flow_settings *f, struct err *err)
     if (rc == 0)
         rc = finish_pattern("groups.exclude", f->groups_exclude_text,
                             &f->groups_exclude, err);
+    if (rc == 0)
+        rc = finish_pattern("config.properties.exclude",
+                            f->configs_exclude_text, &f->configs_exclude, err);
     return rc;
 }
 
@@ -508,6 +604,8 @@ finish(struct settings *s, struct err *err)
 {
     int rc = 0;
     size_t enabled = 0;
+    for (size_t i = 0; i < s->n_clusters && rc == 0; i++)
+        rc = finish_cluster(&s->clusters[i], err);
     for (size_t i = 0; i < s->n_flows && rc == 0; i++)
         rc = finish_flow(&s->flows[i], err);
     for (size_t i = 0; i < s->n_flows && rc == 0; i++) {
@@ -553,6 +651,7 @@ flow_fini(struct flow_settings *f)
     pattern_free(f->topics_exclude);
     pattern_free(f->groups);
     pattern_free(f->groups_exclude);
+    pattern_free(f->configs_exclude);
     props_fini(&f->consumer);
     props_fini(&f->producer);
     opt_fini(settings_flow_keys, f);

@@ -19,6 +19,12 @@
 #include "common/mm2/naming.h"
 #include "replicator/pattern.h"
 
+/* What becomes of a record that the target refuses for what it is. */
+enum on_refused { REFUSED_WAIT, REFUSED_STOP, REFUSED_DEAD_LETTER };
+/* What is done when the source's log ends before our position, or its topic is
+ * another one. */
+enum on_truncation { TRUNCATION_CONTINUE, TRUNCATION_STOP, TRUNCATION_RESTART };
+
 struct cluster_settings {
     char *name;
     char *bootstrap_servers;
@@ -29,6 +35,11 @@ struct cluster_settings {
     char *positions_topic; /* NULL: mm2-offsets.SOURCE.internal */
     int64_t positions_partitions;
     int64_t positions_replication;
+    /* How processes that copy to this cluster share the work. */
+    char *group_id; /* NULL: not given */
+    int64_t session_timeout_ms, heartbeat_interval_ms;
+    char *exactly_once_text;
+    bool exactly_once;
 };
 
 struct flow_settings {
@@ -49,8 +60,24 @@ struct flow_settings {
     int64_t heartbeats_interval_s;
     bool checkpoints_enabled;
     int64_t checkpoints_interval_s;
+    bool group_offsets_enabled;
+    int64_t group_offsets_interval_s;
     bool refresh_enabled;
     int64_t refresh_interval_s;
+    bool refresh_groups_enabled;
+    int64_t refresh_groups_interval_s;
+    bool configs_enabled, acls_enabled;
+    int64_t configs_interval_s, acls_interval_s;
+    char *configs_exclude_text, *configs_defaults_text;
+    struct pattern *configs_exclude;
+    bool configs_defaults_from_source;
+    int64_t admin_timeout_ms;
+    char *on_refused_text, *on_truncation_text;
+    enum on_refused on_refused;
+    enum on_truncation on_truncation;
+    char *dead_letter_topic; /* SOURCE.dead-letter unless given */
+    char *provenance_header; /* "": none */
+    int64_t transaction_ms;
     int64_t replication, syncs_replication, checkpoints_replication,
         heartbeats_replication;
     struct props consumer, producer; /* over those of the clusters */
@@ -82,6 +109,10 @@ bool settings_follows_group(const struct flow_settings *f, const char *group);
 /* The option tables (settings_keys.c): what this version honours. */
 extern const struct opt settings_flow_keys[];    /* struct flow_settings */
 extern const struct opt settings_cluster_keys[]; /* struct cluster_settings */
+/* A key of those tables whose part is not there yet. 0 and *warn as below;
+ * ERR_NOTFOUND: its part works. */
+MUST_CHECK int settings_pending_key(const char *key, const char *value,
+                                    bool *warn, struct err *err);
 /* A key of MirrorMaker 2 that this version does not honour.  0: it may be
  * left out, *warn says whether to tell; ERR_UNSUPPORTED with the reason;
  * ERR_NOTFOUND: no such key. */

@@ -59,6 +59,21 @@ START_TEST(defaults)
     ck_assert(!f->syncs_on_target);
     ck_assert(f->heartbeats_enabled && f->checkpoints_enabled);
     ck_assert_int_eq(f->checkpoints_interval_s, 60);
+    ck_assert(!f->group_offsets_enabled && f->refresh_groups_enabled);
+    ck_assert(f->configs_enabled && f->acls_enabled);
+    ck_assert_int_eq(f->configs_interval_s, 600);
+    ck_assert_int_eq(f->acls_interval_s, 600);
+    ck_assert(!f->configs_defaults_from_source);
+    ck_assert(pattern_match(f->configs_exclude, "min.insync.replicas"));
+    ck_assert(!pattern_match(f->configs_exclude, "retention.ms"));
+    ck_assert_int_eq(f->admin_timeout_ms, 60000);
+    ck_assert_int_eq(f->on_refused, REFUSED_WAIT);
+    ck_assert_int_eq(f->on_truncation, TRUNCATION_CONTINUE);
+    ck_assert_str_eq(f->dead_letter_topic, "a.dead-letter");
+    ck_assert_str_eq(f->provenance_header, "");
+    ck_assert(!f->target->exactly_once);
+    ck_assert_ptr_null(f->target->group_id);
+    ck_assert_int_eq(f->target->session_timeout_ms, 10000);
     settings_fini(&s);
 }
 END_TEST
@@ -203,6 +218,10 @@ START_TEST(bad_values)
          "line 5"},
         {HEAD "offset-syncs.topic.location = moon\n",
          "offset-syncs.topic.location", "moon"},
+        {HEAD "a->b.use.defaults.from = moon\n", "use.defaults.from",
+         "\"moon\" is none of source, target"},
+        {HEAD "config.properties.exclude = (\n", "config.properties.exclude",
+         "no regular expression"},
         {HEAD "topics = orders, inv(oices\n", "topics",
          "\"inv(oices\" is no regular expression"},
         {HEAD "groups.exclude = *\n", "groups.exclude", "\"*\""},
