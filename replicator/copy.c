@@ -86,13 +86,14 @@ on_answer(struct flight *flight, const rd_kafka_message_t *m)
 
 /* One attempt. Takes the headers only on success. */
 static rd_kafka_resp_err_t
-send_record(struct topic *t, rd_kafka_message_t *m, rd_kafka_headers_t *headers,
+send_record(rd_kafka_message_t *m, rd_kafka_headers_t *headers,
             struct record_flight *r)
 {
+    const struct part *p = r->part;
     rd_kafka_timestamp_type_t type;
     const int64_t at = rd_kafka_message_timestamp(m, &type);
     const rd_kafka_vu_t v[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = t->to},
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = p->to},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {m->key, m->key_len}},
@@ -102,7 +103,7 @@ send_record(struct topic *t, rd_kafka_message_t *m, rd_kafka_headers_t *headers,
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };
     const size_t n = sizeof(v) / sizeof(v[0]) - (headers ? 0 : 1);
-    rd_kafka_error_t *bad = rd_kafka_produceva(r->part->flow->producer, v, n);
+    rd_kafka_error_t *bad = rd_kafka_produceva(unit_producer(p->unit), v, n);
     if (!bad)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     const rd_kafka_resp_err_t code = rd_kafka_error_code(bad);
@@ -113,13 +114,12 @@ send_record(struct topic *t, rd_kafka_message_t *m, rd_kafka_headers_t *headers,
 /* Waits for room in the producer; meanwhile the consumer fills its own
  * queue, which is bounded. */
 static rd_kafka_resp_err_t
-send_when_room(struct flow *f, struct topic *t, rd_kafka_message_t *m,
-               struct record_flight *r)
+send_when_room(struct flow *f, rd_kafka_message_t *m, struct record_flight *r)
 {
     rd_kafka_headers_t *headers = NULL;
     (void)rd_kafka_message_detach_headers(m, &headers); /* none: NULL */
     rd_kafka_resp_err_t code;
-    while ((code = send_record(t, m, headers, r)) ==
+    while ((code = send_record(m, headers, r)) ==
                RD_KAFKA_RESP_ERR__QUEUE_FULL &&
            !atomic_load(&f->stop))
         (void)flow_serve(f, 10);
@@ -139,7 +139,7 @@ copy_record(struct flow *f, struct part *p, rd_kafka_message_t *m)
     /* Counted first: the answer may come while others wait for room. */
     p->inflight++;
     f->inflight++;
-    const rd_kafka_resp_err_t code = send_when_room(f, p->topic, m, r);
+    const rd_kafka_resp_err_t code = send_when_room(f, m, r);
     if (!code)
         return;
     p->inflight--;

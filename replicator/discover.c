@@ -50,6 +50,7 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     struct part *p = xcalloc(1, sizeof(*p));
     p->flow = f;
     p->topic = t;
+    p->unit = unit_of(f, t->name, partition);
     p->partition = partition;
     p->acked = positions_get(&f->positions, t->name, partition);
     p->saved = p->acked;
@@ -76,11 +77,11 @@ add_parts(struct flow *f, struct topic *t, int32_t n)
 }
 
 static rd_kafka_topic_t *
-open_topic(rd_kafka_t *rk, const char *name, struct topic *t)
+open_source(struct topic *t, rd_kafka_t *rk)
 {
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
     rd_kafka_topic_conf_set_opaque(conf, t);
-    return rd_kafka_topic_new(rk, name, conf);
+    return rd_kafka_topic_new(rk, t->name, conf);
 }
 
 static struct topic *
@@ -95,14 +96,9 @@ topic_new(struct flow *f, const char *name, struct err *err)
     struct topic *t = xcalloc(1, sizeof(*t));
     t->name = xstrdup(name);
     t->remote = xstrdup(remote);
-    t->from = open_topic(f->consumer, name, t);
-    t->to = open_topic(f->producer, remote, t);
-    if (!t->from || !t->to) {
+    t->from = open_source(t, f->consumer);
+    if (!t->from) {
         (void)err_kafka(err, rd_kafka_last_error(), "topic %s", name);
-        if (t->from)
-            rd_kafka_topic_destroy(t->from);
-        if (t->to)
-            rd_kafka_topic_destroy(t->to);
         free(t->name);
         free(t->remote);
         free(t);
@@ -117,6 +113,9 @@ topic_new(struct flow *f, const char *name, struct err *err)
 int
 part_run(struct part *p, struct err *err)
 {
+    const int opened = part_open(p, err);
+    if (opened != 0)
+        return opened;
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
@@ -205,24 +204,24 @@ discover(struct flow *f, struct err *err)
     return rc;
 }
 
+/* *have: the partitions that it has. */
 static int
 ensure_compact(rd_kafka_t *rk, const char *name, int64_t partitions,
-               int64_t replication, struct err *err)
+               int64_t replication, int32_t *have, struct err *err)
 {
     const struct rd_kafka_metadata *md;
     const struct topic_want want = {.name = name,
                                     .partitions = (int32_t)partitions,
                                     .replication = replication,
                                     .compact = true};
-    int32_t have;
     int rc = topics_list(rk, &md, err);
     if (rc != 0)
         return rc;
-    have = topics_partitions(md, name);
-    if (have == 0) /* as it is, if it is: its keys lie by its partitions */
-        rc = topics_ensure(rk, md, &want, &have, err);
+    *have = topics_partitions(md, name);
+    if (*have == 0) /* as it is, if it is: its keys lie by its partitions */
+        rc = topics_ensure(rk, md, &want, have, err);
     rd_kafka_metadata_destroy(md);
-    if (rc == 0 && have == 0)
+    if (rc == 0 && *have == 0)
         rc = err_set(err, ERR_NOTFOUND, "topic %s is not there", name);
     return rc;
 }
@@ -232,20 +231,23 @@ discover_internal(struct flow *f, struct err *err)
 {
     const struct flow_settings *c = f->conf;
     rd_kafka_t *at_syncs = c->syncs_on_target ? f->producer : f->back;
+    int32_t have;
     int rc = ensure_compact(f->producer, f->positions_topic,
                             c->target->positions_partitions,
-                            c->target->positions_replication, err);
+                            c->target->positions_replication, &have, err);
+    if (rc == 0)
+        units_make(f, have);
     if (rc == 0 && c->syncs_enabled)
         rc = ensure_compact(at_syncs, f->syncs_topic, 1, c->syncs_replication,
-                            err);
+                            &have, err);
     if (rc == 0 && c->checkpoints_enabled)
         rc = ensure_compact(f->producer, f->checkpoints_topic, 1,
-                            c->checkpoints_replication, err);
+                            c->checkpoints_replication, &have, err);
     if (rc == 0 && c->heartbeats_enabled)
         rc = ensure_compact(f->producer, "heartbeats", 1,
-                            c->heartbeats_replication, err);
+                            c->heartbeats_replication, &have, err);
     if (rc == 0 && f->beat_back)
         rc = ensure_compact(f->back, "heartbeats", 1, c->heartbeats_replication,
-                            err);
+                            &have, err);
     return rc;
 }

@@ -340,9 +340,9 @@ save(struct flow *f, struct part *p)
                      &key) != 0 ||
         position_value(p->to_save, &value) != 0)
         abort(); /* out of memory */
-    const rd_kafka_resp_err_t code = emit_note(
-        f, f->producer, NOTE_POSITION, f->positions_topic,
-        RD_KAFKA_PARTITION_UA, key, strlen(key), value, strlen(value));
+    const rd_kafka_resp_err_t code =
+        emit_note(f, unit_producer(p->unit), NOTE_POSITION, f->positions_topic,
+                  p->unit->id, key, strlen(key), value, strlen(value));
     free(key);
     free(value);
     return code;

@@ -344,7 +344,8 @@ close_topics(struct flow *f)
     HASH_ITER(hh, f->topics, t, next)
     {
         rd_kafka_topic_destroy(t->from);
-        rd_kafka_topic_destroy(t->to);
+        for (int32_t i = 0; i < t->n_parts; i++)
+            part_close(t->parts[i]);
     }
 }
 
@@ -365,6 +366,7 @@ release(struct flow *f)
     if (f->delivery_fd >= 0)
         (void)close(f->delivery_fd);
     free_topics(f);
+    units_free(f);
     positions_fini(&f->positions);
     pthread_mutex_destroy(&f->lock);
     free(f->syncs.v);

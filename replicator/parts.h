@@ -33,13 +33,24 @@ enum note { NOTE_POSITION, NOTE_HEARTBEAT, NOTE_CHECKPOINT, NOTES };
 /* Syncs that wait for room in their producer; above it nothing is copied. */
 #define SYNCS_WAITING_MAX ((size_t)10000)
 
+/* What one process owns alone (unit.c): a partition of the topic of positions,
+ * and with it every part whose position lies there. */
+struct unit {
+    struct flow *flow;
+    int32_t id; /* that partition */
+    bool mine;
+    rd_kafka_t *producer; /* NULL: the flow's */
+};
+
 /* One partition of a source topic. Lives as long as its flow. */
 struct part {
     struct flow *flow;
     struct topic *topic;
+    struct unit *unit;
     int32_t partition;
-    bool running;     /* assigned to the consumer */
-    int64_t begin;    /* where it was started, for lack of `acked` */
+    rd_kafka_topic_t *to; /* of the unit's producer; NULL: not opened */
+    bool running;         /* assigned to the consumer */
+    int64_t begin;        /* where it was started, for lack of `acked` */
     int64_t reset;    /* where it goes on, though not behind `acked`; or -1 */
     bool lost;        /* what it wants to read is not there: goes on elsewhere
                          once all is answered */
@@ -59,11 +70,11 @@ struct part {
 
 struct topic {
     char *name, *remote;
-    rd_kafka_topic_t *from, *to; /* its opaque is this topic; records */
-    struct part **parts;         /* (L) */
-    int32_t n_parts;             /* (L) */
-    bool complained;             /* a failure was said in the log */
-    UT_hash_handle hh;           /* (L) by name */
+    rd_kafka_topic_t *from; /* its opaque is this topic */
+    struct part **parts;    /* (L) */
+    int32_t n_parts;        /* (L) */
+    bool complained;        /* a failure was said in the log */
+    UT_hash_handle hh;      /* (L) by name */
 };
 
 struct waiting_sync {
@@ -101,6 +112,9 @@ struct flow {
     int delivery_fd;
     char *positions_topic, *syncs_topic, *checkpoints_topic;
 
+    struct unit *units; /* by their id; made once the topic is there */
+    int32_t n_units;
+
     pthread_mutex_t lock;
     struct topic *topics; /* (L) */
     struct positions positions;
@@ -126,6 +140,18 @@ bool discover_begins_at_end(const struct flow *f);
 struct part *flow_part(struct flow *f, const char *topic, int32_t partition);
 /* Assigns a part to the consumer, at the record behind what is acknowledged. */
 MUST_CHECK int part_run(struct part *p, struct err *err);
+
+/* unit.c: as many as the topic of positions has partitions; again: nothing. */
+void units_make(struct flow *f, int32_t n);
+void units_free(struct flow *f);
+/* The unit in which the position of a source partition lies. */
+struct unit *unit_of(const struct flow *f, const char *topic,
+                     int32_t partition);
+/* Its producer to the target: records, positions. */
+rd_kafka_t *unit_producer(const struct unit *u);
+/* Opens `to`, if it is not open; closes it. */
+MUST_CHECK int part_open(struct part *p, struct err *err);
+void part_close(struct part *p);
 
 /* copy.c: up to a batch of records; true: there may be more. */
 bool copy_batch(struct flow *f);
