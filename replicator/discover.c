@@ -59,6 +59,7 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     backoff_init(&p->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
     sync_init(&p->sync);
+    sight_init(&p->sight);
     return p;
 }
 

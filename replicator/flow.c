@@ -149,12 +149,21 @@ try_start(struct flow *f, struct err *err)
     return rc;
 }
 
+/* Only the flow's thread writes it; others read it behind the lock. */
+static void
+set_complaint(struct flow *f, const char *why)
+{
+    pthread_mutex_lock(&f->lock);
+    (void)snprintf(f->complaint, sizeof(f->complaint), "%s", why);
+    pthread_mutex_unlock(&f->lock);
+}
+
 static void
 complain(struct flow *f, const char *what, const char *why)
 {
     if (strcmp(f->complaint, why) == 0)
         return;
-    (void)snprintf(f->complaint, sizeof(f->complaint), "%s", why);
+    set_complaint(f, why);
     log_warn("%s: %s: %s; trying again", f->conf->name, what, why);
 }
 
@@ -172,7 +181,7 @@ start(struct flow *f)
     struct err err = {0};
     while (!atomic_load(&f->stop)) {
         if (try_start(f, &err) == 0) {
-            f->complaint[0] = '\0';
+            set_complaint(f, "");
             return true;
         }
         if (err.code != ERR_CLOSED)
@@ -200,7 +209,7 @@ refresh(struct flow *f)
     if (discover(f, &err) != 0)
         complain(f, "cannot look for new topics", err.text);
     else
-        f->complaint[0] = '\0';
+        set_complaint(f, "");
 }
 
 static void
@@ -328,6 +337,7 @@ free_topics(struct flow *f)
         HASH_DEL(f->topics, t);
         for (int32_t i = 0; i < t->n_parts; i++) {
             runs_fini(&t->parts[i]->runs);
+            sight_fini(&t->parts[i]->sight);
             free(t->parts[i]);
         }
         free(t->parts);

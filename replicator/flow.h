@@ -28,6 +28,17 @@ void flow_stop(struct flow *flow);
 /* Waits until acknowledgements have come and positions are written, at most
  * FLOW_STOP_MS, and frees it. NULL allowed. */
 void flow_free(struct flow *flow);
+/* Holds a topic of the source, or with NULL the whole flow: what is on its way
+ * arrives, nothing more is read.  It lasts until it is resumed or the process
+ * ends; of several processes each does it for itself.  ERR_NOTFOUND: the flow
+ * copies no such topic.  Any thread; the flow follows at its next turn. */
+MUST_CHECK int flow_pause(struct flow *flow, const char *topic,
+                          struct err *err);
+/* The opposite, and partitions that stopped by an option go on.  NULL: all of
+ * the flow, also topics that were paused one by one.  ERR_CONFLICT: the whole
+ * flow is paused, and only a topic was named. */
+MUST_CHECK int flow_resume(struct flow *flow, const char *topic,
+                           struct err *err);
 /* Appends metrics in Prometheus' text format, without # lines. */
 void flow_metrics(struct flow *flow, struct buf *to);
 

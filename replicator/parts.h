@@ -17,6 +17,7 @@
 #include "common/base/backoff.h"
 #include "replicator/clients.h"
 #include "replicator/flow.h"
+#include "replicator/look.h"
 #include "replicator/positions.h"
 #include "replicator/runs.h"
 #include "replicator/syncs.h"
@@ -66,6 +67,9 @@ struct part {
     struct runs runs;                 /* (L) */
     uint64_t records, bytes, refused; /* (L) */
     uint64_t missed;                  /* (L) gone before they were copied */
+    uint64_t looped;                  /* (L) not copied: would go round */
+    uint64_t dead;                    /* (L) went to the dead-letter topic */
+    struct sight sight;               /* (L) */
 };
 
 struct topic {
@@ -74,6 +78,8 @@ struct topic {
     struct part **parts;    /* (L) */
     int32_t n_parts;        /* (L) */
     bool complained;        /* a failure was said in the log */
+    bool paused;            /* (L) by an administrator, on any thread */
+    bool go_on;             /* (L) its stopped parts shall */
     UT_hash_handle hh;      /* (L) by name */
 };
 
@@ -128,7 +134,12 @@ struct flow {
     bool position_refused; /* the next flush writes all of them */
     struct refusals refusals[NOTES];
     int64_t next_refresh_ms, next_flush_ms, next_beat_ms, next_retry_ms;
-    char complaint[512]; /* last failure of a chore, said once */
+    char complaint[512];    /* (L) last failure of a chore, said once */
+    bool paused;            /* (L) by an administrator, on any thread */
+    atomic_bool pauses_new; /* the flow's thread has not looked yet */
+    /* Monotonic, when it was last done; 0: not yet. */
+    _Atomic int64_t positions_at_ms, checkpoints_at_ms;
+    _Atomic uint64_t checkpoints_written;
 };
 
 /* discover.c: compares both clusters' topics with the table, makes topics on

@@ -1,5 +1,5 @@
 /*
- * Owns the process: command line, settings, the flows, the status server.
+ * Owns the process: command line, settings, the flows.
  * The main thread runs the event loop; flows have threads of their own, and
  * are only looked at from here.
  */
@@ -15,15 +15,15 @@
 #include "common/base/log.h"
 #include "common/base/opt.h"
 #include "common/base/xmem.h"
-#include "common/net/http_server.h"
 #include "common/net/loop.h"
+#include "replicator/api.h"
 #include "replicator/clients.h"
 #include "replicator/flow.h"
 #include "replicator/settings.h"
 
-#define FILE_MAX_BYTES    ((size_t)4 << 20)
-#define METRICS_MAX_BYTES ((size_t)64 << 20)
-#define LOOK_MS           50
+#define FILE_MAX_BYTES  ((size_t)4 << 20)
+#define NAMES_MAX_BYTES ((size_t)1 << 20)
+#define LOOK_MS         50
 
 struct conf {
     char *listen, *log_level;
@@ -32,7 +32,7 @@ struct conf {
 
 static const struct opt options[] = {
     {"listen", OPT_STR, offsetof(struct conf, listen), NULL, 0, 0, "HOST:PORT",
-     "serve /healthz and /metrics there (default: nowhere)"},
+     "serve /healthz, /readyz, /status, /metrics there (default: nowhere)"},
     {"check", OPT_BOOL, offsetof(struct conf, check), "false", 0, 0, "",
      "only check FILE"},
     {"log.level", OPT_STR, offsetof(struct conf, log_level), "info", 0, 0,
@@ -52,7 +52,7 @@ struct program {
     struct flow **flows;
     size_t n_flows;
     struct loop *loop;
-    struct http_server *server;
+    struct api *api; /* NULL: nobody may look */
     struct loop_timer *look;
     bool ready_said;
     int status;
@@ -145,7 +145,7 @@ static void
 say_ready(struct program *p)
 {
     struct buf names;
-    buf_init(&names, METRICS_MAX_BYTES);
+    buf_init(&names, NAMES_MAX_BYTES);
     for (size_t i = 0; i < p->settings.n_flows; i++)
         if (p->settings.flows[i].enabled)
             buf_printf(&names, "%s%s", names.len ? ", " : "",
@@ -176,76 +176,14 @@ stop(void *arg)
     loop_stop(p->loop);
 }
 
-/* ---- status ------------------------------------------------------------ */
-
-static void
-get_health(struct http_req *req, void *ctx)
-{
-    const struct program *p = ctx;
-    const bool ready = all_ready(p);
-    http_reply_text(req, ready ? 200 : 503, "text/plain",
-                    ready ? "ok\n" : "starting\n");
-}
-
-static void
-get_metrics(struct http_req *req, void *ctx)
-{
-    static const char heads[] =
-        "# HELP shunt_replicator_records_total Records copied.\n"
-        "# TYPE shunt_replicator_records_total counter\n"
-        "# HELP shunt_replicator_bytes_total Keys and values copied.\n"
-        "# TYPE shunt_replicator_bytes_total counter\n"
-        "# HELP shunt_replicator_refused_total Records refused by the "
-        "target.\n"
-        "# TYPE shunt_replicator_refused_total counter\n"
-        "# HELP shunt_replicator_missed_total Records gone from the source "
-        "before they were copied.\n"
-        "# TYPE shunt_replicator_missed_total counter\n"
-        "# HELP shunt_replicator_notes_refused_total Syncs, positions, "
-        "heartbeats and checkpoints refused.\n"
-        "# TYPE shunt_replicator_notes_refused_total counter\n"
-        "# HELP shunt_replicator_lag_records Records not copied yet.\n"
-        "# TYPE shunt_replicator_lag_records gauge\n"
-        "# HELP shunt_replicator_syncs_total Offset syncs written.\n"
-        "# TYPE shunt_replicator_syncs_total counter\n";
-    const struct program *p = ctx;
-    struct buf b;
-    buf_init(&b, METRICS_MAX_BYTES);
-    buf_puts(&b, heads);
-    for (size_t i = 0; i < p->n_flows; i++)
-        flow_metrics(p->flows[i], &b);
-    if (buf_failed(&b))
-        http_reply_text(req, 500, "text/plain", "too many partitions\n");
-    else
-        http_reply_text(req, 200, "text/plain; version=0.0.4", b.data);
-    buf_fini(&b);
-}
-
-static const struct http_route routes[] = {
-    {"GET", "/healthz", get_health},
-    {"GET", "/metrics", get_metrics},
-    {0},
-};
-
 static int
 serve(struct program *p, struct err *err)
 {
-    static const struct http_limits limits = {
-        .body_max_bytes = 1024,
-        .header_max_bytes = 8192,
-        .connections_max = 64,
-        .stream_backlog_max_bytes = 1024,
-        .idle_timeout_ms = 60000,
-        .head_timeout_ms = 10000,
-        .body_timeout_ms = 10000,
-    };
     if (!p->conf.listen)
         return 0;
-    int rc = http_server_new(p->loop, &limits, routes, p, &p->server, err);
+    const int rc = api_listen(p->loop, p->conf.listen, &p->api, err);
     if (rc == 0)
-        rc = http_server_listen(p->server, p->conf.listen, false, err);
-    if (rc == 0)
-        log_info("listening: %s", http_server_url(p->server));
+        log_info("listening: %s", api_url(p->api));
     return rc;
 }
 
@@ -264,6 +202,8 @@ start(struct program *p, struct err *err)
     rc = serve(p, err);
     if (rc == 0)
         rc = start_flows(p, err);
+    if (rc == 0 && p->api)
+        api_serve(p->api, p->flows, p->n_flows);
     if (rc == 0)
         p->look = loop_timer_new(p->loop, LOOK_MS, look, p);
     if (rc == 0 && !p->look)
@@ -274,7 +214,7 @@ start(struct program *p, struct err *err)
 static void
 finish(struct program *p)
 {
-    http_server_free(p->server);
+    api_free(p->api);
     for (size_t i = 0; i < p->n_flows; i++)
         flow_stop(p->flows[i]); /* all at once, then wait for each */
     for (size_t i = 0; i < p->n_flows; i++)

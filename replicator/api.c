@@ -1,0 +1,88 @@
+/*
+ * The routes, and the life of the server.  Handlers (api_*.c) look at copies
+ * that flows make of themselves behind their locks, and never wait.
+ */
+#include "replicator/api.h"
+
+#include <stdlib.h>
+
+#include "common/base/js.h"
+#include "common/base/xmem.h"
+#include "replicator/api_impl.h"
+
+static const struct http_limits limits = {
+    .body_max_bytes = 1024, /* nobody needs to send one */
+    .header_max_bytes = (size_t)16 << 10,
+    .line_max_bytes = (size_t)8 << 10,
+    .connections_max = 64,
+    .stream_backlog_max_bytes = 1024,
+    .idle_timeout_ms = 60000,
+    .head_timeout_ms = 10000,
+    .body_timeout_ms = 10000,
+};
+
+void
+api_reply_built(struct http_req *req, int status, struct json_t *v, int rc)
+{
+    struct err err;
+    if (rc == 0) {
+        http_reply_json_take(req, status, v);
+        return;
+    }
+    js_free(v);
+    (void)err_nomem(&err); /* returns its code */
+    http_reply_err(req, &err);
+}
+
+static void
+get_healthz(struct http_req *req, void *ctx)
+{
+    (void)ctx;
+    struct json_t *v = js_object();
+    api_reply_built(req, 200, v, js_put_str(v, "status", "ok"));
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/healthz", get_healthz},
+    {"GET", "/metrics", api_get_metrics},
+    {0},
+};
+
+int
+api_listen(struct loop *loop, const char *listen, struct api **out,
+           struct err *err)
+{
+    struct api *api = xcalloc(1, sizeof(*api));
+    int rc = http_server_new(loop, &limits, routes, api, &api->server, err);
+    if (rc == 0)
+        rc = http_server_listen(api->server, listen, false, err);
+    if (rc != 0) {
+        api_free(api);
+        api = NULL;
+    }
+    *out = api;
+    return rc;
+}
+
+void
+api_serve(struct api *api, struct flow *const *flows, size_t n)
+{
+    api->flows = flows;
+    api->n = n;
+}
+
+const char *
+api_url(const struct api *api)
+{
+    return http_server_url(api->server);
+}
+
+void
+api_free(struct api *api)
+{
+    if (!api)
+        return;
+    if (api->server)
+        http_server_free(api->server);
+    free(api);
+}

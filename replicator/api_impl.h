@@ -1,0 +1,24 @@
+/*
+ * What the parts of the HTTP side (api_*.c) share.  Loop thread.
+ */
+#ifndef SHUNT_REPLICATOR_API_IMPL_H
+#define SHUNT_REPLICATOR_API_IMPL_H
+
+#include "common/net/http_server.h"
+#include "replicator/api.h"
+#include "replicator/flow.h"
+
+struct api {
+    struct http_server *server;
+    struct flow *const *flows;
+    size_t n;
+};
+
+/* Answers with `v` (taken); `rc` is what building it came to. */
+void api_reply_built(struct http_req *req, int status, struct json_t *v,
+                     int rc);
+
+/* Handlers of routes; `ctx` is the struct api. */
+void api_get_metrics(struct http_req *req, void *ctx);
+
+#endif
