@@ -38,6 +38,7 @@ part_break(struct part *p, int64_t offset, rd_kafka_resp_err_t code)
     p->broken = true;
     if (!p->lost)
         f->n_broken++;
+    part_hold(p, HOLD_BROKEN);
     p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
     if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
@@ -161,6 +162,7 @@ part_lost(struct part *p)
     p->lost = true;
     if (!p->broken)
         p->flow->n_broken++;
+    part_hold(p, HOLD_BROKEN);
     p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
 }
 
@@ -180,10 +182,12 @@ copy_message(struct flow *f, rd_kafka_message_t *m)
     }
     const struct topic *t = rd_kafka_topic_opaque(m->rkt);
     struct part *p = t->parts[m->partition];
+    if (atomic_load(&p->holds) || m->offset < p->next)
+        return; /* it is read again; of an assignment before */
     if (p->acked < 0 && p->begin < 0)
         p->begin = m->offset; /* "latest" must not move before an answer */
-    if (!p->broken)
-        copy_record(f, p, m);
+    p->next = m->offset + 1;
+    copy_record(f, p, m);
 }
 
 bool
@@ -248,26 +252,14 @@ find_again(struct part *p)
 static void
 restart(struct part *p)
 {
-    struct err err = {0};
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition);
-    rd_kafka_error_t *bad =
-        rd_kafka_incremental_unassign(p->flow->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (bad)
-        rd_kafka_error_destroy(bad); /* not assigned: just what is wanted */
     if (p->lost && !p->broken && !find_again(p)) {
         p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
         return;
     }
-    if (part_run(p, &err) != 0) {
-        p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
-        log_error("%s: %s", p->flow->conf->name, err.text);
-        return;
-    }
     p->broken = p->lost = false;
     p->flow->n_broken--;
+    part_rewind(p);
+    part_release(p, HOLD_BROKEN);
 }
 
 void

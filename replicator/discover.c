@@ -54,7 +54,8 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->partition = partition;
     p->acked = positions_get(&f->positions, t->name, partition);
     p->saved = p->acked;
-    p->reset = -1;
+    p->next = p->reset = -1;
+    atomic_init(&p->holds, HOLD_NEW);
     p->begin = first_offset(f->conf);
     backoff_init(&p->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
@@ -111,39 +112,16 @@ topic_new(struct flow *f, const char *name, struct err *err)
     return t;
 }
 
-int
-part_run(struct part *p, struct err *err)
-{
-    const int opened = part_open(p, err);
-    if (opened != 0)
-        return opened;
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
-        ->offset = p->reset >= 0   ? p->reset
-                   : p->acked >= 0 ? p->acked + 1
-                                   : p->begin;
-    rd_kafka_error_t *bad =
-        rd_kafka_incremental_assign(p->flow->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (bad) {
-        const int rc =
-            err_set(err, ERR_KAFKA, "cannot read %s/%d: %s", p->topic->name,
-                    (int)p->partition, rd_kafka_error_string(bad));
-        rd_kafka_error_destroy(bad);
-        return rc;
-    }
-    p->running = true;
-    return 0;
-}
-
+/* Those whose partitions are there are read from now on. */
 static int
 run_parts(struct topic *t, int32_t upto, struct err *err)
 {
     int rc = 0;
-    for (int32_t i = 0; i < upto && i < t->n_parts && rc == 0; i++)
-        if (!t->parts[i]->running)
-            rc = part_run(t->parts[i], err);
+    for (int32_t i = 0; i < upto && i < t->n_parts && rc == 0; i++) {
+        rc = part_open(t->parts[i], err);
+        if (rc == 0)
+            part_release(t->parts[i], HOLD_NEW);
+    }
     return rc;
 }
 
@@ -202,6 +180,7 @@ discover(struct flow *f, struct err *err)
         rd_kafka_metadata_destroy(there);
     if (here)
         rd_kafka_metadata_destroy(here);
+    holds_apply(f);
     return rc;
 }
 

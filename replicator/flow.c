@@ -252,6 +252,7 @@ turn(struct flow *f)
     const bool more = copy_batch(f);
     const bool served = flow_serve(f, 0);
     chores(f, clock_mono_ms());
+    holds_apply(f);
     if (!more && !served)
         wait_for_work(f);
 }

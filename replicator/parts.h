@@ -43,15 +43,30 @@ struct unit {
     rd_kafka_t *producer; /* NULL: the flow's */
 };
 
+/* Why a part is not read; it is assigned to the consumer while nothing is. */
+enum hold {
+    HOLD_NEW = 1,      /* its partition is not on the target yet */
+    HOLD_NOT_MINE = 2, /* another process copies it */
+    HOLD_BACKLOG = 4,  /* too much of it waits for answers */
+    HOLD_BROKEN = 8,   /* a record was refused or is not there; retried */
+    HOLD_PAUSED = 16,  /* somebody asked for it */
+    HOLD_STOPPED = 32, /* a refusal or a gap, where the file says "stop" */
+};
+
 /* One partition of a source topic. Lives as long as its flow. */
 struct part {
     struct flow *flow;
     struct topic *topic;
     struct unit *unit;
     int32_t partition;
-    rd_kafka_topic_t *to; /* of the unit's producer; NULL: not opened */
-    bool running;         /* assigned to the consumer */
-    int64_t begin;        /* where it was started, for lack of `acked` */
+    rd_kafka_topic_t *to;      /* of the unit's producer; NULL: not opened */
+    atomic_uint holds;         /* of enum hold; the flow's thread writes */
+    bool assigned, rewound;    /* hold.c: to the consumer; where to changed */
+    bool hold_changed;         /* it is in the flow's list */
+    struct part *next_changed; /* there */
+    int64_t next;              /* the source offset to take next; -1: as the
+                         following three say */
+    int64_t begin;             /* where it was started, for lack of `acked` */
     int64_t reset;    /* where it goes on, though not behind `acked`; or -1 */
     bool lost;        /* what it wants to read is not there: goes on elsewhere
                          once all is answered */
@@ -125,6 +140,8 @@ struct flow {
     struct topic *topics; /* (L) */
     struct positions positions;
     struct sync_queue syncs;
+    struct part *holds_changed;
+    int64_t holds_retry_at_ms;
     size_t n_broken;   /* parts that are broken or lost */
     uint64_t inflight; /* records */
     uint64_t notes;    /* other own records that are not answered */
@@ -149,8 +166,14 @@ MUST_CHECK int discover_internal(struct flow *f, struct err *err);
 /* Does a partition whose position is not there begin at its end? */
 bool discover_begins_at_end(const struct flow *f);
 struct part *flow_part(struct flow *f, const char *topic, int32_t partition);
-/* Assigns a part to the consumer, at the record behind what is acknowledged. */
-MUST_CHECK int part_run(struct part *p, struct err *err);
+
+/* hold.c: done by holds_apply(), which the flow's turn calls. Nothing is lost
+ * by a hold: what was read and not taken is read again. */
+void part_hold(struct part *p, enum hold why);
+void part_release(struct part *p, enum hold why);
+/* It goes on behind what is acknowledged (or at `reset`), wherever it is. */
+void part_rewind(struct part *p);
+void holds_apply(struct flow *f);
 
 /* unit.c: as many as the topic of positions has partitions; again: nothing. */
 void units_make(struct flow *f, int32_t n);

@@ -1,0 +1,130 @@
+/*
+ * Owns which parts are assigned to the source's consumer: those that nothing
+ * holds.  Runs on the flow's thread.
+ *
+ * Changes of a turn are collected and done in one call each.  When
+ * rd_kafka_incremental_unassign() returns, librdkafka has raised the
+ * partition's version: no record of the old assignment is handed out any more,
+ * so that a new one at an earlier offset cannot meet it.
+ */
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "replicator/parts.h"
+
+#define ASSIGN_RETRY_MS 1000
+
+static void
+note_change(struct part *p)
+{
+    struct flow *f = p->flow;
+    if (p->hold_changed)
+        return;
+    p->hold_changed = true;
+    p->next_changed = f->holds_changed;
+    f->holds_changed = p;
+}
+
+void
+part_hold(struct part *p, enum hold why)
+{
+    const unsigned before = atomic_load(&p->holds);
+    atomic_store(&p->holds, before | why);
+    if (before == 0)
+        note_change(p);
+}
+
+void
+part_release(struct part *p, enum hold why)
+{
+    const unsigned before = atomic_load(&p->holds);
+    atomic_store(&p->holds, before & ~(unsigned)why);
+    if (before != 0 && (before & ~(unsigned)why) == 0)
+        note_change(p);
+}
+
+void
+part_rewind(struct part *p)
+{
+    p->next = -1;
+    p->rewound = true;
+    note_change(p);
+}
+
+static int64_t
+goes_on_at(const struct part *p)
+{
+    if (p->next >= 0)
+        return p->next;
+    if (p->reset >= 0)
+        return p->reset;
+    return p->acked >= 0 ? p->acked + 1 : p->begin;
+}
+
+typedef rd_kafka_error_t *(*assigner)(rd_kafka_t *,
+                                      const rd_kafka_topic_partition_list_t *);
+
+/* False: it failed, which is said. */
+static bool
+change(struct flow *f, assigner call, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_error_t *bad = list->cnt > 0 ? call(f->consumer, list) : NULL;
+    if (!bad)
+        return true;
+    log_error("%s: cannot change which partitions of %s are read: %s; trying "
+              "again",
+              f->conf->name, f->conf->source->name, rd_kafka_error_string(bad));
+    rd_kafka_error_destroy(bad);
+    f->holds_retry_at_ms = clock_mono_ms() + ASSIGN_RETRY_MS;
+    return false;
+}
+
+static bool
+stop_reading(struct flow *f)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(16);
+    for (struct part *p = f->holds_changed; p; p = p->next_changed)
+        if (p->assigned && (p->rewound || atomic_load(&p->holds)))
+            (void)rd_kafka_topic_partition_list_add(list, p->topic->name,
+                                                    p->partition);
+    const bool done = change(f, rd_kafka_incremental_unassign, list);
+    for (struct part *p = f->holds_changed; done && p; p = p->next_changed)
+        if (p->rewound || atomic_load(&p->holds))
+            p->assigned = p->rewound = false;
+    rd_kafka_topic_partition_list_destroy(list);
+    return done;
+}
+
+static bool
+start_reading(struct flow *f)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(16);
+    for (struct part *p = f->holds_changed; p; p = p->next_changed)
+        if (!p->assigned && !atomic_load(&p->holds))
+            rd_kafka_topic_partition_list_add(list, p->topic->name,
+                                              p->partition)
+                ->offset = goes_on_at(p);
+    const bool done = change(f, rd_kafka_incremental_assign, list);
+    for (struct part *p = f->holds_changed; done && p; p = p->next_changed)
+        p->assigned = !atomic_load(&p->holds);
+    rd_kafka_topic_partition_list_destroy(list);
+    return done;
+}
+
+void
+holds_apply(struct flow *f)
+{
+    if (!f->holds_changed || clock_mono_ms() < f->holds_retry_at_ms)
+        return;
+    if (!stop_reading(f) || !start_reading(f))
+        return;
+    struct part *p = f->holds_changed, *next;
+    for (f->holds_changed = NULL; p; p = next) {
+        next = p->next_changed;
+        p->next_changed = NULL;
+        p->hold_changed = false;
+    }
+}
