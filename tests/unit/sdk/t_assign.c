@@ -306,7 +306,9 @@ START_TEST(a_saved_position_is_given_back_on_another_cluster)
     assign_take(l);
     member_route(&m, "b", 4, "a");
     member_read(&m, 0, 0, 60, 80);
+    member_read(&m, 1, 0, 0, 5); /* as after a move: what was born there */
     member_once(0, 0, 0, 80);
+    member_once(1, 0, 0, 5);
     ck_assert_int_eq(m.warnings, 0);
     member_stop(&m);
 }
