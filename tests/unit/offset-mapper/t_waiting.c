@@ -5,6 +5,16 @@
 
 #include "offset-mapper/translate_impl.h"
 
+/* The sync has come, and the log has what it tells of: one that still ended
+ * before it some seconds later would have been cut. */
+static void
+copied_to(int64_t up, int64_t down)
+{
+    put(up, down);
+    log_ends_at(down + 1);
+    changed();
+}
+
 /* ---- waiting -------------------------------------------------------------- */
 
 START_TEST(plain_questions_ask_nobody)
@@ -221,8 +231,7 @@ START_TEST(a_client_that_leaves)
     ck_assert_uint_eq(translator_waiting(translator), 2);
     on_loop(cancel_now, &a);
     ck_assert_uint_eq(translator_waiting(translator), 1);
-    put(210, 160);
-    changed();
+    copied_to(210, 160);
     await(&other);
     ck_assert_int_eq(a.answers, 0);
 }
@@ -275,8 +284,7 @@ START_TEST(ten_thousand_wait)
     ck_assert_ptr_nonnull(strstr(one.error, "ask again later"));
     ask(&one, question(205, 0)); /* others are not kept out */
     ck_assert_int_eq(one.quality, PO_AHEAD);
-    put(210, 160);
-    changed();
+    copied_to(210, 160);
     ck_assert(wait_until(all_answered, &n, DEADLINE_MS));
     for (size_t i = 0; i < n; i++)
         assert_place(&crowd[i], PO_EXACT, 155 + (int64_t)(i % 5),
@@ -298,8 +306,7 @@ START_TEST(positions_that_wait_are_capped)
         ck_assert_int_eq(v[i].answers, i == 10);
     }
     ck_assert_int_eq(v[10].code, ERR_BUSY);
-    put(210, 160);
-    changed();
+    copied_to(210, 160);
     for (size_t i = 0; i < 10; i++) {
         await(&v[i]);
         ck_assert_uint_eq(v[i].n, PO_POSITIONS_MAX);
