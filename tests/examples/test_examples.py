@@ -145,6 +145,8 @@ class Examples(unittest.TestCase):
             self.produce(cluster, "kept", first, 30)
             reader = self.start("positions", self.world.route_url, "kept", "kept", 2, file, name=f"positions-{first}")
             self.wait_lines(reader, self.values("kept", first, 30))
+            wait_until(lambda: sum(int(line.split()[3]) for line in file.read_text().splitlines()) == first + 30, MOVE_S,
+                       "what was printed is kept")  # killed in between, it prints a record again
             reader.kill()
             seen += re.findall(r" (kept-\d+)$", reader.text(), re.M)
             if first == 0:

@@ -289,9 +289,11 @@ bool track_elsewhere(const struct track *tr,
                      const rd_kafka_topic_partition_t *t, struct place *at);
 /* True: it is one, its partition is taken and waits for the translation. */
 bool track_given_take(struct track *tr, const rd_kafka_topic_partition_t *t);
-/* By hand: what was born here of partitions whose position is one of elsewhere
- * begins at its log start, unless it is assigned. ERR_NOMEM. */
-MUST_CHECK int track_given_born_here(struct track *tr);
+/* By hand: who keeps positions has none of a stream that had no record yet.  Of
+ * partitions given with their place, what was born here and is not assigned
+ * begins at its log start.  ERR_NOMEM. */
+MUST_CHECK int track_given_born_here(struct track *tr,
+                                     const rd_kafka_topic_partition_list_t *l);
 void track_given_step(struct track *tr);
 void track_given_reset(struct track *tr);
 /* Replaces positions on other clusters by theirs on the one in use; .err of

@@ -201,7 +201,7 @@ take_all(struct track *tr, const rd_kafka_topic_partition_list_t *l)
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < l->cnt && !code; i++)
         code = take(tr, &l->elems[i]);
-    if (!code && tr->by_hand && track_given_born_here(tr) != 0)
+    if (!code && tr->by_hand && track_given_born_here(tr, l) != 0)
         code = RD_KAFKA_RESP_ERR__FAIL;
     return code ? rd_kafka_error_new(code, "out of memory") : NULL;
 }

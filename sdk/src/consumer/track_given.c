@@ -158,32 +158,34 @@ track_given_take(struct track *tr, const rd_kafka_topic_partition_t *t)
     return true;
 }
 
-/* The streams of p's logical partition that were born here. */
 static int
-take_born_here(struct generation *g, const struct part *p)
+take_born_here(struct generation *g, const char *logical, int32_t partition)
 {
-    const struct view *of = generation_view(g, p->key.topic);
-    for (size_t i = 0; of && i < g->n_views; i++) {
+    for (size_t i = 0; logical && i < g->n_views; i++) {
         const struct view *v = &g->views[i];
-        if (strcmp(v->logical, of->logical) != 0 ||
+        if (strcmp(v->logical, logical) != 0 ||
             strcmp(v->origin, g->cluster) != 0)
             continue;
-        struct part *born = generation_part(g, v->topic, p->key.partition);
-        if (!born)
+        struct part *p = generation_part(g, v->topic, partition);
+        if (!p)
             return ERR_NOMEM;
-        if (born->state == PART_NONE)
-            generation_start_at(g, born, RD_KAFKA_OFFSET_BEGINNING);
+        if (p->state == PART_NONE)
+            generation_start_at(g, p, RD_KAFKA_OFFSET_BEGINNING);
     }
     return 0;
 }
 
 int
-track_given_born_here(struct track *tr)
+track_given_born_here(struct track *tr,
+                      const rd_kafka_topic_partition_list_t *l)
 {
     int rc = 0;
-    for (const struct part *p = tr->cur->parts; p && rc == 0; p = p->hh.next)
-        if (p->given)
-            rc = take_born_here(tr->cur, p);
+    for (int i = 0; i < l->cnt && rc == 0; i++) {
+        struct place at;
+        if (track_place(tr, &l->elems[i], &at))
+            rc = take_born_here(tr->cur, at.logical, l->elems[i].partition);
+        place_fini(&at);
+    }
     return rc;
 }
 

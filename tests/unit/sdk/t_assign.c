@@ -314,6 +314,32 @@ START_TEST(a_saved_position_is_given_back_on_another_cluster)
 }
 END_TEST
 
+/* A stream that had no record yet has no position to be kept: that of the copy
+ * alone stands for the partition. */
+START_TEST(a_kept_partition_is_read_whole)
+{
+    const struct place here = {.cluster = (char[]){"b"},
+                               .logical = (char[]){"orders"},
+                               .origin = (char[]){"a"}};
+    rd_kafka_topic_partition_list_t *l = at("a.orders", 0, 60 - SHIFT);
+    ck_assert(place_set(&l->elems[0], &here));
+    member_make(&m);
+    assign_take(l);
+    member_route(&m, "b", 4, NULL);
+    member_read(&m, 0, 0, 60, 80);
+    member_read(&m, 1, 0, 0, 5);
+    member_once(0, 0, 60, 80);
+    member_once(1, 0, 0, 5);
+    ck_assert_int_eq(seen[1][1][0], 0);
+    assign_take(at("a.orders", 0, 60 - SHIFT)); /* said to be all */
+    member_read(&m, 0, 0, 60, 80);
+    rd_kafka_topic_partition_list_t *left = positions();
+    ck_assert_int_eq(left->cnt, 1);
+    rd_kafka_topic_partition_list_destroy(left);
+    member_stop(&m);
+}
+END_TEST
+
 START_TEST(without_a_translation_it_starts_at_the_beginning)
 {
     rd_kafka_topic_partition_list_t *l = saved_on_a();
@@ -554,6 +580,7 @@ main(void)
     tcase_add_test(c, the_commit_is_the_start_if_nothing_is_said);
     tcase_add_test(c, a_subscription_follows);
     tcase_add_test(c, a_saved_position_is_given_back_on_another_cluster);
+    tcase_add_test(c, a_kept_partition_is_read_whole);
     tcase_add_test(c, without_a_translation_it_starts_at_the_beginning);
     tcase_add_test(c, a_place_is_sought_and_committed_on_another_cluster);
     tcase_add_test(c, seeks_go_back_and_forth);
