@@ -82,8 +82,9 @@ read_memory(struct checkpoints *c)
     struct err err = {0};
     char *id = xasprintf("shunt-replicator-%s-checkpoints", f->conf->name);
     while (!atomic_load(&f->stop)) {
-        const int rc = topics_read(f->conf->target, id, f->checkpoints_topic,
-                                   &f->stop, remember, c, &err);
+        const int rc =
+            topics_read(&f->conf->clients[ROLE_TARGET_CONSUMER], id,
+                        f->checkpoints_topic, &f->stop, remember, c, &err);
         if (rc == 0 || rc == ERR_CLOSED)
             break;
         complain(c, err.text);
@@ -159,7 +160,8 @@ handle_of(struct checkpoints *c, const char *group)
         return h;
     if (HASH_COUNT(c->handles) >= HANDLES_KEPT)
         drop_handle(c, c->handles);
-    if (client_of_group(c->flow->conf->source, group, &rk, &err) != 0) {
+    if (client_of_group(&c->flow->conf->clients[ROLE_SOURCE_ADMIN], group, &rk,
+                        &err) != 0) {
         complain(c, err.text);
         return NULL;
     }

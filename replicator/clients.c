@@ -11,6 +11,7 @@
 
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
+#include "replicator/settings_parts.h"
 
 struct pair {
     const char *key, *value;
@@ -68,6 +69,32 @@ put_all(struct props *to, const struct props *from)
 }
 
 static void
+put_settings(struct props *to, const struct client_settings *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        put(to, c->v[i].key, c->v[i].value);
+}
+
+/* As MirrorMaker 2: what the user calls it, then what it is. */
+static void
+put_id(struct props *to, const char *id)
+{
+    const char *users = props_get(to, "client.id");
+    char *both = users ? xasprintf("%s|%s", users, id) : xstrdup(id);
+    put(to, "client.id", both);
+    free(both);
+}
+
+/* They may hold secrets. */
+static void
+wipe(struct props *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        explicit_bzero(p->v[i].value, strlen(p->v[i].value));
+    props_fini(p);
+}
+
+static void
 on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
     struct flight *flight = m->_private;
@@ -77,11 +104,13 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 }
 
 static int
-make(rd_kafka_type_t type, const struct cluster_settings *c,
-     const struct props *props, rd_kafka_t **out, struct err *err)
+make_take(rd_kafka_type_t type, struct props *props, rd_kafka_t **out,
+          struct err *err)
 {
     rd_kafka_conf_t *conf;
-    const int rc = kconf_new(c->bootstrap_servers, props, &conf, err);
+    const char *servers = props_get(props, "bootstrap.servers");
+    const int rc = kconf_new(servers ? servers : "", props, &conf, err);
+    wipe(props);
     if (rc != 0)
         return rc;
     kconf_log_to_base(conf);
@@ -91,121 +120,87 @@ make(rd_kafka_type_t type, const struct cluster_settings *c,
 }
 
 int
-client_producer(const struct cluster_settings *c, const struct props *over,
+client_producer(const struct client_settings *c, const struct props *over,
                 const char *id, rd_kafka_t **out, struct err *err)
 {
     struct props p = {0};
     put_pairs(&p, producer_defaults);
-    put_all(&p, &c->client);
-    put_all(&p, &c->producer);
+    put_settings(&p, c);
     put_all(&p, over);
     put_pairs(&p, producer_fixed);
-    put(&p, "client.id", id);
-    const int rc = make(RD_KAFKA_PRODUCER, c, &p, out, err);
-    props_fini(&p);
-    return rc;
+    put_id(&p, id);
+    return make_take(RD_KAFKA_PRODUCER, &p, out, err);
 }
 
 int
-client_consumer(const struct cluster_settings *c, const struct props *over,
+client_consumer(const struct client_settings *c, const struct props *over,
                 const char *id, bool eof, rd_kafka_t **out, struct err *err)
 {
     struct props p = {0};
     put_pairs(&p, consumer_defaults);
-    put_all(&p, &c->client);
-    put_all(&p, &c->consumer);
+    put_settings(&p, c);
     put_all(&p, over);
     put_pairs(&p, consumer_fixed);
     /* "error": whoever copies must know what it skips. */
     put(&p, "auto.offset.reset", eof ? "earliest" : "error");
     put(&p, "enable.partition.eof", eof ? "true" : "false");
-    put(&p, "client.id", id);
+    put_id(&p, id);
     put(&p, "group.id", id); /* rd_kafka_assign() wants one */
-    const int rc = make(RD_KAFKA_CONSUMER, c, &p, out, err);
-    props_fini(&p);
-    return rc;
+    return make_take(RD_KAFKA_CONSUMER, &p, out, err);
 }
 
 int
-client_of_group(const struct cluster_settings *c, const char *group,
+client_of_group(const struct client_settings *c, const char *group,
                 rd_kafka_t **out, struct err *err)
 {
     struct props p = {0};
-    put_all(&p, &c->client);
+    put_settings(&p, c);
     put_pairs(&p, consumer_fixed);
     put(&p, "group.id", group);
-    const int rc = make(RD_KAFKA_CONSUMER, c, &p, out, err);
-    props_fini(&p);
-    return rc;
-}
-
-static bool
-is_security(const char *key)
-{
-    return str_starts_with(key, "security.") || str_starts_with(key, "ssl.") ||
-           str_starts_with(key, "sasl.");
+    return make_take(RD_KAFKA_CONSUMER, &p, out, err);
 }
 
 /* 0 and *known; ERR_INVALID: known, but not with this value. */
 static int
-try_property(const struct prop *p, bool *known, struct err *err)
+try_property(const struct client_setting *c, bool *known, struct err *err)
 {
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const rd_kafka_conf_res_t res =
-        rd_kafka_conf_set(conf, p->key, p->value, why, sizeof(why));
-    *known = res != RD_KAFKA_CONF_UNKNOWN;
-    const bool bad =
-        res == RD_KAFKA_CONF_INVALID || (!*known && is_security(p->key));
-    const int rc = bad ? kconf_set(conf, p->key, p->value, err) : 0;
+        rd_kafka_conf_set(conf, c->key, c->value, why, sizeof(why));
     rd_kafka_conf_destroy(conf);
-    return rc;
+    *known = res != RD_KAFKA_CONF_UNKNOWN;
+    if (res == RD_KAFKA_CONF_OK)
+        return 0;
+    if (!*known && settings_is_security(c->key))
+        return settings_refuse(err, c->from, ERR_INVALID,
+                               "= %s: librdkafka has no such property",
+                               property_shown(c->from));
+    if (!*known)
+        return 0;
+    /* librdkafka's words repeat the value. */
+    return settings_refuse(
+        err, c->from, ERR_INVALID, "= %s: %s", property_shown(c->from),
+        c->from->shown ? "librdkafka does not accept it" : why);
 }
 
 static int
-check_props(struct settings *s, const char *prefix, struct props *props,
-            struct err *err)
+check_role(struct settings *s, struct client_settings *c, struct err *err)
 {
-    struct props kept = {0};
-    struct err why = {0};
+    struct client_settings kept = {0};
     int rc = 0;
-    for (size_t i = 0; i < props->n && rc == 0; i++) {
-        const struct prop *p = &props->v[i];
+    for (size_t i = 0; i < c->n && rc == 0; i++) {
         bool known;
-        rc = try_property(p, &known, &why);
-        if (rc == 0 && known) {
-            put(&kept, p->key, p->value);
-        } else if (rc == 0) {
-            char *line = xasprintf("%s.%s: librdkafka has no such property, "
-                                   "ignored",
-                                   prefix, p->key);
-            rc = strlist_add(&s->warnings, line);
-            free(line);
-        }
+        rc = try_property(&c->v[i], &known, err);
+        if (rc == 0 && known)
+            client_settings_put(&kept, c->v[i].key, c->v[i].value,
+                                c->v[i].from);
+        else if (rc == 0)
+            settings_warn(s, c->v[i].from,
+                          "librdkafka has no such property, ignored");
     }
-    if (rc != 0) {
-        props_fini(&kept);
-        return err_field(err, rc, why.field, why.value, "%s: %s", prefix,
-                         why.text);
-    }
-    props_fini(props);
-    *props = kept;
-    return 0;
-}
-
-static int
-check_three(struct settings *s, const char *name, struct props *client,
-            struct props *consumer, struct props *producer, struct err *err)
-{
-    char *as_consumer = xasprintf("%s.consumer", name);
-    char *as_producer = xasprintf("%s.producer", name);
-    int rc = client ? check_props(s, name, client, err) : 0;
-    if (rc == 0)
-        rc = check_props(s, as_consumer, consumer, err);
-    if (rc == 0)
-        rc = check_props(s, as_producer, producer, err);
-    free(as_consumer);
-    free(as_producer);
+    client_settings_fini(c);
+    *c = kept;
     return rc;
 }
 
@@ -213,14 +208,8 @@ int
 clients_check(struct settings *s, struct err *err)
 {
     int rc = 0;
-    for (size_t i = 0; i < s->n_clusters && rc == 0; i++) {
-        struct cluster_settings *c = &s->clusters[i];
-        rc = check_three(s, c->name, &c->client, &c->consumer, &c->producer,
-                         err);
-    }
-    for (size_t i = 0; i < s->n_flows && rc == 0; i++) {
-        struct flow_settings *f = &s->flows[i];
-        rc = check_three(s, f->name, NULL, &f->consumer, &f->producer, err);
-    }
+    for (size_t i = 0; i < s->n_flows; i++)
+        for (int role = 0; role < ROLES && rc == 0; role++)
+            rc = check_role(s, &s->flows[i].clients[role], err);
     return rc;
 }

@@ -16,18 +16,18 @@ struct flight {
     void (*done)(struct flight *flight, const rd_kafka_message_t *m);
 };
 
-/* Idempotent, acks=all, no delivery timeout; partitions by murmur2.  `over`
- * may be NULL. */
-MUST_CHECK int client_producer(const struct cluster_settings *c,
+/* `c` is a role's of a flow; `over` goes over it, and may be NULL.
+ * Idempotent, acks=all, no delivery timeout; partitions by murmur2. */
+MUST_CHECK int client_producer(const struct client_settings *c,
                                const struct props *over, const char *id,
                                rd_kafka_t **out, struct err *err);
 /* Never commits.  With `eof`, ends of partitions are reported; without, a
  * position that is not there (RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET). */
-MUST_CHECK int client_consumer(const struct cluster_settings *c,
+MUST_CHECK int client_consumer(const struct client_settings *c,
                                const struct props *over, const char *id,
                                bool eof, rd_kafka_t **out, struct err *err);
 /* For reading what `group` has committed; must never subscribe. */
-MUST_CHECK int client_of_group(const struct cluster_settings *c,
+MUST_CHECK int client_of_group(const struct client_settings *c,
                                const char *group, rd_kafka_t **out,
                                struct err *err);
 /* Takes out of the settings, with a warning, what only Java clients know.

@@ -30,10 +30,8 @@ flow_part(struct flow *f, const char *topic, int32_t partition)
 static int64_t
 first_offset(const struct flow_settings *c)
 {
-    static const char key[] = "auto.offset.reset";
-    const char *reset = props_get(&c->consumer, key);
-    if (!reset)
-        reset = props_get(&c->source->consumer, key);
+    const char *reset = client_settings_get(&c->clients[ROLE_SOURCE_CONSUMER],
+                                            "auto.offset.reset");
     return reset && strcmp(reset, "latest") == 0 ? RD_KAFKA_OFFSET_END
                                                  : RD_KAFKA_OFFSET_BEGINNING;
 }

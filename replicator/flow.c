@@ -63,12 +63,14 @@ make_handles(struct flow *f, struct err *err)
 {
     const struct flow_settings *c = f->conf;
     char *id = xasprintf("shunt-replicator-%s", c->name);
-    int rc =
-        client_consumer(c->source, &c->consumer, id, false, &f->consumer, err);
+    int rc = client_consumer(&c->clients[ROLE_SOURCE_CONSUMER], NULL, id, false,
+                             &f->consumer, err);
     if (rc == 0)
-        rc = client_producer(c->target, &c->producer, id, &f->producer, err);
+        rc = client_producer(&c->clients[ROLE_TARGET_PRODUCER], NULL, id,
+                             &f->producer, err);
     if (rc == 0 && ((c->syncs_enabled && !c->syncs_on_target) || f->beat_back))
-        rc = client_producer(c->source, NULL, id, &f->back, err);
+        rc = client_producer(&c->clients[ROLE_SOURCE_PRODUCER], NULL, id,
+                             &f->back, err);
     free(id);
     return rc;
 }
@@ -123,11 +125,12 @@ read_sync(const rd_kafka_message_t *m, void *arg)
 }
 
 static int
-read_back(struct flow *f, const struct cluster_settings *c, const char *topic,
+read_back(struct flow *f, enum client_role role, const char *topic,
           void (*record)(const rd_kafka_message_t *, void *), struct err *err)
 {
     char *id = xasprintf("shunt-replicator-%s-reader", f->conf->name);
-    const int rc = topics_read(c, id, topic, &f->stop, record, f, err);
+    const int rc = topics_read(&f->conf->clients[role], id, topic, &f->stop,
+                               record, f, err);
     free(id);
     return rc;
 }
@@ -139,13 +142,15 @@ try_start(struct flow *f, struct err *err)
     const struct flow_settings *c = f->conf;
     int rc = discover_internal(f, err);
     if (rc == 0)
-        rc = read_back(f, c->target, f->positions_topic, read_position, err);
+        rc = read_back(f, ROLE_TARGET_CONSUMER, f->positions_topic,
+                       read_position, err);
     if (rc == 0)
         rc = discover(f, err);
     /* After the parts are there; what they copy meanwhile is newer. */
     if (rc == 0 && c->syncs_enabled)
-        rc = read_back(f, c->syncs_on_target ? c->target : c->source,
-                       f->syncs_topic, read_sync, err);
+        rc = read_back(
+            f, c->syncs_on_target ? ROLE_TARGET_CONSUMER : ROLE_SOURCE_CONSUMER,
+            f->syncs_topic, read_sync, err);
     return rc;
 }
 

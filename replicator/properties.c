@@ -238,12 +238,39 @@ properties_parse(const char *text, size_t len, struct properties *out,
     return rc;
 }
 
+const char *
+property_shown(const struct property *p)
+{
+    return p->shown ? p->shown : p->value;
+}
+
+static bool
+is_secret(const char *key)
+{
+    static const char *const words[] = {"password",     "secret",     "jaas",
+                                        "keystore.key", "credential", "token"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasestr(key, words[i]))
+            return true;
+    return false;
+}
+
+void
+properties_hide_secrets(struct properties *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (!p->v[i].shown && is_secret(p->v[i].key))
+            p->v[i].shown = xstrdup("(hidden)");
+}
+
 void
 properties_fini(struct properties *p)
 {
     for (size_t i = 0; i < p->n; i++) {
+        explicit_bzero(p->v[i].value, strlen(p->v[i].value));
         free(p->v[i].key);
         free(p->v[i].value);
+        free(p->v[i].shown);
     }
     free(p->v);
     *p = (struct properties){0};

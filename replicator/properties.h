@@ -12,6 +12,8 @@
 
 struct property {
     char *key, *value; /* owned */
+    char *shown;       /* owned; stands for a value that must not be shown;
+                          NULL: it may be */
     size_t line;       /* on which it begins, from 1 */
 };
 
@@ -24,6 +26,11 @@ struct properties {
 /* ERR_PARSE names the line. Nothing is left to free after a failure. */
 MUST_CHECK int properties_parse(const char *text, size_t len,
                                 struct properties *out, struct err *err);
+/* Values are overwritten first. */
 void properties_fini(struct properties *p);
+/* For logs, errors, answers. */
+const char *property_shown(const struct property *p);
+/* Hides what is a secret by the name of its key. */
+void properties_hide_secrets(struct properties *p);
 
 #endif

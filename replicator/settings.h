@@ -3,7 +3,7 @@
  *
  * Precedence as in MirrorMaker 2 (mm2.md 7.4): a key at the top level is for
  * all flows, `A.` for what talks to cluster A, `A->B.` for one flow and over
- * all others.  A key that this version cannot honour is refused if leaving it
+ * all others; clients.h says what is behind `clients`.  A key that this version cannot honour is refused if leaving it
  * out would break what it promises, else named in `warnings`.
  */
 #ifndef SHUNT_REPLICATOR_SETTINGS_H
@@ -12,12 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/base/err.h"
 #include "common/base/opt.h"
 #include "common/base/strs.h"
 #include "common/mm2/naming.h"
 #include "replicator/pattern.h"
+#include "replicator/properties.h"
 
 /* What becomes of a record that the target refuses for what it is. */
 enum on_refused { REFUSED_WAIT, REFUSED_STOP, REFUSED_DEAD_LETTER };
@@ -28,8 +30,6 @@ enum on_truncation { TRUNCATION_CONTINUE, TRUNCATION_STOP, TRUNCATION_RESTART };
 struct cluster_settings {
     char *name;
     char *bootstrap_servers;
-    struct props client;             /* security.*, ssl.*, sasl.* */
-    struct props consumer, producer; /* names without their prefix */
     /* Where flows to this cluster keep their positions. */
     int64_t flush_interval_ms;
     char *positions_topic; /* NULL: mm2-offsets.SOURCE.internal */
@@ -40,6 +40,28 @@ struct cluster_settings {
     int64_t session_timeout_ms, heartbeat_interval_ms;
     char *exactly_once_text;
     bool exactly_once;
+};
+
+/* What a flow has Kafka handles for. */
+enum client_role {
+    ROLE_SOURCE_CONSUMER, /* reads the records */
+    ROLE_SOURCE_PRODUCER, /* writes offset syncs to the source */
+    ROLE_SOURCE_ADMIN,    /* reads what groups have committed */
+    ROLE_TARGET_CONSUMER, /* reads positions, checkpoints */
+    ROLE_TARGET_PRODUCER, /* writes the records and all else on the target */
+    ROLE_TARGET_ADMIN,
+    ROLES
+};
+
+struct client_setting {
+    char *key, *value;           /* owned */
+    const struct property *from; /* borrowed from the settings */
+};
+
+/* The properties of one role, bootstrap.servers among them: each key once. */
+struct client_settings {
+    struct client_setting *v; /* owned */
+    size_t n;
 };
 
 struct flow_settings {
@@ -70,17 +92,18 @@ struct flow_settings {
     int64_t configs_interval_s, acls_interval_s;
     char *configs_exclude_text, *configs_defaults_text;
     struct pattern *configs_exclude;
-    bool configs_defaults_from_source;
+    bool configs_defaults_from_source, exactly_once_required;
     int64_t admin_timeout_ms;
     char *on_refused_text, *on_truncation_text;
     enum on_refused on_refused;
     enum on_truncation on_truncation;
+    char *exactly_once_text; /* exactly.once.support */
     char *dead_letter_topic; /* SOURCE.dead-letter unless given */
     char *provenance_header; /* "": none */
     int64_t transaction_ms;
     int64_t replication, syncs_replication, checkpoints_replication,
         heartbeats_replication;
-    struct props consumer, producer; /* over those of the clusters */
+    struct client_settings clients[ROLES];
 };
 
 struct settings {
@@ -89,6 +112,7 @@ struct settings {
     struct flow_settings *flows; /* every ordered pair of clusters */
     size_t n_flows;
     struct strlist warnings;
+    struct properties props; /* the file */
 };
 
 /* ERR_PARSE, ERR_INVALID or ERR_UNSUPPORTED with line, key and value.
@@ -102,6 +126,16 @@ const struct cluster_settings *settings_cluster(const struct settings *s,
 const struct flow_settings *
 settings_flow(const struct settings *s, const char *source, const char *target);
 
+/* "source.consumer" */
+const char *client_role_name(enum client_role role);
+/* Borrowed; NULL when it is not given. */
+const char *client_settings_get(const struct client_settings *c,
+                                const char *key);
+/* Copies; replaces the value of a key that is there. */
+void client_settings_put(struct client_settings *c, const char *key,
+                         const char *value, const struct property *from);
+void client_settings_fini(struct client_settings *c);
+
 /* Does the flow copy this topic of its source? (mm2.md 3.4) */
 bool settings_copies_topic(const struct flow_settings *f, const char *topic);
 bool settings_follows_group(const struct flow_settings *f, const char *group);
@@ -109,14 +143,16 @@ bool settings_follows_group(const struct flow_settings *f, const char *group);
 /* The option tables (settings_keys.c): what this version honours. */
 extern const struct opt settings_flow_keys[];    /* struct flow_settings */
 extern const struct opt settings_cluster_keys[]; /* struct cluster_settings */
-/* A key of those tables whose part is not there yet. 0 and *warn as below;
+/* A key of those tables whose part is not there yet. As below;
  * ERR_NOTFOUND: its part works. */
 MUST_CHECK int settings_pending_key(const char *key, const char *value,
                                     bool *warn, struct err *err);
-/* A key of MirrorMaker 2 that this version does not honour.  0: it may be
- * left out, *warn says whether to tell; ERR_UNSUPPORTED with the reason;
- * ERR_NOTFOUND: no such key. */
+/* A key of MirrorMaker 2 that we do not honour (settings_others.c).  0: it may
+ * be left out; if it has to be told of, *warn is set and `err` holds the
+ * reason.  ERR_UNSUPPORTED with the reason; ERR_NOTFOUND: no such key. */
 MUST_CHECK int settings_other_key(const char *key, const char *value,
                                   bool *warn, struct err *err);
+/* The others as a markdown table. */
+void settings_other_markdown(FILE *to);
 
 #endif

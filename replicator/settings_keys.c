@@ -1,6 +1,6 @@
 /*
- * Owns the tables of keys: those that this version honours, with MirrorMaker
- * 2's defaults, and those that it only knows (mm2.md section 7).
+ * Owns the tables of keys that are honoured, with MirrorMaker 2's defaults
+ * (mm2.md section 7).
  */
 #include <string.h>
 
@@ -78,6 +78,8 @@ const struct opt settings_flow_keys[] = {
      1, YEAR_S, "S", "between two rounds of it"},
     {"admin.timeout.ms", OPT_INT, FLOW(admin_timeout_ms), "60000", 1, INT32_MAX,
      "MS", "for each call that makes or changes topics"},
+    {"exactly.once.support", OPT_STR, FLOW(exactly_once_text), "requested", 0,
+     0, "WHAT", "required: refuse to start without exactly once; requested"},
     {"replication.factor", OPT_INT, FLOW(replication), "2", -1, 32767, "N",
      "of new topics"},
     {"offset-syncs.topic.replication.factor", OPT_INT, FLOW(syncs_replication),
@@ -126,164 +128,3 @@ const struct opt settings_cluster_keys[] = {
      "disabled"},
     {0},
 };
-
-struct other_key {
-    const char *key;     /* ending with *: all that begin so */
-    const char *allowed; /* values (comma-separated, classes without their
-                            package) for which nothing is missed */
-    const char *refuse;  /* NULL: others are only warned of */
-};
-
-#define AS_BYTES                                                               \
-    "records are copied as bytes; only ByteArrayConverter changes nothing"
-
-/* Known to the tables above, but their part is not there yet: who makes it
- * takes its lines out. */
-static const struct other_key pending[] = {
-    /* WORK */
-    {"exactly.once.source.support", "disabled,preparing",
-     "records would be copied at least once, not exactly once"},
-    {"shunt.transaction.ms", NULL, NULL},
-    {"group.id", NULL, NULL},
-    {"session.timeout.ms", NULL, NULL},
-    {"heartbeat.interval.ms", NULL, NULL},
-    /* ENGINE */
-    {"shunt.on.refused", "wait", "it would wait"},
-    {"shunt.dead.letter.topic", NULL, "there is none"},
-    {"shunt.on.truncation", "continue", "it would continue"},
-    {"shunt.provenance.header", "", "records would go round in circles"},
-    /* TOPICS */
-    {"sync.group.offsets.enabled", "false",
-     "no group would find its offsets on the target"},
-    {"sync.group.offsets.interval.seconds", NULL, NULL},
-    {"sync.topic.configs.enabled", "false", NULL},
-    {"sync.topic.configs.interval.seconds", NULL, NULL},
-    {"config.properties.exclude", NULL, NULL},
-    {"use.defaults.from", NULL, NULL},
-    {"sync.topic.acls.enabled", "false", NULL},
-    {"sync.topic.acls.interval.seconds", NULL, NULL},
-    {"refresh.groups.enabled", "true", NULL},
-    {"refresh.groups.interval.seconds", NULL, NULL},
-    {"admin.timeout.ms", NULL, NULL},
-    {0},
-};
-
-static const struct other_key others[] = {
-    {"exactly.once.support", "requested",
-     "records would be copied at least once, not exactly once"},
-    {"topic.filter.class", "DefaultTopicFilter",
-     "other topics would be copied than it selects"},
-    {"group.filter.class", "DefaultGroupFilter",
-     "other groups would be followed than it selects"},
-    {"forwarding.admin.class", "ForwardingAdmin",
-     "topics would be created past it"},
-    {"topics.blacklist", "",
-     "MirrorMaker 2 has dropped it; use topics.exclude"},
-    {"groups.blacklist", "",
-     "MirrorMaker 2 has dropped it; use groups.exclude"},
-    {"transforms", "", "records would be copied unchanged"},
-    {"predicates", "", "records would be copied unchanged"},
-    {"key.converter", "ByteArrayConverter", AS_BYTES},
-    {"value.converter", "ByteArrayConverter", AS_BYTES},
-    {"header.converter", "ByteArrayConverter", AS_BYTES},
-    {"config.providers", "", "${...} would not be replaced"},
-    {"config.property.filter.class", NULL, NULL},
-    {"config.properties.blacklist", NULL, NULL},
-    {"use.incremental.alter.configs", NULL, NULL},
-    {"add.source.alias.to.metrics", NULL, NULL},
-    {"consumer.poll.timeout.ms", NULL, NULL},
-    {"metric.*", NULL, NULL},
-    {"metrics.*", NULL, NULL},
-    {"tasks.max", NULL, NULL},
-    {"task.*", NULL, NULL},
-    {"worker.*", NULL, NULL},
-    {"errors.*", NULL, NULL},
-    {"name", NULL, NULL},
-    {"connector.class", NULL, NULL},
-    {"source.cluster.alias", NULL, NULL},
-    {"target.cluster.alias", NULL, NULL},
-    {"config.action.reload", NULL, NULL},
-    {"config.storage.*", NULL, NULL},
-    {"status.storage.*", NULL, NULL},
-    {"offset.flush.timeout.ms", NULL, NULL},
-    {"offsets.storage.topic", NULL, NULL},
-    {"offset.storage.*", NULL, NULL},
-    {"topic.creation.*", NULL, NULL},
-    {"transaction.boundary", NULL, NULL},
-    {"dedicated.mode.enable.internal.rest", "false", NULL},
-    {"listeners", NULL, NULL},
-    {"rest.*", NULL, NULL},
-    {"admin.*", NULL, NULL},
-    {"client.id", NULL, NULL},
-    {"rebalance.timeout.ms", NULL, NULL},
-    {"scheduled.rebalance.max.delay.ms", NULL, NULL},
-    {"plugin.path", NULL, NULL},
-    {"plugin.discovery", NULL, NULL},
-    {0},
-};
-
-static bool
-fits(const struct other_key *o, const char *key)
-{
-    const size_t len = strlen(o->key);
-    return o->key[len - 1] == '*' ? strncmp(key, o->key, len - 1) == 0
-                                  : strcmp(key, o->key) == 0;
-}
-
-static const struct other_key *
-find(const struct other_key *table, const char *key)
-{
-    for (; table->key; table++)
-        if (fits(table, key))
-            return table;
-    return NULL;
-}
-
-/* Is the value, or a class of that simple name, one of `allowed`? */
-static bool
-is_allowed(const char *allowed, const char *value)
-{
-    const char *dot = strrchr(value, '.');
-    const char *simple = dot ? dot + 1 : value;
-    const size_t len = strlen(simple);
-    if (!allowed)
-        return false;
-    for (const char *p = allowed;; p++) {
-        if (strncmp(p, simple, len) == 0 && (p[len] == ',' || !p[len]))
-            return true;
-        p = strchr(p, ',');
-        if (!p)
-            return false;
-    }
-}
-
-static int
-look_up(const struct other_key *table, const char *key, const char *value,
-        bool *warn, struct err *err)
-{
-    const struct other_key *o = find(table, key);
-    *warn = false;
-    if (!o)
-        return err_set(err, ERR_NOTFOUND, "unknown key");
-    if (is_allowed(o->allowed, value))
-        return 0;
-    *warn = true;
-    if (!o->refuse)
-        return 0;
-    return err_set(err, ERR_UNSUPPORTED, "not supported yet: %s = %s (%s)", key,
-                   value, o->refuse);
-}
-
-int
-settings_pending_key(const char *key, const char *value, bool *warn,
-                     struct err *err)
-{
-    return look_up(pending, key, value, warn, err);
-}
-
-int
-settings_other_key(const char *key, const char *value, bool *warn,
-                   struct err *err)
-{
-    return look_up(others, key, value, warn, err);
-}

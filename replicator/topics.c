@@ -233,7 +233,7 @@ read_to_ends(rd_kafka_t *rk, struct reading *r, struct err *err)
 }
 
 int
-topics_read(const struct cluster_settings *c, const char *id, const char *topic,
+topics_read(const struct client_settings *c, const char *id, const char *topic,
             const atomic_bool *stop,
             void (*record)(const rd_kafka_message_t *m, void *arg), void *arg,
             struct err *err)

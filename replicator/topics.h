@@ -33,7 +33,7 @@ MUST_CHECK int topics_ensure(rd_kafka_t *rk, const struct rd_kafka_metadata *md,
 
 /* Every record that stands in the topic now, in order per partition.  Ends
  * early, with ERR_CLOSED, when *stop becomes true. */
-MUST_CHECK int topics_read(const struct cluster_settings *c, const char *id,
+MUST_CHECK int topics_read(const struct client_settings *c, const char *id,
                            const char *topic, const atomic_bool *stop,
                            void (*record)(const rd_kafka_message_t *m,
                                           void *arg),

@@ -186,8 +186,11 @@ read_topic(const struct world *w, int cluster, const char *topic,
            void (*record)(const rd_kafka_message_t *, void *), void *arg)
 {
     struct err err = {0};
-    ck_assert_msg(topics_read(&w->settings.clusters[cluster], "test", topic,
-                              &never, record, arg, &err) == 0,
+    const struct client_settings *clients =
+        settings_flow(&w->settings, "a", "b")->clients;
+    ck_assert_msg(topics_read(&clients[cluster == 0 ? ROLE_SOURCE_CONSUMER
+                                                    : ROLE_TARGET_CONSUMER],
+                              "test", topic, &never, record, arg, &err) == 0,
                   "%s", err.text);
 }
 
