@@ -84,7 +84,7 @@ BIN_ctl           := $(B)/bin/shuntctl
 BINS              := $(foreach p,$(PARTS),$(BIN_$(p)))
 SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 
-BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve bench_mapper sync_log askers bench_sdk bench_bare)
+BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve bench_mapper sync_log askers bench_sdk bench_bare bench_replicator)
 
 all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
 	$(B)/bin/ktool $(B)/bin/mm2_vectors $(B)/bin/sdk-options $(B)/lib/shift_clock.so $(BENCH_TOOLS) examples
@@ -157,6 +157,7 @@ $(eval $(call bench_tool_rule,watchers))
 $(eval $(call bench_tool_rule,bare_push))
 $(eval $(call bench_tool_rule,askers))
 $(eval $(call bench_tool_rule,bare_store,lmdb zookeeper_mt))
+$(eval $(call bench_tool_rule,bench_replicator,rdkafka))
 $(B)/bin/sync_log: $(call obj,tests/tools/sync_log) $(call obj,tests/tools/wire) $(MM2) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
