@@ -22,6 +22,9 @@ static const struct pair consumer_defaults[] = {
     {"fetch.error.backoff.ms", "50"},
     {"queued.min.messages", "1000000"},
     {"queued.max.messages.kbytes", "262144"},
+    /* What a hold throws away is one answer at most. */
+    {"fetch.message.max.bytes", "524288"},
+    {"fetch.max.bytes", "2097152"},
     {"reconnect.backoff.max.ms", "2000"},
     {NULL, NULL},
 };
@@ -35,6 +38,7 @@ static const struct pair consumer_fixed[] = {
 static const struct pair producer_defaults[] = {
     {"linger.ms", "5"},
     {"message.max.bytes", "104857600"}, /* the broker's limit decides */
+    {"queue.buffering.max.messages", "1000000"}, /* backlog.c bounds it */
     {"reconnect.backoff.max.ms", "2000"},
     {NULL, NULL},
 };

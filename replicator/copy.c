@@ -76,8 +76,7 @@ on_answer(struct flight *flight, const rd_kafka_message_t *m)
 {
     struct record_flight *r = (struct record_flight *)flight;
     struct part *p = r->part;
-    p->inflight--;
-    p->flow->inflight--;
+    backlog_sub(p, r->bytes);
     if (m->err)
         part_break(p, r->offset, m->err);
     else if (!p->broken)
@@ -132,19 +131,17 @@ send_when_room(struct flow *f, rd_kafka_message_t *m, struct record_flight *r)
 static void
 copy_record(struct flow *f, struct part *p, rd_kafka_message_t *m)
 {
-    struct record_flight *r = xcalloc(1, sizeof(*r));
+    struct record_flight *r = xmalloc(sizeof(*r));
     *r = (struct record_flight){.flight.done = on_answer,
                                 .part = p,
                                 .offset = m->offset,
                                 .bytes = m->len + m->key_len};
     /* Counted first: the answer may come while others wait for room. */
-    p->inflight++;
-    f->inflight++;
+    backlog_add(p, r->bytes);
     const rd_kafka_resp_err_t code = send_when_room(f, m, r);
     if (!code)
         return;
-    p->inflight--;
-    f->inflight--;
+    backlog_sub(p, r->bytes);
     free(r);
     /* Full only when the flow stops: no reason to complain. */
     part_break(p, m->offset,
@@ -182,7 +179,9 @@ copy_message(struct flow *f, rd_kafka_message_t *m)
     }
     const struct topic *t = rd_kafka_topic_opaque(m->rkt);
     struct part *p = t->parts[m->partition];
-    if (atomic_load(&p->holds) || m->offset < p->next)
+    /* What is here already may pass a hold for backlog. */
+    if (!p->assigned || m->offset < p->next ||
+        atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG)
         return; /* it is read again; of an assignment before */
     if (p->acked < 0 && p->begin < 0)
         p->begin = m->offset; /* "latest" must not move before an answer */

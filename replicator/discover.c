@@ -72,6 +72,7 @@ add_parts(struct flow *f, struct topic *t, int32_t n)
     t->parts = xreallocarray(t->parts, (size_t)n, sizeof(struct part *));
     for (int32_t i = t->n_parts; i < n; i++)
         t->parts[i] = part_new(t, f, i);
+    f->n_parts += (size_t)(n - t->n_parts);
     t->n_parts = n;
     pthread_mutex_unlock(&f->lock);
 }

@@ -71,6 +71,7 @@ struct part {
     bool lost;        /* what it wants to read is not there: goes on elsewhere
                          once all is answered */
     int64_t inflight; /* records sent and not yet answered */
+    size_t waiting;   /* their bytes, as backlog.c reckons */
     int64_t acked;    /* (L) the last one of the unbroken prefix, or -1 */
     int64_t saved;    /* (L) the position that stands in Kafka, or -1 */
     int64_t to_save;  /* snapshot of a flush under way */
@@ -144,6 +145,9 @@ struct flow {
     int64_t holds_retry_at_ms;
     size_t n_broken;   /* parts that are broken or lost */
     uint64_t inflight; /* records */
+    size_t waiting;    /* their bytes */
+    bool crowded;      /* too many */
+    size_t n_parts;
     uint64_t notes;    /* other own records that are not answered */
     bool flushing;
     uint64_t flush_barrier; /* it waits until so many syncs are written */
@@ -174,6 +178,10 @@ void part_release(struct part *p, enum hold why);
 /* It goes on behind what is acknowledged (or at `reset`), wherever it is. */
 void part_rewind(struct part *p);
 void holds_apply(struct flow *f);
+
+/* backlog.c: a record is sent; is answered. Bounds what waits. */
+void backlog_add(struct part *p, size_t bytes);
+void backlog_sub(struct part *p, size_t bytes);
 
 /* unit.c: as many as the topic of positions has partitions; again: nothing. */
 void units_make(struct flow *f, int32_t n);
