@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "replicator/api_impl.h"
@@ -53,6 +54,8 @@ api_listen(struct loop *loop, const char *listen, struct api **out,
            struct err *err)
 {
     struct api *api = xcalloc(1, sizeof(*api));
+    api->started_ms = clock_mono_ms();
+    api->started_wall_ms = clock_wall_ms();
     int rc = http_server_new(loop, &limits, routes, api, &api->server, err);
     if (rc == 0)
         rc = http_server_listen(api->server, listen, false, err);

@@ -4,6 +4,9 @@
 #ifndef SHUNT_REPLICATOR_API_IMPL_H
 #define SHUNT_REPLICATOR_API_IMPL_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "common/net/http_server.h"
 #include "replicator/api.h"
 #include "replicator/flow.h"
@@ -12,6 +15,7 @@ struct api {
     struct http_server *server;
     struct flow *const *flows;
     size_t n;
+    int64_t started_ms, started_wall_ms; /* monotonic; since 1970 */
 };
 
 /* Answers with `v` (taken); `rc` is what building it came to. */

@@ -37,11 +37,13 @@ struct checkpoints {
     struct checkpoint_memory memory;
     struct group_handle *handles;
     char complaint[512];
+    bool failed; /* something of this round */
 };
 
 static void
 complain(struct checkpoints *c, const char *why)
 {
+    c->failed = true;
     if (strcmp(c->complaint, why) == 0)
         return;
     (void)snprintf(c->complaint, sizeof(c->complaint), "%s", why);
@@ -276,10 +278,13 @@ static void
 write_round(struct checkpoints *c)
 {
     struct strlist groups = {0};
+    c->failed = false;
     find_groups(c, &groups);
     for (size_t i = 0; i < groups.n && !atomic_load(&c->flow->stop); i++)
         write_group(c, groups.v[i]);
     strlist_fini(&groups);
+    if (!c->failed)
+        atomic_store(&c->flow->checkpoints_at_ms, clock_coarse_ms());
 }
 
 void *

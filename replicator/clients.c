@@ -138,7 +138,8 @@ client_producer(const struct client_settings *c, const struct props *over,
 
 int
 client_consumer(const struct client_settings *c, const struct props *over,
-                const char *id, bool eof, rd_kafka_t **out, struct err *err)
+                const char *id, bool earliest, rd_kafka_t **out,
+                struct err *err)
 {
     struct props p = {0};
     put_pairs(&p, consumer_defaults);
@@ -146,8 +147,8 @@ client_consumer(const struct client_settings *c, const struct props *over,
     put_all(&p, over);
     put_pairs(&p, consumer_fixed);
     /* "error": whoever copies must know what it skips. */
-    put(&p, "auto.offset.reset", eof ? "earliest" : "error");
-    put(&p, "enable.partition.eof", eof ? "true" : "false");
+    put(&p, "auto.offset.reset", earliest ? "earliest" : "error");
+    put(&p, "enable.partition.eof", "true");
     put_id(&p, id);
     put(&p, "group.id", id); /* rd_kafka_assign() wants one */
     return make_take(RD_KAFKA_CONSUMER, &p, out, err);

@@ -21,11 +21,13 @@ struct flight {
 MUST_CHECK int client_producer(const struct client_settings *c,
                                const struct props *over, const char *id,
                                rd_kafka_t **out, struct err *err);
-/* Never commits.  With `eof`, ends of partitions are reported; without, a
- * position that is not there (RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET). */
+/* Never commits.  Reports the ends of partitions, and a position that is not
+ * there (RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) unless that leads to the
+ * `earliest` record. */
 MUST_CHECK int client_consumer(const struct client_settings *c,
                                const struct props *over, const char *id,
-                               bool eof, rd_kafka_t **out, struct err *err);
+                               bool earliest, rd_kafka_t **out,
+                               struct err *err);
 /* For reading what `group` has committed; must never subscribe. */
 MUST_CHECK int client_of_group(const struct client_settings *c,
                                const char *group, rd_kafka_t **out,

@@ -22,7 +22,7 @@
 struct record_flight {
     struct flight flight; /* first */
     struct part *part;
-    int64_t offset; /* on the source */
+    int64_t offset, timestamp; /* on the source */
     size_t bytes;
 };
 
@@ -51,17 +51,17 @@ part_break(struct part *p, int64_t offset, rd_kafka_resp_err_t code)
 }
 
 static void
-on_acked(struct part *p, int64_t offset, int64_t down, size_t bytes)
+on_acked(struct part *p, struct sync_point at, size_t bytes, int64_t timestamp)
 {
     struct flow *f = p->flow;
-    const struct sync_point at = {.up = offset, .down = down};
     struct sync_point told[2];
     size_t n = 0;
     pthread_mutex_lock(&f->lock);
-    p->acked = offset;
+    p->acked = at.up;
     p->reset = -1;
     p->records++;
     p->bytes += bytes;
+    part_seen_acked(p, timestamp, f->wall_ms);
     runs_acked(&p->runs, at);
     if (f->conf->syncs_enabled)
         n = sync_acked(&p->sync, f->conf->lag_max, at, told);
@@ -80,7 +80,8 @@ on_answer(struct flight *flight, const rd_kafka_message_t *m)
     if (m->err)
         part_break(p, r->offset, m->err);
     else if (!p->broken)
-        on_acked(p, r->offset, m->offset, r->bytes);
+        on_acked(p, (struct sync_point){.up = r->offset, .down = m->offset},
+                 r->bytes, r->timestamp);
     free(r);
 }
 
@@ -90,8 +91,7 @@ send_record(rd_kafka_message_t *m, rd_kafka_headers_t *headers,
             struct record_flight *r)
 {
     const struct part *p = r->part;
-    rd_kafka_timestamp_type_t type;
-    const int64_t at = rd_kafka_message_timestamp(m, &type);
+    const int64_t at = r->timestamp;
     const rd_kafka_vu_t v[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = p->to},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition},
@@ -132,9 +132,12 @@ static void
 copy_record(struct flow *f, struct part *p, rd_kafka_message_t *m)
 {
     struct record_flight *r = xmalloc(sizeof(*r));
+    rd_kafka_timestamp_type_t type;
     *r = (struct record_flight){.flight.done = on_answer,
                                 .part = p,
                                 .offset = m->offset,
+                                .timestamp =
+                                    rd_kafka_message_timestamp(m, &type),
                                 .bytes = m->len + m->key_len};
     /* Counted first: the answer may come while others wait for room. */
     backlog_add(p, r->bytes);
@@ -163,22 +166,45 @@ part_lost(struct part *p)
     p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
 }
 
+/* NULL: it is of no partition. */
+static struct part *
+part_of(const rd_kafka_message_t *m)
+{
+    const struct topic *t = m->rkt ? rd_kafka_topic_opaque(m->rkt) : NULL;
+    return t && m->partition >= 0 && m->partition < t->n_parts
+               ? t->parts[m->partition]
+               : NULL;
+}
+
+/* Nothing, where it is of an assignment before. */
+static void
+met_end(struct part *p, int64_t offset)
+{
+    if (p->assigned && offset >= p->next)
+        part_at_end(p, offset);
+}
+
+static void
+no_record(struct flow *f, struct part *p, const rd_kafka_message_t *m)
+{
+    if (p && m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        part_lost(p);
+    else if (p && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        met_end(p, m->offset);
+    else
+        log_warn("%s: reading %s: %s", f->conf->name,
+                 p ? p->topic->name : f->conf->source->name,
+                 rd_kafka_message_errstr(m));
+}
+
 static void
 copy_message(struct flow *f, rd_kafka_message_t *m)
 {
-    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && m->rkt) {
-        const struct topic *of = rd_kafka_topic_opaque(m->rkt);
-        part_lost(of->parts[m->partition]);
+    struct part *p = part_of(m);
+    if (m->err || !p) {
+        no_record(f, p, m);
         return;
     }
-    if (m->err) {
-        log_warn("%s: reading %s: %s", f->conf->name,
-                 m->rkt ? rd_kafka_topic_name(m->rkt) : f->conf->source->name,
-                 rd_kafka_message_errstr(m));
-        return;
-    }
-    const struct topic *t = rd_kafka_topic_opaque(m->rkt);
-    struct part *p = t->parts[m->partition];
     /* What is here already may pass a hold for backlog. */
     if (!p->assigned || m->offset < p->next ||
         atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG)

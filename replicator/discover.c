@@ -53,7 +53,8 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->acked = positions_get(&f->positions, t->name, partition);
     p->saved = p->acked;
     p->next = p->reset = -1;
-    atomic_init(&p->holds, HOLD_NEW);
+    atomic_init(&p->holds,
+                HOLD_NEW | (f->paused || t->paused ? HOLD_PAUSED : 0));
     p->begin = first_offset(f->conf);
     backoff_init(&p->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());

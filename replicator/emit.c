@@ -59,6 +59,8 @@ static void
 accepted(struct refusals *r)
 {
     atomic_store(&r->said, 0);
+    atomic_fetch_add(&r->written, 1);
+    atomic_store(&r->written_at_ms, clock_coarse_ms());
 }
 
 static rd_kafka_resp_err_t
@@ -149,7 +151,6 @@ sync_refused(struct flow *f, rd_kafka_resp_err_t code)
 static void
 sync_written(struct sync_queue *q)
 {
-    atomic_fetch_add(&q->written, 1);
     accepted(&q->refusals);
     backoff_reset(&q->backoff);
     q->first++;
@@ -373,4 +374,5 @@ emit_flush_step(struct flow *f)
         }
     }
     f->flushing = false;
+    atomic_store(&f->positions_at_ms, clock_coarse_ms());
 }

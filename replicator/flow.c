@@ -254,6 +254,8 @@ wait_for_work(struct flow *f)
 static void
 turn(struct flow *f)
 {
+    f->wall_ms = clock_wall_ms();
+    pause_step(f);
     const bool more = copy_batch(f);
     const bool served = flow_serve(f, 0);
     chores(f, clock_mono_ms());
@@ -444,56 +446,4 @@ flow_free(struct flow *flow)
     if (flow->has_checkpointer)
         (void)pthread_join(flow->checkpointer, NULL);
     release(flow);
-}
-
-/* ---- metrics ----------------------------------------------------------- */
-
-static void
-part_metrics(const struct flow *f, const struct part *p, struct buf *to)
-{
-    int64_t low = 0, high = 0;
-    (void)rd_kafka_get_watermark_offsets(f->consumer, p->topic->name,
-                                         p->partition, &low, &high);
-    const int64_t next = p->acked >= 0 ? p->acked + 1 : low;
-    char *labels = xasprintf("{flow=\"%s\",topic=\"%s\",partition=\"%d\"}",
-                             f->conf->name, p->topic->name, (int)p->partition);
-    buf_printf(to, "shunt_replicator_records_total%s %llu\n", labels,
-               (unsigned long long)p->records);
-    buf_printf(to, "shunt_replicator_bytes_total%s %llu\n", labels,
-               (unsigned long long)p->bytes);
-    buf_printf(to, "shunt_replicator_refused_total%s %llu\n", labels,
-               (unsigned long long)p->refused);
-    buf_printf(to, "shunt_replicator_missed_total%s %llu\n", labels,
-               (unsigned long long)p->missed);
-    buf_printf(to, "shunt_replicator_lag_records%s %lld\n", labels,
-               (long long)(high > next ? high - next : 0));
-    free(labels);
-}
-
-static void
-refusal_metric(const struct flow *f, const char *kind, struct refusals *r,
-               struct buf *to)
-{
-    buf_printf(to,
-               "shunt_replicator_notes_refused_total{flow=\"%s\","
-               "kind=\"%s\"} %llu\n",
-               f->conf->name, kind, (unsigned long long)atomic_load(&r->n));
-}
-
-void
-flow_metrics(struct flow *flow, struct buf *to)
-{
-    struct topic *t, *next;
-    pthread_mutex_lock(&flow->lock);
-    HASH_ITER(hh, flow->topics, t, next)
-    for (int32_t i = 0; i < t->n_parts; i++)
-        part_metrics(flow, t->parts[i], to);
-    pthread_mutex_unlock(&flow->lock);
-    buf_printf(to, "shunt_replicator_syncs_total{flow=\"%s\"} %llu\n",
-               flow->conf->name,
-               (unsigned long long)atomic_load(&flow->syncs.written));
-    refusal_metric(flow, "sync", &flow->syncs.refusals, to);
-    refusal_metric(flow, "position", &flow->refusals[NOTE_POSITION], to);
-    refusal_metric(flow, "heartbeat", &flow->refusals[NOTE_HEARTBEAT], to);
-    refusal_metric(flow, "checkpoint", &flow->refusals[NOTE_CHECKPOINT], to);
 }

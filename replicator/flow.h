@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 
-#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "replicator/settings.h"
 
@@ -39,8 +38,6 @@ MUST_CHECK int flow_pause(struct flow *flow, const char *topic,
  * flow is paused, and only a topic was named. */
 MUST_CHECK int flow_resume(struct flow *flow, const char *topic,
                            struct err *err);
-/* Appends metrics in Prometheus' text format, without # lines. */
-void flow_metrics(struct flow *flow, struct buf *to);
 
 #define FLOW_STOP_MS 15000
 

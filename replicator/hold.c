@@ -49,6 +49,7 @@ part_rewind(struct part *p)
 {
     p->next = -1;
     p->rewound = true;
+    part_seen_rewound(p);
     note_change(p);
 }
 

@@ -22,10 +22,12 @@
 #include "replicator/runs.h"
 #include "replicator/syncs.h"
 
-/* Why our own records are refused: said once per reason, counted. Any thread. */
+/* What becomes of our own records; why they are refused is said once per
+ * reason. Any thread. */
 struct refusals {
     atomic_int said; /* rd_kafka_resp_err_t */
-    _Atomic uint64_t n;
+    _Atomic uint64_t n, written;
+    _Atomic int64_t written_at_ms; /* clock_coarse_ms(), the last; 0: none */
 };
 
 /* What emit_note() writes. */
@@ -39,7 +41,7 @@ enum note { NOTE_POSITION, NOTE_HEARTBEAT, NOTE_CHECKPOINT, NOTES };
 struct unit {
     struct flow *flow;
     int32_t id; /* that partition */
-    bool mine;
+    atomic_bool mine;
     rd_kafka_t *producer; /* NULL: the flow's */
 };
 
@@ -109,15 +111,14 @@ struct waiting_sync {
  * the syncs of a partition in their order. */
 struct sync_queue {
     struct waiting_sync *v;
-    size_t first, n, cap;  /* those not acknowledged */
-    size_t sent, inflight; /* of them, from the front */
-    uint64_t queued;       /* ever */
-    bool refused;          /* sent again once `inflight` is 0 */
-    bool stall_said;       /* that copying waits for them */
+    size_t first, n, cap;    /* those not acknowledged */
+    size_t sent, inflight;   /* of them, from the front */
+    _Atomic uint64_t queued; /* ever */
+    bool refused;            /* sent again once `inflight` is 0 */
+    bool stall_said;         /* that copying waits for them */
     int64_t retry_at_ms;
     struct backoff backoff;
     struct refusals refusals;
-    _Atomic uint64_t written;
 };
 
 struct flow {
@@ -158,9 +159,11 @@ struct flow {
     char complaint[512];    /* (L) last failure of a chore, said once */
     bool paused;            /* (L) by an administrator, on any thread */
     atomic_bool pauses_new; /* the flow's thread has not looked yet */
-    /* Monotonic, when it was last done; 0: not yet. */
+    /* clock_coarse_ms() when all of them were last written; 0: not yet. */
     _Atomic int64_t positions_at_ms, checkpoints_at_ms;
-    _Atomic uint64_t checkpoints_written;
+    struct latencies latencies;
+    int64_t wall_ms;  /* of this turn */
+    struct pace pace; /* (L) the observer writes */
 };
 
 /* discover.c: compares both clusters' topics with the table, makes topics on
@@ -219,6 +222,9 @@ rd_kafka_resp_err_t emit_note(struct flow *f, rd_kafka_t *rk, enum note kind,
                               size_t value_len);
 /* Serves deliveries of both producers; true: there were any. */
 bool flow_serve(struct flow *f, int timeout_ms);
+
+/* pause.c: does what flow_pause() and flow_resume() asked for. */
+void pause_step(struct flow *f);
 
 /* checkpoints.c: the thread. */
 void *checkpoints_thread(void *flow);

@@ -73,3 +73,34 @@ flow_resume(struct flow *flow, const char *topic, struct err *err)
 {
     return change(flow, topic, false, err);
 }
+
+/* ---- the flow's thread --------------------------------------------------- */
+
+static void
+follow_marks(struct flow *f, struct topic *t)
+{
+    pthread_mutex_lock(&f->lock);
+    const bool paused = f->paused || t->paused;
+    const bool go_on = t->go_on;
+    t->go_on = false;
+    pthread_mutex_unlock(&f->lock);
+    for (int32_t i = 0; i < t->n_parts; i++) {
+        struct part *p = t->parts[i];
+        if (paused)
+            part_hold(p, HOLD_PAUSED);
+        else
+            part_release(p, HOLD_PAUSED);
+        if (go_on)
+            part_release(p, HOLD_STOPPED);
+    }
+}
+
+void
+pause_step(struct flow *f)
+{
+    struct topic *t, *next;
+    if (!atomic_exchange(&f->pauses_new, false))
+        return;
+    HASH_ITER(hh, f->topics, t, next)
+    follow_marks(f, t);
+}

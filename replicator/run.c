@@ -19,6 +19,7 @@
 #include "replicator/api.h"
 #include "replicator/clients.h"
 #include "replicator/flow.h"
+#include "replicator/observe.h"
 #include "replicator/settings.h"
 
 #define FILE_MAX_BYTES  ((size_t)4 << 20)
@@ -53,6 +54,7 @@ struct program {
     size_t n_flows;
     struct loop *loop;
     struct api *api; /* NULL: nobody may look */
+    struct observer *observer;
     struct loop_timer *look;
     bool ready_said;
     int status;
@@ -203,6 +205,8 @@ start(struct program *p, struct err *err)
     if (rc == 0)
         rc = start_flows(p, err);
     if (rc == 0 && p->api)
+        rc = observer_start(p->flows, p->n_flows, &p->observer, err);
+    if (rc == 0 && p->api)
         api_serve(p->api, p->flows, p->n_flows);
     if (rc == 0)
         p->look = loop_timer_new(p->loop, LOOK_MS, look, p);
@@ -217,6 +221,7 @@ finish(struct program *p)
     api_free(p->api);
     for (size_t i = 0; i < p->n_flows; i++)
         flow_stop(p->flows[i]); /* all at once, then wait for each */
+    observer_stop(p->observer);
     for (size_t i = 0; i < p->n_flows; i++)
         flow_free(p->flows[i]);
     free(p->flows);

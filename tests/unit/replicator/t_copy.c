@@ -21,203 +21,7 @@
 #include "replicator/syncs.h"
 #include "replicator/topics.h"
 #include "tests/support/support.h"
-
-#define PARTITIONS  2
-#define SYNCS_TOPIC "mm2-offset-syncs.b.internal"
-
-/* ---- clusters ---------------------------------------------------------- */
-
-struct world {
-    rd_kafka_t *rk[2]; /* of cluster a, of cluster b; also producers */
-    rd_kafka_mock_cluster_t *mock[2];
-    struct settings settings;
-    char text[4096];
-};
-
-static atomic_bool never;
-
-static void
-quiet(enum log_level level, const char *line)
-{
-    if (getenv("SHUNT_TEST_LOG"))
-        (void)fprintf(stderr, "%d %s\n", (int)level, line);
-}
-
-static void
-log_nothing(const rd_kafka_t *rk, int level, const char *fac, const char *text)
-{
-    (void)rk, (void)level, (void)fac, (void)text;
-}
-
-static rd_kafka_t *
-new_producer(const char *bootstrap)
-{
-    char why[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, log_nothing);
-    if (bootstrap)
-        (void)rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, why,
-                                sizeof(why));
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
-    ck_assert_msg(rk != NULL, "%s", why);
-    return rk;
-}
-
-/* A producer that has not asked for a topic finds it only a second later. */
-static void
-warm_up(rd_kafka_t *rk, const char *topic)
-{
-    const struct rd_kafka_metadata *md;
-    rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
-    ck_assert_int_eq(rd_kafka_metadata(rk, 0, rkt, &md, DEADLINE_MS), 0);
-    rd_kafka_metadata_destroy(md);
-    rd_kafka_topic_destroy(rkt);
-}
-
-static void
-world_make(struct world *w, const char *more)
-{
-    static const char *const topics[2][3] = {
-        {"orders", "b.orders", "unrelated"}, {"a.orders", "orders", "x"}};
-    struct err err = {0};
-    log_set_sink(quiet);
-    for (int i = 0; i < 2; i++) {
-        w->rk[i] = new_producer(NULL);
-        w->mock[i] = rd_kafka_mock_cluster_new(w->rk[i], 1);
-        for (int t = 0; t < 3; t++)
-            rd_kafka_mock_topic_create(w->mock[i], topics[i][t], PARTITIONS, 1);
-        rd_kafka_t *rk =
-            new_producer(rd_kafka_mock_cluster_bootstraps(w->mock[i]));
-        w->rk[i] = rk;
-        warm_up(rk, topics[i][0]);
-    }
-    (void)snprintf(w->text, sizeof(w->text),
-                   "clusters = a, b\n"
-                   "a.bootstrap.servers = %s\n"
-                   "b.bootstrap.servers = %s\n"
-                   "a->b.enabled = true\n"
-                   "topics = orders\n"
-                   "groups = g1\n"
-                   "b.offset.flush.interval.ms = 50\n"
-                   "emit.checkpoints.interval.seconds = 1\n%s",
-                   rd_kafka_mock_cluster_bootstraps(w->mock[0]),
-                   rd_kafka_mock_cluster_bootstraps(w->mock[1]), more);
-    ck_assert_msg(settings_load(w->text, strlen(w->text), &w->settings, &err) ==
-                      0,
-                  "%s", err.text);
-}
-
-/* The embedded clusters end with the process: taking one down waits up to ten
- * seconds for a sleeping thread of its own. */
-static void
-world_remove(struct world *w)
-{
-    settings_fini(&w->settings);
-    for (int i = 0; i < 2; i++)
-        rd_kafka_destroy(w->rk[i]);
-}
-
-static void
-put(const struct world *w, int32_t partition, const char *value)
-{
-    const rd_kafka_resp_err_t code = rd_kafka_producev(
-        w->rk[0], RD_KAFKA_V_TOPIC("orders"), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY("k", 1),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)value, strlen(value)),
-        RD_KAFKA_V_END);
-    ck_assert_int_eq(code, 0);
-}
-
-static void
-put_numbers(const struct world *w, int from, int to)
-{
-    for (int i = from; i < to; i++) {
-        char value[16];
-        (void)snprintf(value, sizeof(value), "%d", i);
-        for (int32_t p = 0; p < PARTITIONS; p++)
-            put(w, p, value);
-    }
-    ck_assert_int_eq(rd_kafka_flush(w->rk[0], DEADLINE_MS), 0);
-}
-
-static int64_t
-end_of(const struct world *w, int cluster, const char *topic, int32_t p)
-{
-    int64_t low = 0, high = 0;
-    const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        w->rk[cluster], topic, p, &low, &high, 5000);
-    return code ? -1 : high;
-}
-
-struct awaited {
-    const struct world *w;
-    const char *topic;
-    int32_t partition;
-    int64_t count, end;
-};
-
-static bool
-has_come(void *arg)
-{
-    struct awaited *a = arg;
-    a->end = end_of(a->w, 1, a->topic, a->partition);
-    return a->end >= a->count;
-}
-
-static void
-await_one(const struct world *w, const char *topic, int32_t p, int64_t count)
-{
-    struct awaited a = {w, topic, p, count, 0};
-    ck_assert_msg(wait_until(has_come, &a, DEADLINE_MS), "%s[%d]: %lld", topic,
-                  (int)p, (long long)a.end);
-}
-
-/* That many in each of the first `partitions`. */
-static void
-await(const struct world *w, const char *topic, int32_t partitions,
-      int64_t count)
-{
-    for (int32_t p = 0; p < partitions; p++)
-        await_one(w, topic, p, count);
-}
-
-static void
-read_topic(const struct world *w, int cluster, const char *topic,
-           void (*record)(const rd_kafka_message_t *, void *), void *arg)
-{
-    struct err err = {0};
-    const struct client_settings *clients =
-        settings_flow(&w->settings, "a", "b")->clients;
-    ck_assert_msg(topics_read(&clients[cluster == 0 ? ROLE_SOURCE_CONSUMER
-                                                    : ROLE_TARGET_CONSUMER],
-                              "test", topic, &never, record, arg, &err) == 0,
-                  "%s", err.text);
-}
-
-static bool
-is_ready(void *flow)
-{
-    return flow_ready(flow);
-}
-
-static struct flow *
-started(const struct world *w)
-{
-    struct err err = {0};
-    struct flow *f;
-    ck_assert_msg(
-        flow_start(settings_flow(&w->settings, "a", "b"), false, &f, &err) == 0,
-        "%s", err.text);
-    return f;
-}
-
-static struct flow *
-ready_flow(const struct world *w)
-{
-    struct flow *f = started(w);
-    ck_assert(wait_until(is_ready, f, DEADLINE_MS));
-    return f;
-}
+#include "tests/unit/replicator/world.h"
 
 /* ---- what arrives ------------------------------------------------------ */
 
@@ -441,20 +245,6 @@ START_TEST(a_kill_leaves_nothing_out)
 }
 END_TEST
 
-/* The sum of the metrics whose line has this in it. */
-static int
-metric(struct flow *f, const char *name)
-{
-    struct buf b;
-    int n = 0;
-    buf_init(&b, 1 << 20);
-    flow_metrics(f, &b);
-    for (const char *p = b.data; (p = strstr(p, name)); p++)
-        n += atoi(strchr(p, ' '));
-    buf_fini(&b);
-    return n;
-}
-
 START_TEST(a_refusal_leaves_nothing_out)
 {
     const rd_kafka_resp_err_t refusal = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
@@ -472,7 +262,7 @@ START_TEST(a_refusal_leaves_nothing_out)
         put_numbers(&w, i, i + 10);
     }
     (void)numbers_up_to(&w, 500);
-    ck_assert_int_gt(metric(f, "replicator_refused_total{"), 0);
+    ck_assert_uint_gt(sum_of(f).refused, 0);
     flow_free(f);
     world_remove(&w);
 }
@@ -580,17 +370,11 @@ START_TEST(refused_syncs_are_told_again)
     struct flow *f = ready_flow(&w);
     ck_assert(wait_until(has_position, &w, DEADLINE_MS));
     ck_assert(was_told(&w, 0, 0));
-    ck_assert_int_gt(metric(f, "kind=\"sync\""), 0);
+    ck_assert(syncs_are_refused(f));
     flow_free(f);
     world_remove(&w);
 }
 END_TEST
-
-static bool
-sync_was_refused(void *flow)
-{
-    return metric(flow, "kind=\"sync\"") > 0;
-}
 
 static bool
 all_was_told(void *arg)
@@ -610,7 +394,7 @@ START_TEST(a_syncs_topic_that_is_closed)
                                   RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     (void)usleep(500000); /* refreshes cannot be seen from here */
     put_numbers(&w, 10, 20);
-    ck_assert(wait_until(sync_was_refused, f, DEADLINE_MS));
+    ck_assert(wait_until(syncs_are_refused, f, DEADLINE_MS));
     rd_kafka_mock_topic_set_error(w.mock[0], SYNCS_TOPIC, 0);
     ck_assert(wait_until(all_was_told, &w, DEADLINE_MS));
     flow_free(f);
@@ -659,7 +443,7 @@ START_TEST(what_retention_took_is_said)
     f = ready_flow(&w);
     await(&w, "a.orders", 1, 10 + 30 - low);
     ck_assert_int_eq(gone_said, 1);
-    ck_assert_int_eq(metric(f, "missed_total{"), low - 10);
+    ck_assert_uint_eq(sum_of(f).missed, (uint64_t)low - 10);
     flow_free(f);
     ck_assert(was_told(&w, 9, 9));
     ck_assert(was_told(&w, low, 10));
