@@ -5,11 +5,15 @@
 #include "replicator/api.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "replicator/api_impl.h"
+
+#define NAMES_MAX_BYTES ((size_t)4096)
 
 static const struct http_limits limits = {
     .body_max_bytes = 1024, /* nobody needs to send one */
@@ -43,9 +47,39 @@ get_healthz(struct http_req *req, void *ctx)
     api_reply_built(req, 200, v, js_put_str(v, "status", "ok"));
 }
 
+static void
+name_flows(const struct api *api, struct buf *to)
+{
+    for (size_t i = 0; i < api->n; i++)
+        buf_printf(to, "%s%s", i ? ", " : "", flow_name(api->flows[i]));
+}
+
+int
+api_find_flow(const struct api *api, const char *name, struct flow **out,
+              struct err *err)
+{
+    struct buf names;
+    for (size_t i = 0; i < api->n; i++)
+        if (strcmp(flow_name(api->flows[i]), name) == 0) {
+            *out = api->flows[i];
+            return 0;
+        }
+    buf_init(&names, NAMES_MAX_BYTES);
+    name_flows(api, &names);
+    const int rc = err_field(err, ERR_NOTFOUND, "flow", name,
+                             "this process has no flow \"%s\"; it has %s", name,
+                             names.len ? names.data : "none");
+    buf_fini(&names);
+    return rc;
+}
+
 static const struct http_route routes[] = {
     {"GET", "/healthz", get_healthz},
+    {"GET", "/readyz", api_get_readyz},
     {"GET", "/metrics", api_get_metrics},
+    {"GET", "/status?flow&topic&problems&limit", api_get_status},
+    {"POST", "/flows/{flow}/pause?topic", api_post_pause},
+    {"POST", "/flows/{flow}/resume?topic", api_post_resume},
     {0},
 };
 

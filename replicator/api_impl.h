@@ -22,7 +22,15 @@ struct api {
 void api_reply_built(struct http_req *req, int status, struct json_t *v,
                      int rc);
 
+/* ERR_NOTFOUND: there is no such flow, but those that it names. */
+MUST_CHECK int api_find_flow(const struct api *api, const char *name,
+                             struct flow **out, struct err *err);
+
 /* Handlers of routes; `ctx` is the struct api. */
+void api_get_readyz(struct http_req *req, void *ctx);
+void api_get_status(struct http_req *req, void *ctx);
+void api_post_pause(struct http_req *req, void *ctx);
+void api_post_resume(struct http_req *req, void *ctx);
 void api_get_metrics(struct http_req *req, void *ctx);
 
 #endif

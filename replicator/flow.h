@@ -18,6 +18,10 @@ struct flow;
  * reached is no error: the flow keeps trying, and says so once. */
 MUST_CHECK int flow_start(const struct flow_settings *settings, bool beat_back,
                           struct flow **out, struct err *err);
+const char *flow_name(const struct flow *flow); /* "a->b" */
+/* What it could not do last, though it still tries; NULL: nothing.  The caller
+ * frees it. */
+char *flow_error(struct flow *flow);
 /* All partitions that were found first are being copied. */
 bool flow_ready(const struct flow *flow);
 /* It cannot go on (said in the log); the process must be started anew. */

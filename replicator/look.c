@@ -227,6 +227,7 @@ look_sum_add(struct look_sum *sum, const struct part_look *p)
     sum->unknown += p->lag < 0;
     sum->lag += max64(p->lag, 0);
     sum->lag_ms = max64(sum->lag_ms, p->lag_ms);
+    sum->of_unknown += p->of < 0;
     sum->first += max64(p->first, 0);
     sum->of += max64(p->of, 0);
 }
@@ -267,6 +268,21 @@ count_parts(const struct flow *f, const char *only)
     return n;
 }
 
+const char *
+flow_name(const struct flow *flow)
+{
+    return flow->conf->name;
+}
+
+char *
+flow_error(struct flow *flow)
+{
+    pthread_mutex_lock(&flow->lock);
+    char *error = flow->complaint[0] ? xstrdup(flow->complaint) : NULL;
+    pthread_mutex_unlock(&flow->lock);
+    return error;
+}
+
 /* What the lock guards; `sights` are copies, without their words. */
 static void
 copy_parts(struct flow *f, const char *only, struct flow_look *out,
@@ -276,7 +292,6 @@ copy_parts(struct flow *f, const char *only, struct flow_look *out,
     const size_t all = count_parts(f, only);
     out->paused = f->paused;
     out->rate = pace_of(&f->pace);
-    out->error = f->complaint[0] ? xstrdup(f->complaint) : NULL;
     out->parts = xcalloc(all + 1, sizeof(*out->parts));
     *sights = xcalloc(all + 1, sizeof(**sights));
     for (const struct topic *t = f->topics; t; t = t->hh.next) {
@@ -364,6 +379,7 @@ flow_look(struct flow *f, const char *topic, struct flow_look *out)
         out->units = f->n_units;
         out->units_mine = units_mine(f);
     }
+    out->error = flow_error(f);
     copy_parts(f, topic, out, &sights);
     copy_notes(f, out);
     const struct look_clock clock = {clock_coarse_ms(), clock_wall_ms()};

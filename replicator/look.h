@@ -79,7 +79,8 @@ struct look_sum {
     int64_t parts, mine, held, ill; /* held and ill ones are mine */
     int64_t lag, lag_ms;            /* all together; the most */
     int64_t unknown;                /* parts whose lag is not known */
-    int64_t first, of;
+    int64_t first, of,
+        of_unknown; /* the last: parts of which it is not known */
     int64_t latency_ms;
     uint64_t records, bytes, refused, missed, looped, dead;
 };

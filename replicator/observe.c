@@ -119,6 +119,8 @@ keep_pace(struct flow *f)
 {
     struct flow_look look;
     struct look_sum sum = {0};
+    if (!flow_ready(f))
+        return;
     flow_look(f, NULL, &look);
     for (size_t i = 0; i < look.n; i++)
         look_sum_add(&sum, &look.parts[i]);

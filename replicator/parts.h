@@ -149,7 +149,7 @@ struct flow {
     size_t waiting;    /* their bytes */
     bool crowded;      /* too many */
     size_t n_parts;
-    uint64_t notes;    /* other own records that are not answered */
+    uint64_t notes; /* other own records that are not answered */
     bool flushing;
     uint64_t flush_barrier; /* it waits until so many syncs are written */
     int64_t flush_retry_at_ms;
