@@ -33,11 +33,12 @@ compile(const char *text, pcre2_code **out, struct err *err)
                    (const char *)why, (size_t)at + 1);
 }
 
-int
-pattern_new(const char *list, struct pattern **out, struct err *err)
+static int
+make(const char *text, const char *separators, struct pattern **out,
+     struct err *err)
 {
     struct pattern *p = xcalloc(1, sizeof(*p));
-    int rc = strlist_split(&p->texts, list, ",");
+    int rc = strlist_split(&p->texts, text, separators);
     p->codes = xcalloc(p->texts.n + 1, sizeof(*p->codes));
     for (size_t i = 0; i < p->texts.n && rc == 0; i++)
         rc = compile(p->texts.v[i], &p->codes[i], err);
@@ -49,19 +50,42 @@ pattern_new(const char *list, struct pattern **out, struct err *err)
     return rc;
 }
 
-bool
-pattern_match(const struct pattern *p, const char *name)
+int
+pattern_new(const char *list, struct pattern **out, struct err *err)
 {
-    const uint32_t whole = PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+    return make(list, ",", out, err);
+}
+
+int
+pattern_one_new(const char *text, struct pattern **out, struct err *err)
+{
+    return make(text, "", out, err);
+}
+
+static bool
+match(const struct pattern *p, const char *name, uint32_t how)
+{
     bool found = false;
     for (size_t i = 0; i < p->texts.n && !found; i++) {
         pcre2_match_data *m =
             pcre2_match_data_create_from_pattern(p->codes[i], NULL);
         found = m && pcre2_match(p->codes[i], (PCRE2_SPTR)name, strlen(name), 0,
-                                 whole, m, NULL) >= 0;
+                                 how, m, NULL) >= 0;
         pcre2_match_data_free(m);
     }
     return found;
+}
+
+bool
+pattern_match(const struct pattern *p, const char *name)
+{
+    return match(p, name, PCRE2_ANCHORED | PCRE2_ENDANCHORED);
+}
+
+bool
+pattern_find(const struct pattern *p, const char *name)
+{
+    return match(p, name, 0);
 }
 
 int

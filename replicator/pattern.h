@@ -17,7 +17,12 @@ struct pattern;
  * matches nothing. */
 MUST_CHECK int pattern_new(const char *list, struct pattern **out,
                            struct err *err);
+/* The same of one expression, which may hold commas. */
+MUST_CHECK int pattern_one_new(const char *text, struct pattern **out,
+                               struct err *err);
 bool pattern_match(const struct pattern *p, const char *name);
+/* Does one of them match anywhere in the name? */
+bool pattern_find(const struct pattern *p, const char *name);
 /* Appends those expressions that are plain names. */
 MUST_CHECK int pattern_literals(const struct pattern *p, struct strlist *out);
 void pattern_free(struct pattern *p);

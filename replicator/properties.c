@@ -255,12 +255,23 @@ is_secret(const char *key)
     return false;
 }
 
+/* "${...}" and nothing beside it. */
+static bool
+is_reference(const char *s)
+{
+    const char *close = s ? strchr(s, '}') : NULL;
+    return close && !close[1] && s[0] == '$' && s[1] == '{';
+}
+
 void
 properties_hide_secrets(struct properties *p)
 {
-    for (size_t i = 0; i < p->n; i++)
-        if (!p->v[i].shown && is_secret(p->v[i].key))
-            p->v[i].shown = xstrdup("(hidden)");
+    for (size_t i = 0; i < p->n; i++) {
+        if (!is_secret(p->v[i].key) || is_reference(p->v[i].shown))
+            continue;
+        free(p->v[i].shown);
+        p->v[i].shown = xstrdup("(hidden)");
+    }
 }
 
 void

@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "common/base/xmem.h"
+#include "replicator/providers.h"
 #include "replicator/settings_parts.h"
 
 void
@@ -240,8 +241,10 @@ settings_load(const char *text, size_t len, struct settings *out,
     int rc = properties_parse(text, len, &out->props, err);
     if (rc != 0)
         return rc;
+    rc = providers_resolve(&out->props, err);
     properties_hide_secrets(&out->props);
-    rc = make_frame(out, &out->props, err);
+    if (rc == 0)
+        rc = make_frame(out, &out->props, err);
     if (rc == 0) {
         warn_of_doubles(out);
         items = locate_all(out);

@@ -1,5 +1,6 @@
 /*
- * What an mm2.properties file asks for, checked.  Pure: text in, structs out.
+ * What an mm2.properties file asks for, checked: text in, structs out.  Pure
+ * but for the files and variables that ${...} in it names (providers.h).
  *
  * Precedence as in MirrorMaker 2 (mm2.md 7.4): a key at the top level is for
  * all flows, `A.` for what talks to cluster A, `A->B.` for one flow and over

@@ -153,6 +153,18 @@ misplaced(struct settings *s, const struct item *it, struct err *err)
     return 0;
 }
 
+/* They are in force already (providers.c). */
+static int
+apply_provider(struct settings *s, const struct item *it)
+{
+    if (strcmp(it->key, "config.providers") != 0 &&
+        !str_ends_with(it->key, ".class") &&
+        !str_ends_with(it->key, ".param.allowed.paths") &&
+        !str_ends_with(it->key, ".param.allowlist.pattern"))
+        settings_warn(s, it->p, "ignored: no provider has such a parameter");
+    return 0;
+}
+
 static bool
 is_workers(const char *key)
 {
@@ -167,6 +179,8 @@ settings_apply_top(struct settings *s, const struct item *it, struct err *err)
     if (rc != 0 || strcmp(it->key, "clusters") == 0 || is_workers(it->key) ||
         settings_is_security(it->key))
         return rc;
+    if (str_starts_with(it->key, "config.providers"))
+        return apply_provider(s, it);
     if (strcmp(it->key, "use.defaults.from") == 0) {
         settings_warn(
             s, it->p,

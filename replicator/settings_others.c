@@ -71,7 +71,6 @@ static const struct other_key others[] = {
     {"key.converter.*", NULL, false, "records are copied as bytes"},
     {"value.converter.*", NULL, false, "records are copied as bytes"},
     {"header.converter.*", NULL, false, "records are copied as bytes"},
-    {"config.providers", "", true, "${...} would not be replaced"},
     {"offsets.storage.topic", "", true,
      "positions are kept in the offset.storage.topic of the target cluster"},
     {"source.cluster.alias", NULL, true,

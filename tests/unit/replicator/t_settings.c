@@ -177,7 +177,6 @@ START_TEST(refusals)
          "ByteArrayConverter"},
         {HEAD "topics.blacklist = x\n", "topics.blacklist", "topics.exclude"},
         {HEAD "transforms = x\n", "transforms", "unchanged"},
-        {HEAD "config.providers = file\n", "config.providers", "replaced"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         refused(bad[i][0], ERR_UNSUPPORTED, bad[i][1], bad[i][2]);
