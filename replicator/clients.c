@@ -11,7 +11,7 @@
 
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
-#include "replicator/settings_parts.h"
+#include "replicator/java.h"
 
 struct pair {
     const char *key, *value;
@@ -201,8 +201,10 @@ check_role(struct settings *s, struct client_settings *c, struct err *err)
             client_settings_put(&kept, c->v[i].key, c->v[i].value,
                                 c->v[i].from);
         else if (rc == 0)
-            settings_warn(s, c->v[i].from,
-                          "librdkafka has no such property, ignored");
+            settings_warn(
+                s, c->v[i].from,
+                "ignored: neither Java's clients nor librdkafka have such "
+                "a property");
     }
     client_settings_fini(c);
     *c = kept;
@@ -212,7 +214,7 @@ check_role(struct settings *s, struct client_settings *c, struct err *err)
 int
 clients_check(struct settings *s, struct err *err)
 {
-    int rc = 0;
+    int rc = java_translate(s, err);
     for (size_t i = 0; i < s->n_flows; i++)
         for (int role = 0; role < ROLES && rc == 0; role++)
             rc = check_role(s, &s->flows[i].clients[role], err);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replicator/clients.h"
 #include "replicator/settings.h"
 
 #define HEAD                                                                   \
@@ -307,28 +306,6 @@ START_TEST(group_filter)
 }
 END_TEST
 
-START_TEST(client_properties)
-{
-    struct err err = {0};
-    struct settings s = loaded(HEAD "a.consumer.max.poll.records = 5\n"
-                                    "a.consumer.fetch.max.bytes = 1000000\n");
-    ck_assert_int_eq(clients_check(&s, &err), 0);
-    ck_assert(warned(&s, "a.consumer.max.poll.records: librdkafka has no"));
-    client_has(settings_flow(&s, "a", "b"), ROLE_SOURCE_CONSUMER,
-               "max.poll.records", NULL);
-    settings_fini(&s);
-    s = loaded(HEAD "b.security.protocol = abc\n");
-    ck_assert_int_eq(clients_check(&s, &err), ERR_INVALID);
-    ck_assert_str_eq(err.field, "b.security.protocol");
-    ck_assert_str_eq(err.value, "abc");
-    settings_fini(&s);
-    s = loaded(HEAD "b.ssl.truststore.location = x.jks\n");
-    ck_assert_int_eq(clients_check(&s, &err), ERR_INVALID);
-    ck_assert_str_eq(err.field, "b.ssl.truststore.location");
-    settings_fini(&s);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -343,7 +320,6 @@ main(void)
     tcase_add_test(t, bad_values);
     tcase_add_test(t, topic_filter);
     tcase_add_test(t, group_filter);
-    tcase_add_test(t, client_properties);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
