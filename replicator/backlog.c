@@ -47,9 +47,7 @@ void
 backlog_add(struct part *p, size_t bytes)
 {
     struct flow *f = p->flow;
-    p->inflight++;
     p->waiting += bytes + RECORD_COST;
-    f->inflight++;
     f->waiting += bytes + RECORD_COST;
     if (!f->crowded && f->waiting > FLOW_WAITING_MAX)
         set_crowded(f, true);
@@ -61,9 +59,7 @@ void
 backlog_sub(struct part *p, size_t bytes)
 {
     struct flow *f = p->flow;
-    p->inflight--;
     p->waiting -= bytes + RECORD_COST;
-    f->inflight--;
     f->waiting -= bytes + RECORD_COST;
     if (f->crowded && f->waiting <= FLOW_WAITING_MAX / 2)
         set_crowded(f, false);

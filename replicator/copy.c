@@ -14,10 +14,12 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmem.h"
-#include "replicator/parts.h"
+#include "replicator/look.h"
+#include "replicator/lost.h"
+#include "replicator/provenance.h"
+#include "replicator/refuse.h"
 
-#define BATCH         1000
-#define WATERMARKS_MS 5000
+#define BATCH 1000
 
 struct record_flight {
     struct flight flight; /* first */
@@ -25,30 +27,6 @@ struct record_flight {
     int64_t offset, timestamp; /* on the source */
     size_t bytes;
 };
-
-static void
-part_break(struct part *p, int64_t offset, rd_kafka_resp_err_t code)
-{
-    struct flow *f = p->flow;
-    pthread_mutex_lock(&f->lock);
-    p->refused++;
-    pthread_mutex_unlock(&f->lock);
-    if (p->broken)
-        return;
-    p->broken = true;
-    if (!p->lost)
-        f->n_broken++;
-    part_hold(p, HOLD_BROKEN);
-    p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
-    if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
-        code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        return; /* at a stop */
-    log_error("%s: record %lld of %s/%d was refused by %s: %s (%s); the "
-              "partition waits and tries again",
-              f->conf->name, (long long)offset, p->topic->name,
-              (int)p->partition, f->conf->target->name, rd_kafka_err2str(code),
-              rd_kafka_err2name(code));
-}
 
 static void
 on_acked(struct part *p, struct sync_point at, size_t bytes, int64_t timestamp)
@@ -67,8 +45,21 @@ on_acked(struct part *p, struct sync_point at, size_t bytes, int64_t timestamp)
         n = sync_acked(&p->sync, f->conf->lag_max, at, told);
     pthread_mutex_unlock(&f->lock);
     backoff_reset(&p->backoff);
+    part_well(p);
+    refuse_acked(p);
     for (size_t i = 0; i < n; i++)
         emit_sync(f, p, told[i]);
+}
+
+void
+copy_passed(struct part *p, int64_t offset)
+{
+    pthread_mutex_lock(&p->flow->lock);
+    p->acked = offset;
+    p->reset = -1;
+    pthread_mutex_unlock(&p->flow->lock);
+    backoff_reset(&p->backoff);
+    part_well(p);
 }
 
 static void
@@ -76,13 +67,16 @@ on_answer(struct flight *flight, const rd_kafka_message_t *m)
 {
     struct record_flight *r = (struct record_flight *)flight;
     struct part *p = r->part;
+    p->inflight--;
+    p->flow->inflight--;
     backlog_sub(p, r->bytes);
     if (m->err)
-        part_break(p, r->offset, m->err);
-    else if (!p->broken)
+        part_refused(p, r->offset, m->err);
+    else if (!p->broken || r->offset < p->refused_at)
         on_acked(p, (struct sync_point){.up = r->offset, .down = m->offset},
                  r->bytes, r->timestamp);
     free(r);
+    copy_settled(p);
 }
 
 /* One attempt. Takes the headers only on success. */
@@ -118,6 +112,9 @@ send_when_room(struct flow *f, rd_kafka_message_t *m, struct record_flight *r)
 {
     rd_kafka_headers_t *headers = NULL;
     (void)rd_kafka_message_detach_headers(m, &headers); /* none: NULL */
+    if (f->conf->provenance_header[0])
+        provenance_add(&headers, f->conf->provenance_header,
+                       f->conf->source->name);
     rd_kafka_resp_err_t code;
     while ((code = send_record(m, headers, r)) ==
                RD_KAFKA_RESP_ERR__QUEUE_FULL &&
@@ -128,9 +125,10 @@ send_when_room(struct flow *f, rd_kafka_message_t *m, struct record_flight *r)
     return code;
 }
 
-static void
-copy_record(struct flow *f, struct part *p, rd_kafka_message_t *m)
+void
+copy_send(struct part *p, rd_kafka_message_t *m)
 {
+    struct flow *f = p->flow;
     struct record_flight *r = xmalloc(sizeof(*r));
     rd_kafka_timestamp_type_t type;
     *r = (struct record_flight){.flight.done = on_answer,
@@ -140,30 +138,37 @@ copy_record(struct flow *f, struct part *p, rd_kafka_message_t *m)
                                     rd_kafka_message_timestamp(m, &type),
                                 .bytes = m->len + m->key_len};
     /* Counted first: the answer may come while others wait for room. */
+    p->inflight++;
+    f->inflight++;
     backlog_add(p, r->bytes);
     const rd_kafka_resp_err_t code = send_when_room(f, m, r);
     if (!code)
         return;
+    p->inflight--;
+    f->inflight--;
     backlog_sub(p, r->bytes);
     free(r);
     /* Full only when the flow stops: no reason to complain. */
-    part_break(p, m->offset,
-               code == RD_KAFKA_RESP_ERR__QUEUE_FULL
-                   ? RD_KAFKA_RESP_ERR__PURGE_QUEUE
-                   : code);
+    part_refused(p, m->offset,
+                 code == RD_KAFKA_RESP_ERR__QUEUE_FULL
+                     ? RD_KAFKA_RESP_ERR__PURGE_QUEUE
+                     : code);
+    copy_settled(p);
 }
 
-/* What the part wants to read is not there. */
-static void
-part_lost(struct part *p)
+/* Would it come back to where it was? Then its position passes. */
+static bool
+loops(struct part *p, const rd_kafka_message_t *m)
 {
-    if (p->lost)
-        return;
-    p->lost = true;
-    if (!p->broken)
-        p->flow->n_broken++;
-    part_hold(p, HOLD_BROKEN);
-    p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
+    const struct flow_settings *c = p->flow->conf;
+    if (!c->provenance_header[0] ||
+        !provenance_names(m, c->provenance_header, c->target->name))
+        return false;
+    pthread_mutex_lock(&p->flow->lock);
+    p->looped++;
+    pthread_mutex_unlock(&p->flow->lock);
+    copy_settled(p);
+    return true;
 }
 
 /* NULL: it is of no partition. */
@@ -197,22 +202,28 @@ no_record(struct flow *f, struct part *p, const rd_kafka_message_t *m)
                  rd_kafka_message_errstr(m));
 }
 
-static void
-copy_message(struct flow *f, rd_kafka_message_t *m)
+/* True: the message was taken. */
+static bool
+copy_message_take(struct flow *f, rd_kafka_message_t *m)
 {
     struct part *p = part_of(m);
     if (m->err || !p) {
         no_record(f, p, m);
-        return;
+        return false;
     }
     /* What is here already may pass a hold for backlog. */
     if (!p->assigned || m->offset < p->next ||
         atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG)
-        return; /* it is read again; of an assignment before */
+        return false; /* it is read again; of an assignment before */
     if (p->acked < 0 && p->begin < 0)
         p->begin = m->offset; /* "latest" must not move before an answer */
     p->next = m->offset + 1;
-    copy_record(f, p, m);
+    if (loops(p, m))
+        return false;
+    if (refuse_keep_take(p, m))
+        return true;
+    copy_send(p, m);
+    return false;
 }
 
 bool
@@ -223,68 +234,35 @@ copy_batch(struct flow *f)
         return false;
     const ssize_t n = rd_kafka_consume_batch_queue(f->records, 0, batch, BATCH);
     for (ssize_t i = 0; i < n; i++) {
-        if (!atomic_load(&f->stop))
-            copy_message(f, batch[i]);
-        rd_kafka_message_destroy(batch[i]);
+        if (atomic_load(&f->stop) || !copy_message_take(f, batch[i]))
+            rd_kafka_message_destroy(batch[i]);
     }
     return n > 0;
 }
 
 static void
-say_reset(struct part *p, int64_t from, int64_t to)
-{
-    struct flow *f = p->flow;
-    if (to < from) {
-        log_warn("%s: %s/%d ends at %lld on %s, before %lld, where copying "
-                 "was: was the topic made anew? copying goes on from %lld",
-                 f->conf->name, p->topic->name, (int)p->partition,
-                 (long long)to, f->conf->source->name, (long long)from,
-                 (long long)p->reset);
-        return;
-    }
-    log_warn("%s: %s/%d: records %lld to %lld are gone from %s before they "
-             "were copied: %lld records are missing on %s",
-             f->conf->name, p->topic->name, (int)p->partition, (long long)from,
-             (long long)to - 1, f->conf->source->name, (long long)(to - from),
-             f->conf->target->name);
-    pthread_mutex_lock(&f->lock);
-    p->missed += (uint64_t)(to - from);
-    pthread_mutex_unlock(&f->lock);
-}
-
-/* Chooses where a lost part goes on; it tells what it leaves out. The first
- * record from there is a break, of which sync_acked() tells both sides. */
-static bool
-find_again(struct part *p)
-{
-    const int64_t from = p->reset >= 0   ? p->reset
-                         : p->acked >= 0 ? p->acked + 1
-                                         : p->begin;
-    int64_t low, high;
-    if (rd_kafka_query_watermark_offsets(p->flow->consumer, p->topic->name,
-                                         p->partition, &low, &high,
-                                         WATERMARKS_MS) != 0)
-        return false;
-    if (from < 0 || (from >= low && from <= high))
-        return true; /* it is there after all */
-    p->reset = low;
-    if (discover_begins_at_end(p->flow))
-        p->reset = high;
-    say_reset(p, from, from > high ? high : p->reset);
-    return true;
-}
-
-static void
 restart(struct part *p)
 {
-    if (p->lost && !p->broken && !find_again(p)) {
-        p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
+    if (p->lost && !p->broken && !lost_find(p))
         return;
-    }
     p->broken = p->lost = false;
     p->flow->n_broken--;
     part_rewind(p);
     part_release(p, HOLD_BROKEN);
+}
+
+void
+copy_settled(struct part *p)
+{
+    if (p->inflight > 0)
+        return;
+    if (p->broken && p->retry_at_ms == INT64_MAX)
+        refuse_settle(p);
+    if (p->broken && clock_mono_ms() >= p->retry_at_ms)
+        restart(p);
+    else if (!p->broken && !p->lost && p->kept.n == 0 && p->acked < p->next - 1)
+        copy_passed(p, p->next - 1); /* all it has taken is answered */
+    refuse_go_on(p);
 }
 
 void

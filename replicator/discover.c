@@ -52,7 +52,7 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->partition = partition;
     p->acked = positions_get(&f->positions, t->name, partition);
     p->saved = p->acked;
-    p->next = p->reset = -1;
+    p->next = p->reset = p->guilty = p->said_at = -1;
     atomic_init(&p->holds,
                 HOLD_NEW | (f->paused || t->paused ? HOLD_PAUSED : 0));
     p->begin = first_offset(f->conf);
@@ -206,6 +206,23 @@ ensure_compact(rd_kafka_t *rk, const char *name, int64_t partitions,
     return rc;
 }
 
+/* The dead letters': an ordinary topic. */
+static int
+ensure_letters(struct flow *f, struct err *err)
+{
+    const struct topic_want want = {.name = f->conf->dead_letter_topic,
+                                    .partitions = 1,
+                                    .replication = f->conf->replication};
+    const struct rd_kafka_metadata *md;
+    int32_t have;
+    int rc = topics_list(f->producer, &md, err);
+    if (rc != 0)
+        return rc;
+    rc = topics_ensure(f->producer, md, &want, &have, err);
+    rd_kafka_metadata_destroy(md);
+    return rc;
+}
+
 int
 discover_internal(struct flow *f, struct err *err)
 {
@@ -226,6 +243,8 @@ discover_internal(struct flow *f, struct err *err)
     if (rc == 0 && c->heartbeats_enabled)
         rc = ensure_compact(f->producer, "heartbeats", 1,
                             c->heartbeats_replication, &have, err);
+    if (rc == 0 && c->on_refused == REFUSED_DEAD_LETTER)
+        rc = ensure_letters(f, err);
     if (rc == 0 && f->beat_back)
         rc = ensure_compact(f->back, "heartbeats", 1, c->heartbeats_replication,
                             &have, err);

@@ -17,6 +17,7 @@
 #include "common/kafka/kconf.h"
 #include "common/mm2/codec.h"
 #include "replicator/parts.h"
+#include "replicator/refuse.h"
 #include "replicator/topics.h"
 
 #define NAME_MAX_BYTES  512
@@ -362,8 +363,10 @@ close_topics(struct flow *f)
     HASH_ITER(hh, f->topics, t, next)
     {
         rd_kafka_topic_destroy(t->from);
-        for (int32_t i = 0; i < t->n_parts; i++)
+        for (int32_t i = 0; i < t->n_parts; i++) {
+            refuse_forget_kept(t->parts[i]);
             part_close(t->parts[i]);
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "replicator/parts.h"
+#include "replicator/refuse.h"
 
 #define ASSIGN_RETRY_MS 1000
 
@@ -47,6 +47,7 @@ part_release(struct part *p, enum hold why)
 void
 part_rewind(struct part *p)
 {
+    refuse_forget_kept(p);
     p->next = -1;
     p->rewound = true;
     part_seen_rewound(p);
@@ -103,11 +104,13 @@ start_reading(struct flow *f)
 {
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new(16);
-    for (struct part *p = f->holds_changed; p; p = p->next_changed)
-        if (!p->assigned && !atomic_load(&p->holds))
-            rd_kafka_topic_partition_list_add(list, p->topic->name,
-                                              p->partition)
-                ->offset = goes_on_at(p);
+    for (struct part *p = f->holds_changed; p; p = p->next_changed) {
+        if (p->assigned || atomic_load(&p->holds))
+            continue;
+        refuse_forget_kept(p);
+        rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
+            ->offset = goes_on_at(p);
+    }
     const bool done = change(f, rd_kafka_incremental_assign, list);
     for (struct part *p = f->holds_changed; done && p; p = p->next_changed)
         p->assigned = !atomic_load(&p->holds);

@@ -55,6 +55,12 @@ enum hold {
     HOLD_STOPPED = 32, /* a refusal or a gap, where the file says "stop" */
 };
 
+/* Records that were read and wait for their turn, in order. */
+struct kept {
+    rd_kafka_message_t **v; /* owned */
+    size_t first, n, cap;
+};
+
 /* One partition of a source topic. Lives as long as its flow. */
 struct part {
     struct flow *flow;
@@ -79,7 +85,21 @@ struct part {
     int64_t to_save;  /* snapshot of a flush under way */
     bool broken;      /* a record was refused: nothing behind it counts, and
                           copying starts again at it once all is answered */
+    int64_t refused_at;
+    rd_kafka_resp_err_t refused_code;
     int64_t retry_at_ms;
+    /* refuse.c */
+    size_t window;        /* bytes of a group; 0: no groups */
+    size_t window_before; /* the last one that passed */
+    size_t group;         /* records of the one on its way */
+    int64_t careful_for;  /* records to pass until groups end */
+    int careful_times;
+    struct kept kept;
+    int64_t guilty; /* goes to the dead-letter topic, or -1 */
+    bool bare;      /* without its value */
+    rd_kafka_resp_err_t verdict;
+    int64_t said_at;
+    rd_kafka_resp_err_t said_code;
     struct backoff backoff;
     struct sync_state sync;
     struct runs runs;                 /* (L) */
@@ -182,7 +202,8 @@ void part_release(struct part *p, enum hold why);
 void part_rewind(struct part *p);
 void holds_apply(struct flow *f);
 
-/* backlog.c: a record is sent; is answered. Bounds what waits. */
+/* backlog.c: a record is sent or kept; is answered or given up. Bounds what
+ * waits. */
 void backlog_add(struct part *p, size_t bytes);
 void backlog_sub(struct part *p, size_t bytes);
 
@@ -202,6 +223,12 @@ void part_close(struct part *p);
 bool copy_batch(struct flow *f);
 /* Starts broken parts again whose time has come. */
 void copy_retry(struct flow *f);
+/* Sends a record now; it stays the caller's. */
+void copy_send(struct part *p, rd_kafka_message_t *m);
+/* All up to this one stands on the target, or shall not. */
+void copy_passed(struct part *p, int64_t offset);
+/* After every answer of a part. */
+void copy_settled(struct part *p);
 
 /* emit.c: what is written beside the records. */
 void emit_sync(struct flow *f, const struct part *p, struct sync_point at);
