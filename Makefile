@@ -275,7 +275,7 @@ run-demo: all
 
 check: deps
 	@$(MAKE) --no-print-directory run-check
-run-check: all unit sdk-real
+run-check: all $(if $(findstring unit,$(SUITES)),unit) $(if $(findstring real,$(SUITES)),sdk-real)
 	@python3 tests/check.py --build $(B) --suites $(SUITES)
 
 # Faults by a seed (tests/chaos/README.md): SEED=7 repeats a schedule.

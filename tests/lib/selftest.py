@@ -57,19 +57,22 @@ def ends(bootstrap: str, topic: str) -> list[int]:
 # ---- what failed ----------------------------------------------------------------
 
 SAID = {  # what a program prints, what is repeated of it
-    "passed  test_a 1 s\nfailed  test_b 2 s Traceback\n  x\nE: y\npassed  test_c 1 s\n2 passed, 1 failed, 0 skipped":
-        "test_b|    failed  test_b 2 s Traceback|      x|    E: y",
+    "passed  test_a 1 s\nfailed  test_b 2 s Traceback\n  x\nValueError: y\n\npassed  test_c 1 s\n2 passed, 1 failed, 0 skipped":
+        "test_b|    ValueError: y",
     "50%: Checks: 2, Failures: 1, Errors: 0\nt/t_x.c:7:F:case:b:0: 1 == 2\nt/t_x.c:9:P:case:c:0: Passed":
         "b:0|    t/t_x.c:7:F:case:b:0: 1 == 2",
-    f"{'=' * 70}\nFAIL: test_b (m.T)\n{'-' * 70}\nTraceback\nE: y\n\n{'-' * 70}\nRan 3 tests\n2 passed, 1 failed, 0 skipped":
-        "test_b (m.T)|    FAIL: test_b (m.T)|    Traceback|    E: y",
+    f"{'=' * 70}\nFAIL: test_b (m.T)\n{'-' * 70}\nTraceback\n  x\nm.Timeout: y\n\n{'-' * 70}\nRan 3 tests\n2 passed, 1 failed, 0 skipped":
+        "test_b (m.T)|    m.Timeout: y",
+    f"{'=' * 70}\nERROR: test_b (m.T)\nWhat it is for\n{'-' * 70}\nTraceback\nKeyError: 'y'\n\n{'-' * 70}\nRan 3 tests\n2 passed, 1 failed":
+        "test_b (m.T)|    KeyError: 'y'",
+    "failed  t_x 1 of 2, 3 s\n    %6|1|SHUNT|c| moved\n    50%: Checks: 2, Failures: 1, Errors: 0\n    t/t_x.c:7:F:case:b:0: no\n"
+    "kept for you: x\n27 passed, 1 failed, 0 skipped": "t_x|    t/t_x.c:7:F:case:b:0: no",
     "ok    a.sh  fine\nFAIL  b.sh\nx.c:1: long\nok    c.sh  fine\n2 passed, 1 failed": "b.sh|    FAIL  b.sh|    x.c:1: long",
     "story1_flip passed 1 s: x\nstory2_death failed 3 s: late\n1 passed, 1 failed, 0 skipped":
         "story2_death|    story2_death failed 3 s: late",
-    "cc -c x.c\nx.c:1: error: no\nmake: *** Error 1": "its last lines|    cc -c x.c|    x.c:1: error: no|    make: *** Error 1",
-    "==7== ERROR: AddressSanitizer: heap\n    #0 f\n0%: Checks: 1, Failures: 0, Errors: 1\nt.c:1:E:case:b:0: Early exit":
-        "sanitizer|    ==7== ERROR: AddressSanitizer: heap|        #0 f|    0%: Checks: 1, Failures: 0, Errors: 1|"
-        "    t.c:1:E:case:b:0: Early exit|b:0|    t.c:1:E:case:b:0: Early exit",
+    "cc -c x.c\nx.c:1: error: no\nmake: *** Error 1": "its last lines|    x.c:1: error: no|    make: *** Error 1",
+    "==7== ERROR: AddressSanitizer: heap\n    #0 f\nSUMMARY: at x.c:1\n0%: Checks: 1, Failures: 0, Errors: 1\nt.c:1:E:case:b:0: Early exit":
+        "sanitizer|    ==7== ERROR: AddressSanitizer: heap|    SUMMARY: at x.c:1|b:0|    t.c:1:E:case:b:0: Early exit",
     f"failed  test_b 1 s\n1 passed\n{failures.BEGIN}\nx: test_b\n{failures.END}\n0 passed, 1 failed, 0 skipped": "x: test_b",
 }
 
@@ -77,10 +80,10 @@ SAID = {  # what a program prints, what is repeated of it
 def test_what_failed_is_repeated(_: Path) -> None:
     for output, said in SAID.items():
         expect(failures.of_output(output) == said.split("|"), "\n".join([output, "came to", *failures.of_output(output)]))
-    long = "\n".join(["failed  test_b 1 s"] + [f"line {i}" for i in range(40)] + ["0 passed, 1 failed, 0 skipped"])
+    long = "\n".join(["failed  test_b 1 s"] + [f"line {i} {'x' * 400}" for i in range(40)] + ["0 passed, 1 failed, 0 skipped"])
     lines = failures.of_output(long, "it")
-    expect(lines[:3] == ["it: test_b", "    failed  test_b 1 s", "    ..."] and lines[-1] == "    line 39"
-           and len(lines) == failures.LINES + 1, "\n".join(lines))
+    expect(lines[0] == "it: test_b" and lines[-1].startswith("    line 39 ") and len(lines) == 1 + failures.LINES
+           and len(lines[-1]) <= failures.WIDTH + 4, "\n".join(lines))
 
 
 # ---- processes ---------------------------------------------------------------
