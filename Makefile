@@ -87,7 +87,7 @@ SDK               := $(B)/lib/libshunt.so $(B)/lib/libshunt.a
 BENCH_TOOLS := $(patsubst %,$(B)/bin/%,watchers bare_push bare_store bench_resolve bench_mapper sync_log askers bench_sdk bench_bare bench_replicator)
 
 all: $(BINS) $(SDK) $(B)/bin/shunt-sandbox $(B)/bin/ledger \
-	$(B)/bin/ktool $(B)/bin/mm2_vectors $(B)/bin/sdk-options $(B)/lib/shift_clock.so $(BENCH_TOOLS) examples
+	$(B)/bin/ktool $(B)/bin/mm2_vectors $(B)/bin/mm2_again $(B)/bin/sdk-options $(B)/lib/shift_clock.so $(BENCH_TOOLS) examples
 
 define program_rule
 $(BIN_$(1)): $(B)/$(1)/main.o $(call lib,$(1)) $(deps_$(1))
@@ -146,6 +146,10 @@ $(B)/bin/mm2_vectors: $(call obj,tests/tools/mm2_vectors) $(call lib,tests/suppo
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,jansson) -pthread
+$(B)/bin/mm2_again: $(call obj,tests/tools/mm2_again) $(call lib,replicator) $(MM2) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pc_libs,rdkafka jansson) -pthread
 # What `make bench-NAME` measures with and against.
 define bench_tool_rule
 $(B)/bin/$(1): $(call obj,tests/tools/$(1)) $(call obj,tests/tools/wire) $(BASE)

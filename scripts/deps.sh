@@ -8,7 +8,7 @@ build='gcc libc6-dev binutils pkg-config librdkafka-dev libevent-dev
     libcurl4-openssl-dev libjansson-dev liblmdb-dev libpcre2-dev uthash-dev
     libhttp-parser-dev libxxhash-dev libzookeeper-mt-dev python3'
 check="$build g++ check clang-format universal-ctags shellcheck
-    openjdk-17-jre-headless maven kcat zookeeper nginx-light wrk clang
+    openjdk-17-jdk-headless maven kcat zookeeper nginx-light wrk clang
     libclang-rt-14-dev"
 
 case ${1-} in

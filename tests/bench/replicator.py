@@ -30,8 +30,8 @@ def main() -> int:
         print(f"  {name}", flush=True)
         with Env(name, options.build, options.quick) as env:
             rows += PARTS[name](env)
-    show(rows)
-    write(rows, options.json)
+        show(rows)
+        write(rows, options.json)
     return 0 if all(r["ok"] for r in rows) else 1
 
 

@@ -1,8 +1,10 @@
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -17,7 +19,7 @@ import org.apache.kafka.connect.mirror.RemoteClusterUtils;
  *
  * heartbeatTopics, checkpointTopics, upstreamClusters, remoteTopics [ALIAS], replicationHops ALIAS,
  * remoteConsumerOffsets GROUP ALIAS and translateOffsets GROUP ALIAS (the same by RemoteClusterUtils):
- * each answers with a line "QUESTION [WORD]...:" and then one line an item, sorted.
+ * each answers with a line "? QUESTION [WORD]..." and then one line "= ITEM" each, sorted; other lines are of loggers.
  */
 public final class Ask {
     private static final Duration DEADLINE = Duration.ofSeconds(30);
@@ -39,8 +41,8 @@ public final class Ask {
         Ask ask = new Ask(words[0], words, at);
         while (at < words.length) {
             int end = next(words, at + 1);
-            System.out.println(String.join(" ", java.util.Arrays.copyOfRange(words, at + 1, end)) + ":");
-            ask.answer(words[at + 1], java.util.Arrays.copyOfRange(words, at + 2, end));
+            System.out.println("? " + String.join(" ", Arrays.copyOfRange(words, at + 1, end)));
+            ask.answer(words[at + 1], Arrays.copyOfRange(words, at + 2, end));
             at = end;
         }
         ask.client.close();
@@ -59,7 +61,7 @@ public final class Ask {
             case "checkpointTopics" -> print(client.checkpointTopics());
             case "upstreamClusters" -> print(client.upstreamClusters());
             case "remoteTopics" -> print(w.length > 0 ? client.remoteTopics(w[0]) : client.remoteTopics());
-            case "replicationHops" -> System.out.println(client.replicationHops(w[0]));
+            case "replicationHops" -> print(List.of("" + client.replicationHops(w[0])));
             case "remoteConsumerOffsets" -> print(client.remoteConsumerOffsets(w[0], w[1], DEADLINE));
             case "translateOffsets" -> print(RemoteClusterUtils.translateOffsets(properties, w[1], w[0], DEADLINE));
             default -> throw new IllegalArgumentException(question);
@@ -67,13 +69,13 @@ public final class Ask {
     }
 
     private static void print(Collection<String> items) {
-        new TreeSet<>(items).forEach(System.out::println);
+        new TreeSet<>(items).forEach(item -> System.out.println("= " + item));
     }
 
     private static void print(Map<TopicPartition, OffsetAndMetadata> offsets) {
         TreeSet<String> lines = new TreeSet<>();
         offsets.forEach((tp, o) -> lines.add(tp.topic() + " " + tp.partition() + " " + o.offset() + " x"
                 + HexFormat.of().formatHex(o.metadata().getBytes(StandardCharsets.UTF_8))));
-        lines.forEach(System.out::println);
+        print(lines);
     }
 }

@@ -170,7 +170,9 @@ writer_open(struct ktool *k, bool *failed, const char *transactional_id)
     rd_kafka_conf_t *conf = conf_new(k);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, failed);
-    if (set(conf, "enable.idempotence", "true") || set(conf, "linger.ms", "5"))
+    if (set(conf, "enable.idempotence", "true") ||
+        set(conf, "linger.ms", "5") ||
+        set(conf, "message.max.bytes", "9000000"))
         abort();
     if (transactional_id && set(conf, "transactional.id", transactional_id))
         abort();
