@@ -295,10 +295,13 @@ checkpoints_thread(void *flow)
         pause_until(c.flow, clock_mono_ms() + PAUSE_MS);
     read_memory(&c);
     while (!atomic_load(&c.flow->stop)) {
-        const int64_t next =
-            clock_mono_ms() + c.flow->conf->checkpoints_interval_s * 1000;
+        const int64_t begun = clock_mono_ms();
         write_round(&c);
-        pause_until(c.flow, next);
+        /* The interval may change meanwhile. */
+        while (!atomic_load(&c.flow->stop) &&
+               clock_mono_ms() <
+                   begun + c.flow->conf->checkpoints_interval_s * 1000)
+            pause_until(c.flow, clock_mono_ms() + PAUSE_MS);
     }
     struct group_handle *h, *after;
     HASH_ITER(hh, c.handles, h, after)

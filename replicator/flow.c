@@ -257,6 +257,7 @@ turn(struct flow *f)
 {
     f->wall_ms = clock_wall_ms();
     pause_step(f);
+    reconf_step(f);
     const bool more = copy_batch(f);
     const bool served = flow_serve(f, 0);
     chores(f, clock_mono_ms());

@@ -22,6 +22,10 @@ const char *flow_name(const struct flow *flow); /* "a->b" */
 /* What it could not do last, though it still tries; NULL: nothing.  The caller
  * frees it. */
 char *flow_error(struct flow *flow);
+/* The settings that it follows from its next turn on; they, and those before
+ * them, are borrowed for the life of the flow. Only what
+ * settings_is_reloadable() may differ. Any thread. */
+void flow_reconf(struct flow *flow, const struct flow_settings *settings);
 /* All partitions that were found first are being copied. */
 bool flow_ready(const struct flow *flow);
 /* It cannot go on (said in the log); the process must be started anew. */

@@ -190,7 +190,7 @@ look_judge(struct part_look *p, const struct sight *s, int64_t high,
 bool
 part_look_mine(const struct part_look *p)
 {
-    return !(p->holds & HOLD_NOT_MINE);
+    return !(p->holds & (HOLD_NOT_MINE | HOLD_UNWANTED));
 }
 
 const char *
@@ -199,9 +199,10 @@ part_look_state(const struct part_look *p)
     static const struct {
         enum hold hold;
         const char *word;
-    } states[] = {{HOLD_NOT_MINE, "elsewhere"}, {HOLD_STOPPED, "stopped"},
-                  {HOLD_PAUSED, "paused"},      {HOLD_BROKEN, "retrying"},
-                  {HOLD_NEW, "waiting"},        {HOLD_BACKLOG, "copying"}};
+    } states[] = {{HOLD_UNWANTED, "unselected"}, {HOLD_NOT_MINE, "elsewhere"},
+                  {HOLD_STOPPED, "stopped"},     {HOLD_PAUSED, "paused"},
+                  {HOLD_BROKEN, "retrying"},     {HOLD_NEW, "waiting"},
+                  {HOLD_BACKLOG, "copying"}};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
         if (p->holds & states[i].hold)
             return states[i].word;

@@ -90,7 +90,7 @@ static bool
 wants(const struct part *p, bool ends, bool held_too)
 {
     const unsigned holds = atomic_load(&p->holds);
-    if (holds & HOLD_NOT_MINE)
+    if (holds & (HOLD_NOT_MINE | HOLD_UNWANTED))
         return false;
     if (!ends)
         return p->sight.first_low < 0;

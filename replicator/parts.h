@@ -47,12 +47,13 @@ struct unit {
 
 /* Why a part is not read; it is assigned to the consumer while nothing is. */
 enum hold {
-    HOLD_NEW = 1,      /* its partition is not on the target yet */
-    HOLD_NOT_MINE = 2, /* another process copies it */
-    HOLD_BACKLOG = 4,  /* too much of it waits for answers */
-    HOLD_BROKEN = 8,   /* a record was refused or is not there; retried */
-    HOLD_PAUSED = 16,  /* somebody asked for it */
-    HOLD_STOPPED = 32, /* a refusal or a gap, where the file says "stop" */
+    HOLD_NEW = 1,       /* its partition is not on the target yet */
+    HOLD_NOT_MINE = 2,  /* another process copies it */
+    HOLD_BACKLOG = 4,   /* too much of it waits for answers */
+    HOLD_BROKEN = 8,    /* a record was refused or is not there; retried */
+    HOLD_PAUSED = 16,   /* somebody asked for it */
+    HOLD_STOPPED = 32,  /* a refusal or a gap, where the file says "stop" */
+    HOLD_UNWANTED = 64, /* the file does not select its topic any more */
 };
 
 /* Records that were read and wait for their turn, in order. */
@@ -142,7 +143,8 @@ struct sync_queue {
 };
 
 struct flow {
-    const struct flow_settings *conf;
+    const struct flow_settings *_Atomic conf; /* reconf.c */
+    atomic_bool conf_new; /* the flow's thread has not looked yet */
     bool beat_back;
     pthread_t thread, checkpointer;
     bool has_checkpointer;
@@ -249,6 +251,9 @@ rd_kafka_resp_err_t emit_note(struct flow *f, rd_kafka_t *rk, enum note kind,
                               size_t value_len);
 /* Serves deliveries of both producers; true: there were any. */
 bool flow_serve(struct flow *f, int timeout_ms);
+
+/* reconf.c: does what flow_reconf() asked for. */
+void reconf_step(struct flow *f);
 
 /* pause.c: does what flow_pause() and flow_resume() asked for. */
 void pause_step(struct flow *f);

@@ -11,31 +11,37 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/opt.h"
 #include "common/base/xmem.h"
 #include "common/net/loop.h"
 #include "replicator/api.h"
-#include "replicator/clients.h"
+#include "replicator/check.h"
 #include "replicator/flow.h"
+#include "replicator/java.h"
+#include "replicator/load.h"
 #include "replicator/observe.h"
 #include "replicator/settings.h"
 
-#define FILE_MAX_BYTES  ((size_t)4 << 20)
 #define NAMES_MAX_BYTES ((size_t)1 << 20)
 #define LOOK_MS         50
 
 struct conf {
-    char *listen, *log_level;
-    bool check, help, help_options, version;
+    char *listen, *log_level, *clusters;
+    bool check, connect, json, help, help_options, version;
 };
 
 static const struct opt options[] = {
     {"listen", OPT_STR, offsetof(struct conf, listen), NULL, 0, 0, "HOST:PORT",
      "serve /healthz, /readyz, /status, /metrics there (default: nowhere)"},
     {"check", OPT_BOOL, offsetof(struct conf, check), "false", 0, 0, "",
-     "only check FILE"},
+     "only check FILE: print what would be done, and from which line"},
+    {"connect", OPT_BOOL, offsetof(struct conf, connect), "false", 0, 0, "",
+     "with --check: ask the sources which topics would be copied now"},
+    {"json", OPT_BOOL, offsetof(struct conf, json), "false", 0, 0, "",
+     "with --check: as JSON"},
+    {"clusters", OPT_STR, offsetof(struct conf, clusters), NULL, 0, 0,
+     "NAME ...", "run only flows to these clusters (default: all of FILE)"},
     {"log.level", OPT_STR, offsetof(struct conf, log_level), "info", 0, 0,
      "LEVEL", "error, warn, info or debug"},
     {"help", OPT_BOOL, offsetof(struct conf, help), "false", 0, 0, "",
@@ -49,7 +55,7 @@ static const struct opt options[] = {
 
 struct program {
     struct conf conf;
-    struct settings settings;
+    struct loaded loaded;
     struct flow **flows;
     size_t n_flows;
     struct loop *loop;
@@ -69,45 +75,31 @@ show_tables(FILE *to)
                 to);
     opt_markdown(settings_flow_keys, to);
     (void)fputs("\n### Keys of a cluster: `A.KEY`\n\n"
-                "Besides them `security.*`, `ssl.*`, `sasl.*`, `consumer.*` "
-                "and `producer.*`, which go to librdkafka.\n\n",
+                "Besides them `security.*`, `ssl.*`, `sasl.*`, `consumer.*`, "
+                "`producer.*` and `admin.*`, which go to librdkafka under the "
+                "names below or librdkafka's own.\n\n",
                 to);
     opt_markdown(settings_cluster_keys, to);
+    (void)fputs("\n### Properties of Kafka clients\n\n", to);
+    java_markdown(to);
+    (void)fputs("\n### Other keys of MirrorMaker 2\n\n", to);
+    settings_other_markdown(to);
 }
 
 static void
 usage(FILE *to)
 {
-    (void)fputs("usage: shunt-replicator [OPTIONS] FILE\n\n"
-                "Copies topics between Kafka clusters as FILE says, which is "
-                "an mm2.properties\nof MirrorMaker 2.\n\n"
-                "  shunt-replicator --check mm2.properties\n"
-                "  shunt-replicator --listen=127.0.0.1:7090 mm2.properties\n\n",
-                to);
+    (void)fputs(
+        "usage: shunt-replicator [OPTIONS] FILE\n\n"
+        "Copies topics between Kafka clusters as FILE says, which is "
+        "an mm2.properties\nof MirrorMaker 2.\n\n"
+        "  shunt-replicator --check mm2.properties\n"
+        "  shunt-replicator --listen=127.0.0.1:7090 mm2.properties\n"
+        "  shunt-replicator mm2.properties --clusters b c\n\n"
+        "SIGHUP loads FILE anew: topics, groups and intervals are taken "
+        "over.\n\n",
+        to);
     opt_help(options, to);
-}
-
-/* ---- settings ---------------------------------------------------------- */
-
-static int
-load(struct program *p, const char *path, struct err *err)
-{
-    char *text;
-    size_t len;
-    int rc = file_read(path, FILE_MAX_BYTES, &text, &len, err);
-    if (rc != 0)
-        return rc;
-    struct err why = {0};
-    rc = settings_load(text, len, &p->settings, &why);
-    free(text);
-    if (rc == 0)
-        rc = clients_check(&p->settings, &why);
-    if (rc != 0)
-        return err_field(err, rc, why.field, why.value, "%s: %s", path,
-                         why.text);
-    for (size_t i = 0; i < p->settings.warnings.n; i++)
-        log_warn("%s: %s", path, p->settings.warnings.v[i]);
-    return 0;
 }
 
 /* ---- flows ------------------------------------------------------------- */
@@ -115,7 +107,7 @@ load(struct program *p, const char *path, struct err *err)
 static int
 start_flows(struct program *p, struct err *err)
 {
-    const struct settings *s = &p->settings;
+    const struct settings *s = load_current(&p->loaded);
     p->flows = xcalloc(s->n_flows, sizeof(struct flow *));
     for (size_t i = 0; i < s->n_flows; i++) {
         const struct flow_settings *f = &s->flows[i];
@@ -148,10 +140,9 @@ say_ready(struct program *p)
 {
     struct buf names;
     buf_init(&names, NAMES_MAX_BYTES);
-    for (size_t i = 0; i < p->settings.n_flows; i++)
-        if (p->settings.flows[i].enabled)
-            buf_printf(&names, "%s%s", names.len ? ", " : "",
-                       p->settings.flows[i].name);
+    for (size_t i = 0; i < p->n_flows; i++)
+        buf_printf(&names, "%s%s", names.len ? ", " : "",
+                   flow_name(p->flows[i]));
     log_info("ready: %s", names.data ? names.data : "");
     buf_fini(&names);
     p->ready_said = true;
@@ -178,6 +169,34 @@ stop(void *arg)
     loop_stop(p->loop);
 }
 
+static const struct flow_settings *
+settings_of(const struct settings *s, const char *flow)
+{
+    for (size_t i = 0; i < s->n_flows; i++)
+        if (strcmp(s->flows[i].name, flow) == 0)
+            return &s->flows[i];
+    return NULL;
+}
+
+/* SIGHUP. A file that is wrong changes nothing. */
+static void
+reload(void *arg)
+{
+    struct program *p = arg;
+    struct err err = {0};
+    if (load_file(&p->loaded, &err) != 0) {
+        log_error("not reloaded, the old settings stay in force: %s", err.text);
+        return;
+    }
+    const struct settings *s = load_current(&p->loaded);
+    for (size_t i = 0; i < p->n_flows; i++) {
+        const struct flow_settings *f = settings_of(s, flow_name(p->flows[i]));
+        if (f) /* else told of: it runs until the restart */
+            flow_reconf(p->flows[i], f);
+    }
+    log_info("reloaded: %s", p->loaded.path);
+}
+
 static int
 serve(struct program *p, struct err *err)
 {
@@ -199,6 +218,8 @@ start(struct program *p, struct err *err)
         rc = loop_on_signal(p->loop, SIGTERM, stop, p);
     if (rc == 0)
         rc = loop_on_signal(p->loop, SIGINT, stop, p);
+    if (rc == 0)
+        rc = loop_on_signal(p->loop, SIGHUP, reload, p);
     if (rc != 0)
         return err_set(err, rc, "cannot make an event loop");
     rc = serve(p, err);
@@ -240,32 +261,56 @@ work(struct program *p, struct err *err)
     return rc;
 }
 
+/* "--clusters b c" becomes "--clusters b,c" for the table of options. */
+static int
+parse_clusters(struct program *p, int *argc, char **argv, struct err *err)
+{
+    int at = 1, to = 1;
+    while (at < *argc) {
+        if (strcmp(argv[at], "--clusters") != 0) {
+            argv[to++] = argv[at++];
+            continue;
+        }
+        int n = 0;
+        for (at++; at < *argc && argv[at][0] != '-'; at++, n++)
+            if (strlist_split(&p->loaded.targets, argv[at], ",") != 0)
+                return err_nomem(err);
+        if (n == 0)
+            return err_set(err, ERR_INVALID, "--clusters needs a name");
+    }
+    *argc = to;
+    argv[to] = NULL;
+    return 0;
+}
+
 /* Options may stand before FILE and behind it. */
 static int
-parse_words(struct program *p, int argc, char **argv, const char **file,
-            struct err *err)
+parse_words(struct program *p, int argc, char **argv, struct err *err)
 {
     int next = 0;
-    int rc = opt_args(options, &p->conf, argc, argv, &next, err);
+    int rc = parse_clusters(p, &argc, argv, err);
+    if (rc == 0)
+        rc = opt_args(options, &p->conf, argc, argv, &next, err);
     if (rc != 0 || next >= argc)
         return rc;
-    *file = argv[next];
+    p->loaded.path = argv[next];
     argc -= next;
     argv += next;
     rc = opt_args(options, &p->conf, argc, argv, &next, err);
     if (rc == 0 && next < argc)
         rc =
             err_set(err, ERR_INVALID, "\"%s\": one FILE is enough", argv[next]);
+    if (rc == 0 && p->conf.clusters)
+        rc = strlist_split(&p->loaded.targets, p->conf.clusters, ",");
     return rc;
 }
 
 static int
-parse(struct program *p, int argc, char **argv, const char **file,
-      struct err *err)
+parse(struct program *p, int argc, char **argv, struct err *err)
 {
     int rc = opt_defaults(options, &p->conf, err);
     if (rc == 0)
-        rc = parse_words(p, argc, argv, file, err);
+        rc = parse_words(p, argc, argv, err);
     if (rc != 0 || p->conf.help || p->conf.help_options || p->conf.version)
         return rc;
     const int level = log_level_of(p->conf.log_level);
@@ -275,8 +320,10 @@ parse(struct program *p, int argc, char **argv, const char **file,
                          "debug",
                          p->conf.log_level);
     log_set_level((enum log_level)level);
-    if (!*file)
-        return err_set(err, ERR_INVALID, "FILE is missing; see --help");
+    if (!p->loaded.path)
+        return err_set(err, ERR_INVALID,
+                       "FILE is missing; see --help (before --clusters, which "
+                       "takes all words that follow)");
     return 0;
 }
 
@@ -285,8 +332,7 @@ replicator_run(int argc, char **argv)
 {
     struct program p = {0};
     struct err err = {0};
-    const char *file = NULL;
-    int rc = parse(&p, argc, argv, &file, &err);
+    int rc = parse(&p, argc, argv, &err);
     if (rc == 0 && p.conf.help) {
         usage(stdout);
     } else if (rc == 0 && p.conf.help_options) {
@@ -294,9 +340,11 @@ replicator_run(int argc, char **argv)
     } else if (rc == 0 && p.conf.version) {
         (void)printf("shunt-replicator %s\n", SHUNT_VERSION);
     } else if (rc == 0) {
-        rc = load(&p, file, &err);
+        p.loaded.quiet = p.conf.check;
+        rc = load_file(&p.loaded, &err);
         if (rc == 0 && p.conf.check)
-            (void)printf("%s: ok\n", file);
+            rc = check_print(load_current(&p.loaded), p.loaded.path,
+                             p.conf.connect, p.conf.json, stdout, &err);
         else if (rc == 0)
             rc = work(&p, &err);
     }
@@ -304,7 +352,7 @@ replicator_run(int argc, char **argv)
         log_error("%s", err.text);
         p.status = 1;
     }
-    settings_fini(&p.settings);
+    load_fini(&p.loaded);
     opt_fini(options, &p.conf);
     return p.status;
 }

@@ -136,6 +136,7 @@ make_flows(struct settings *s, struct err *err)
         f->name = xasprintf("%s->%s", from->name, to->name);
         f->source = from;
         f->target = to;
+        f->dead_letter_topic = xasprintf("%s.dead-letter", from->name);
         const int rc = opt_defaults(settings_flow_keys, f, err);
         if (rc != 0)
             return rc;
@@ -227,14 +228,42 @@ apply_all(struct settings *s, const struct items *items, struct err *err)
         rc = apply_level(s, items, LEVEL_TOP, settings_apply_worker, err);
     if (rc == 0)
         rc = apply_level(s, items, LEVEL_FLOW, settings_apply_flow, err);
-    if (rc == 0)
-        roles_build(s, items);
     return rc;
+}
+
+/* Flows to other clusters are another process's. */
+static int
+limit(struct settings *s, const struct strlist *targets, struct err *err)
+{
+    for (size_t i = 0; i < targets->n; i++)
+        if (!settings_cluster(s, targets->v[i]))
+            return err_field(err, ERR_INVALID, "--clusters", targets->v[i],
+                             "--clusters: \"%s\" is none of \"clusters\"",
+                             targets->v[i]);
+    size_t before = 0, after = 0;
+    for (size_t i = 0; i < s->n_flows && targets->n > 0; i++) {
+        struct flow_settings *f = &s->flows[i];
+        before += f->enabled;
+        if (!strlist_has(targets, f->target->name))
+            f->enabled = f->heartbeats_enabled = false;
+        after += f->enabled;
+    }
+    if (before > 0 && after == 0)
+        return err_field(err, ERR_INVALID, "--clusters", targets->v[0],
+                         "--clusters: no flow to these clusters is enabled");
+    return 0;
 }
 
 int
 settings_load(const char *text, size_t len, struct settings *out,
               struct err *err)
+{
+    return settings_load_as(text, len, &(struct settings_how){0}, out, err);
+}
+
+int
+settings_load_as(const char *text, size_t len, const struct settings_how *how,
+                 struct settings *out, struct err *err)
 {
     struct items items = {0};
     *out = (struct settings){0};
@@ -249,6 +278,12 @@ settings_load(const char *text, size_t len, struct settings *out,
         warn_of_doubles(out);
         items = locate_all(out);
         rc = apply_all(out, &items, err);
+        if (rc == 0 && how->targets)
+            rc = limit(out, how->targets, err);
+        if (rc == 0 && how->old)
+            settings_keep(out, how->old);
+        if (rc == 0)
+            roles_build(out, &items);
         free(items.v);
     }
     if (rc == 0)
@@ -284,6 +319,7 @@ settings_fini(struct settings *s)
     free(s->flows);
     free(s->clusters);
     strlist_fini(&s->warnings);
+    strlist_fini(&s->stale);
     properties_fini(&s->props);
     *s = (struct settings){0};
 }

@@ -113,6 +113,7 @@ struct settings {
     struct flow_settings *flows; /* every ordered pair of clusters */
     size_t n_flows;
     struct strlist warnings;
+    struct strlist stale;    /* keys that differ, and need a restart */
     struct properties props; /* the file */
 };
 
@@ -120,6 +121,30 @@ struct settings {
  * Nothing is left to free after a failure. */
 MUST_CHECK int settings_load(const char *text, size_t len, struct settings *out,
                              struct err *err);
+/* How a file is loaded. */
+struct settings_how {
+    /* Only flows to these clusters run here; NULL or empty: all. */
+    const struct strlist *targets;
+    /* What is in force: keys that only a restart can change keep their values
+     * and are named in `stale`. NULL: nothing. It must outlive what is
+     * loaded. */
+    const struct settings *old;
+};
+MUST_CHECK int settings_load_as(const char *text, size_t len,
+                                const struct settings_how *how,
+                                struct settings *out, struct err *err);
+/* After clients_check() on both: the same for the properties of handles. */
+void settings_keep_clients(struct settings *s, const struct settings *old);
+/* Is the key taken over while the process runs? */
+bool settings_is_reloadable(const char *key);
+/* The property that gives a flow or a cluster the value of this key; NULL: the
+ * default. */
+const struct property *settings_origin(const struct settings *s,
+                                       const struct flow_settings *f,
+                                       const char *key);
+const struct property *settings_cluster_origin(const struct settings *s,
+                                               const struct cluster_settings *c,
+                                               const char *key);
 void settings_fini(struct settings *s);
 /* Borrowed; NULL when there is no such cluster or flow. */
 const struct cluster_settings *settings_cluster(const struct settings *s,

@@ -118,8 +118,6 @@ finish_pattern(const char *key, const char *text, struct pattern **out,
 static int
 finish_flow(struct flow_settings *f, struct err *err)
 {
-    if (!f->dead_letter_topic)
-        f->dead_letter_topic = xasprintf("%s.dead-letter", f->source->name);
     int rc = finish_choices(f, err);
     if (rc == 0)
         rc = finish_policy(f, err);

@@ -54,6 +54,8 @@ MUST_CHECK int settings_apply_flow(struct settings *s, const struct item *it,
 /* roles.c: `clients` of every flow that is enabled. */
 void roles_build(struct settings *s, const struct items *items);
 void roles_fini(struct flow_settings *f);
+/* settings_reload.c: between settings_apply_flow() and roles_build(). */
+void settings_keep(struct settings *s, const struct settings *old);
 /* settings_finish.c: what follows from the keys, and what only shows in the
  * whole. */
 MUST_CHECK int settings_finish(struct settings *s, struct err *err);
