@@ -5,6 +5,9 @@
  * `landings` are commits that others wait for after a switch.  They are
  * repeated only after a failure was reported, and no longer than members wait:
  * a commit repeated later could undo the progress of whoever started from it.
+ * None is sent while the group rebalances: the broker answers it behind the
+ * join, in whose generation it is a stranger, librdkafka gives up the
+ * assignment for that and joins again, and so on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -248,6 +251,8 @@ landing_step(struct track *tr)
         track_land_reset(tr);
         return;
     }
+    if (tr->cur->revoked)
+        return;
     tr->landing_again_ms = now + LANDING_RETRY_MS;
     send_landings(tr);
 }

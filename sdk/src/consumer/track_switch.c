@@ -448,7 +448,8 @@ tell_stuck(struct track *tr)
 }
 
 /* A rebalance on the old cluster: only at its end it is known who carries what
- * over from where. */
+ * over from where.  One on the new cluster: until its end nothing would be read
+ * there. */
 static bool
 in_rebalance(struct track *tr)
 {
@@ -456,7 +457,7 @@ in_rebalance(struct track *tr)
     if (tr->shared || tr->fenced || g->down || g->stopped || !g->joined ||
         tr->by_hand)
         return false;
-    return (g->revoked || g->n_waiting > 0) &&
+    return (g->revoked || g->n_waiting > 0 || tr->next->revoked) &&
            clock_mono_ms() < tr->joined_ms + tr->e.settle_ms / 2;
 }
 

@@ -26,6 +26,8 @@ struct member {
     struct engine e;
     struct consumer *c;
     int switches, switched, stuck, warnings, lost_polls;
+    int revokes;      /* counted by count_revokes() */
+    int strangers;    /* commits of another generation of the group */
     int64_t ms[16];   /* by phase, as phase_of() counts */
     int64_t first_ms; /* its first record since it was 0 */
     void (*on_call)(struct member *m, rd_kafka_resp_err_t code); /* rebalance */
@@ -62,6 +64,9 @@ on_event(const struct engine_event *e, void *arg)
 static void
 on_log(int level, const char *fac, const char *text, void *arg)
 {
+    struct member *m = arg;
+    if (strstr(text, "group generation id is not valid"))
+        m->strangers++;
     if (getenv("T_LOG"))
         (void)fprintf(stderr, "%lld %p %d %s %s\n", (long long)clock_mono_ms(),
                       arg, level, fac, text);
@@ -307,26 +312,71 @@ END_TEST
 
 /* ---- bad moments --------------------------------------------------------- */
 
+static void
+count_revokes(struct member *m, rd_kafka_resp_err_t code)
+{
+    m->revokes += code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS;
+}
+
+static bool
+has_joined_b(const struct member *m)
+{
+    const struct track *tr = m->c->track;
+    const struct generation *g = tr->next ? tr->next : tr->cur;
+    return strcmp(g->cluster, "b") == 0 && g->joined && !g->revoked;
+}
+
 START_TEST(a_flip_during_a_rebalance)
 {
     struct member m[2];
     configure(&m[0]);
     configure(&m[1]);
+    m[0].e.mapping_ms = m[1].e.mapping_ms = 60000;
+    m[0].e.on_rebalance = on_rebalance;
+    m[0].on_call = count_revokes;
     start_reading(&m[0], 40);
     poll_one(&m[0]);
     /* The embedded broker refuses commits while it rebalances. */
     ck_assert_int_eq(consumer_commit(m[0].c, NULL, false), 0);
     start(&m[1]); /* the group rebalances for some seconds */
-    for (int i = 0; i < 20; i++) {
-        poll_one(&m[0]);
-        poll_one(&m[1]);
-    }
+    /* So what is read from now on is none that it could not commit.  For the
+     * same reason both go on with b only when both have joined there. */
+    POLL_UNTIL(m, 2, m[0].revokes > 0);
     produce_both(40, 50);
+    mapper = MAPPER_DOWN;
     flip(&m[0], "b", 4);
     flip(&m[1], "b", 4);
+    POLL_UNTIL(m, 2, has_joined_b(&m[0]) && has_joined_b(&m[1]));
+    mapper = MAPPER_EXACT;
     POLL_UNTIL(m, 2, m[0].switched == 1 && m[1].switched == 1);
     produce_both(50, 60);
     read_to(m, 2, 60);
+    stop(&m[0]);
+    stop(&m[1]);
+    assert_once(60);
+}
+END_TEST
+
+/* The positions that are handed over are committed when it is over, not into
+ * it: librdkafka would join anew for each that fails. */
+START_TEST(a_hand_over_during_a_rebalance_there)
+{
+    struct member m[2];
+    configure(&m[0]);
+    configure(&m[1]);
+    m[0].e.mapping_ms = 60000;
+    start_reading(&m[0], 40);
+    mapper = MAPPER_DOWN;
+    flip(&m[0], "b", 4);
+    POLL_UNTIL(m, 1, m[0].c->track->state == TRACK_MAPPING);
+    start(&m[1]);
+    flip(&m[1], "b", 4);
+    POLL_UNTIL(m, 2, m[0].c->track->next->revoked);
+    mapper = MAPPER_EXACT;
+    POLL_UNTIL(m, 2, is_on(&m[0], "b") && m[0].c->track->n_landings == 0);
+    produce_both(40, 60);
+    read_to(m, 2, 60);
+    ck_assert_int_eq(m[0].strangers, 0);
     stop(&m[0]);
     stop(&m[1]);
     assert_once(60);
@@ -710,6 +760,7 @@ main(void)
         a_flip_back_while_positions_are_looked_up_goes_on_at_once);
     add(s, "back", a_flip_back_right_after_a_switch_joins_nothing_anew);
     add(s, "rebalance", a_flip_during_a_rebalance);
+    add(s, "rebalance there", a_hand_over_during_a_rebalance_there);
     add(s, "commit", a_flip_during_a_commit);
     add(s, "callback", a_flip_back_inside_a_callback);
     add(s, "threads", what_another_thread_has_in_hand_is_waited_for);
