@@ -49,12 +49,17 @@ struct carry {
     struct mapped mapped;
     bool printed; /* its last record was described to the mapper */
     bool waited;  /* for replication */
+    bool strange; /* nothing was ever copied of its partition, as far as the
+                     mapper has heard */
+    bool early;   /* likewise, what it knows of begins behind this position */
 };
 
 struct handover {
     struct carry *v;
     size_t n;
-    struct asking *asking; /* NULL: answered or given up */
+    struct asking *asking; /* NULL: answered or given up, or not yet again */
+    int64_t again_ms;      /* ask then of what is strange */
+    int64_t answered_ms;   /* the first answer; 0: none yet */
     struct po_question question;
     struct query *query; /* commits on the new cluster */
     bool begun;          /* cur has stopped; else it only delivers nothing */

@@ -1,11 +1,13 @@
 /*
  * Where the final positions of the old cluster are on the new one, asked in at
- * most three rounds.  The first one answers what is known at once.  The second
- * one is only for the positions that it may make exact: those that replication
- * has not reached yet wait for it, and where we have no fingerprint of the last
- * record the mapper reads it itself, both only while the old cluster lives.
- * What the second round does not answer stays as the first one had it.  The
- * third is for what has just arrived.
+ * most three rounds.  The first one answers what is known at once; it is
+ * repeated while nothing is known of a partition, whose first records may have
+ * been written just now.  The second one is only for the positions that it may
+ * make exact: those that replication has not reached yet wait for it, and where
+ * we have no fingerprint of the last record the mapper reads it itself.  All
+ * waiting is only while the old cluster lives, and for catchup_ms.  What the
+ * second round does not answer stays as the first one had it.  The third is for
+ * what has just arrived.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/consumer/track.h"
+
+#define STRANGE_MS 100
 
 /* Nothing of it was ever read: there is no position to translate. */
 bool
@@ -90,6 +94,44 @@ track_translate_begin(struct track *tr)
     h->mapped = h->question.n == 0 || !ask(tr, tr->e.mapping_ms);
 }
 
+/* ---- the first round once more ------------------------------------------- */
+
+/* What is left of the time to wait for replication. */
+static int64_t
+time_left_ms(const struct track *tr)
+{
+    const int64_t end_ms = tr->hand.answered_ms + tr->e.catchup_ms;
+    const int64_t left_ms = end_ms - clock_mono_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
+
+/* True: what is strange is asked for again, in a moment. */
+static bool
+strange_waits(struct track *tr)
+{
+    struct handover *h = &tr->hand;
+    size_t strange = 0;
+    for (size_t i = 0; h->rounds == 0 && i < h->n; i++)
+        strange += h->v[i].strange && !h->v[i].mapped.known;
+    if (strange == 0 || tr->cur->down || time_left_ms(tr) == 0)
+        return false;
+    track_phase(tr, "mapped");
+    h->again_ms = clock_mono_ms() + STRANGE_MS;
+    return true;
+}
+
+/* False: nobody is asked. */
+static bool
+ask_of_strange(struct track *tr)
+{
+    struct handover *h = &tr->hand;
+    int rc = new_question(tr);
+    for (size_t i = 0; rc == 0 && i < h->n; i++)
+        if (h->v[i].strange && h->question.n < POSITIONS_MAX)
+            rc = add_question(&h->question, &h->v[i]);
+    return rc == 0 && ask(tr, tr->e.mapping_ms);
+}
+
 /* ---- the second round ---------------------------------------------------- */
 
 /* The record before it may be arriving just now: it was looked for too early. */
@@ -109,15 +151,16 @@ static int64_t
 add_ahead(const struct track *tr, struct carry *v, struct po_question *q)
 {
     const bool first = tr->hand.rounds == 1;
-    const bool waits = first && tr->e.catchup_ms > 0 &&
+    const bool waits = first && time_left_ms(tr) > 0 &&
                        (handover_wait(&v->mapped) || inexact(&v->mapped));
-    const bool asks =
-        first ? handover_verify(&v->mapped, v->printed) : in_doubt(v);
+    const bool asks = first ? handover_verify(&v->mapped, v->printed) ||
+                                  (v->early && !v->printed)
+                            : in_doubt(v);
     if (!waits && !asks)
         return 0;
     v->waited = waits;
     q->verify = q->verify || !v->printed;
-    q->wait_ms = waits ? tr->e.catchup_ms : q->wait_ms;
+    q->wait_ms = waits ? time_left_ms(tr) : q->wait_ms;
     return add_question(q, v);
 }
 
@@ -154,6 +197,8 @@ take_one(struct carry *v, const struct po_translated *t,
     const struct mapped m = handover_mapped(t, asked, v->to_topic);
     if (m.known || !v->mapped.known)
         v->mapped = m;
+    v->strange = t->quality == PO_NONE;
+    v->early = t->quality == PO_BEFORE;
 }
 
 static void
@@ -192,14 +237,17 @@ static void
 end_round(struct track *tr)
 {
     struct handover *h = &tr->hand;
-    if (h->rounds == 0) {
-        track_phase(tr, "mapped");
-    } else if (h->question.wait_ms > 0) {
-        tr->catchup_ms = clock_mono_ms() - h->asked_ms;
-        metrics_add(tr->e.metrics, METRIC_CATCHUP_MS, tr->catchup_ms);
-        track_phase(tr, "caught-up");
-        tell_late(tr);
-    }
+    const bool waited =
+        h->rounds == 0 ? h->again_ms > 0 : h->question.wait_ms > 0;
+    track_phase(tr, "mapped");
+    if (!waited)
+        return;
+    const int64_t ms =
+        clock_mono_ms() - (h->rounds == 0 ? h->answered_ms : h->asked_ms);
+    tr->catchup_ms += ms;
+    metrics_add(tr->e.metrics, METRIC_CATCHUP_MS, ms);
+    track_phase(tr, "caught-up");
+    tell_late(tr);
 }
 
 void
@@ -210,16 +258,27 @@ track_translate_step(struct track *tr)
     struct err err = {0};
     if (h->mapped)
         return;
+    if (!h->asking && clock_mono_ms() < h->again_ms)
+        return;
+    if (!h->asking && !ask_of_strange(tr)) {
+        end_round(tr);
+        h->mapped = true;
+        return;
+    }
     const int rc = asking_result(h->asking, &answer, &err);
     if (rc > 0)
         return;
     asking_free(h->asking);
     h->asking = NULL;
+    if (h->answered_ms == 0)
+        h->answered_ms = clock_mono_ms();
     if (rc == 0)
         take(h, &answer);
     else
         give_up(tr, err.text);
     po_translation_fini(&answer);
+    if (rc == 0 && strange_waits(tr))
+        return;
     end_round(tr);
     h->mapped = rc < 0 || !ask_again(tr);
 }

@@ -32,7 +32,8 @@ enum mapper {
     MAPPER_DOWN,
     MAPPER_NEGATIVE,
     MAPPER_BEYOND, /* past the log end */
-    MAPPER_NONE
+    MAPPER_NONE,
+    MAPPER_BEFORE /* all it knows of; but it can look at the records */
 };
 
 struct control {
@@ -119,7 +120,8 @@ control_ask(struct control *c, const struct po_question *q, int64_t deadline_ms,
 }
 
 static void
-translate(const struct po_position *p, const char *to, struct po_translated *t)
+translate(const struct po_position *p, const char *to, bool verify,
+          struct po_translated *t)
 {
     const bool forward = strcmp(to, "b") == 0;
     const char *copied =
@@ -143,6 +145,10 @@ translate(const struct po_position *p, const char *to, struct po_translated *t)
     t->quality = mapper == MAPPER_NONE ? PO_NONE : PO_EXACT;
     t->topic = mapper == MAPPER_NONE ? NULL : strdup(topic);
     t->position = t->low = t->high = mapper == MAPPER_NONE ? -1 : at;
+    if (mapper == MAPPER_BEFORE && !verify) {
+        t->quality = PO_BEFORE;
+        t->position = t->low = 0;
+    }
 }
 
 int
@@ -155,7 +161,7 @@ asking_result(struct asking *a, struct po_translation *out, struct err *err)
     out->v = calloc(a->q->n, sizeof(*out->v));
     out->n = a->q->n;
     for (size_t i = 0; i < a->q->n; i++)
-        translate(&a->q->positions[i], a->q->to, &out->v[i]);
+        translate(&a->q->positions[i], a->q->to, a->q->verify, &out->v[i]);
     return 0;
 }
 

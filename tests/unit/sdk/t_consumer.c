@@ -417,6 +417,55 @@ START_TEST(an_unknown_position_starts_at_the_log_start)
 }
 END_TEST
 
+/* The first records of a partition were written just now: neither they nor word
+ * of them has arrived.  Without the wait they are all read again. */
+START_TEST(what_the_mapper_has_not_heard_of_yet_is_waited_for)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    member_start(&m, "a", 3, NULL);
+    m.c->track->e.catchup_ms = 30000;
+    read_all(all, 1, 0, 0, 60);
+    mapper = MAPPER_NONE;
+    member_route(&m, "b", 4, "a");
+    const struct handover *hand = &m.c->track->hand;
+    const int64_t end_ms = clock_mono_ms() + 40000;
+    while (hand->again_ms == 0 && clock_mono_ms() < end_ms)
+        member_poll(&m);
+    const int64_t again_ms = hand->again_ms;
+    while (hand->again_ms == again_ms && clock_mono_ms() < end_ms)
+        member_poll(&m);
+    mapper = MAPPER_EXACT;
+    wait_switched(all, 1, 1);
+    ck_assert_int_gt(m.c->track->catchup_ms, 0);
+    read_all(all, 1, 0, 60, 80);
+    member_stop(&m);
+    ck_assert_int_eq(m.warnings, 0);
+    assert_once(0, 0, 80);
+}
+END_TEST
+
+/* The oldest that the mapper knows of is behind the position. */
+START_TEST(an_early_position_is_looked_for_by_content)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 60);
+    mapper = MAPPER_BEFORE;
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    read_all(all, 1, 0, 60, 80);
+    member_stop(&m);
+    ck_assert_int_eq(m.warnings, 0);
+    assert_once(0, 0, 80);
+}
+END_TEST
+
 START_TEST(a_dead_cluster_is_left)
 {
     struct member m;
@@ -719,6 +768,8 @@ main(void)
     add(s, "by hand", what_is_committed_when_revoked_is_carried_over);
     add(s, "not committed", what_is_not_committed_is_read_again);
     add(s, "unknown", an_unknown_position_starts_at_the_log_start);
+    add(s, "unheard", what_the_mapper_has_not_heard_of_yet_is_waited_for);
+    add(s, "early", an_early_position_is_looked_for_by_content);
     add(s, "dead", a_dead_cluster_is_left);
     add(s, "called off", a_flip_called_off_changes_nothing);
     add(s, "cannot open", a_cluster_that_cannot_be_opened_is_tried_again);
