@@ -80,7 +80,8 @@ struct joining {
     shunt_t *consumer; /* found */
     rd_kafka_topic_partition_list_t *out;
     const char *cluster;
-    bool can; /* it stays where it is for now */
+    uint64_t since;
+    enum consumer_txn answer; /* its */
 };
 
 static bool
@@ -100,9 +101,9 @@ join(shunt_t *rk, void *arg)
     if (!rk->consumer || !was_given(rk, &j->bytes))
         return false;
     j->consumer = rk;
-    j->can = consumer_txn_begin(rk->consumer, j->offsets, HOLD_MS, &j->out,
-                                &j->cluster);
-    if (j->can && rk == j->held)
+    j->answer = consumer_txn_begin(rk->consumer, j->offsets, j->since, HOLD_MS,
+                                   &j->out, &j->cluster);
+    if (j->answer == CONSUMER_TXN_HELD && rk == j->held)
         consumer_txn_end(rk->consumer, NULL); /* once is enough */
     return true;
 }
@@ -130,7 +131,7 @@ end_link(shunt_t *rk, bool committed)
         (void)handles_find(leave, (void *)(uintptr_t)&l);
     if (rk->txn.offsets)
         rd_kafka_topic_partition_list_destroy(rk->txn.offsets);
-    rk->txn = (struct txn_link){0};
+    rk->txn = (struct txn_link){.since = consumer_txn_moment()};
 }
 
 void
@@ -191,12 +192,27 @@ send_them(shunt_t *rk, const struct joining *j,
     return error;
 }
 
+/* NULL: it can. */
+static const char *
+why_not(const struct joining *j)
+{
+    if (!j->consumer || j->answer == CONSUMER_TXN_HELD)
+        return NULL;
+    return j->answer == CONSUMER_TXN_MOVING
+               ? "the consumer is on its way to another cluster: abort, and go "
+                 "on where it is then"
+               : "the consumer went back to what is committed in the middle of "
+                 "it, its partitions have moved: records may be in it twice. "
+                 "Abort, and go on where it is then";
+}
+
 rd_kafka_error_t *
 shunt_send_offsets_to_transaction(
     shunt_t *rk, const rd_kafka_topic_partition_list_t *offsets,
     const rd_kafka_consumer_group_metadata_t *cgmetadata, int timeout_ms)
 {
-    struct joining j = {.offsets = offsets, .held = rk->txn.consumer};
+    struct joining j = {
+        .offsets = offsets, .held = rk->txn.consumer, .since = rk->txn.since};
     if (!rk->producer)
         return no_producer();
     if (!offsets || !cgmetadata)
@@ -205,11 +221,9 @@ shunt_send_offsets_to_transaction(
     if (write_down(cgmetadata, &j.bytes))
         (void)handles_find(join, &j);
     rd_kafka_mem_free(NULL, j.bytes.v);
-    if (j.consumer && !j.can)
-        return producer_txn_doom(rk->producer,
-                                 "the consumer is on its way to another "
-                                 "cluster: abort, and go on where it is then");
-    if (j.can)
+    if (why_not(&j))
+        return producer_txn_doom(rk->producer, why_not(&j));
+    if (j.consumer)
         rk->txn.consumer = j.consumer;
     rd_kafka_error_t *error = send_them(rk, &j, cgmetadata, timeout_ms);
     if (j.out)
@@ -222,8 +236,12 @@ shunt_send_offsets_to_transaction(
 rd_kafka_error_t *
 shunt_init_transactions(shunt_t *rk, int timeout_ms)
 {
-    return rk->producer ? producer_txn_init(rk->producer, timeout_ms)
-                        : no_producer();
+    if (!rk->producer)
+        return no_producer();
+    rd_kafka_error_t *error = producer_txn_init(rk->producer, timeout_ms);
+    if (!error)
+        rk->txn.since = consumer_txn_moment();
+    return error;
 }
 
 rd_kafka_error_t *

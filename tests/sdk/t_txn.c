@@ -298,6 +298,19 @@ process_until(shunt_t *p, shunt_t *c, const char *out, size_t want)
                  count("a", out) + count("b", out), want);
 }
 
+/* Both have followed the route. */
+static void
+process_until_on_b(shunt_t *p, shunt_t *c, const char *out)
+{
+    const int64_t until_ms = real_now_ms() + WAIT_MS;
+    while (!is_on_b(p) || strcmp(shunt_cluster(c), "b") != 0) {
+        ck_assert_int_lt(real_now_ms(), until_ms);
+        (void)process(p, c, out);
+    }
+}
+
+/* After each flip the first records of a partition are written on the cluster
+ * that is left: while it is being left nobody over there has heard of them. */
 START_TEST(exactly_once_over_flips)
 {
     static int seen[3 * N];
@@ -314,8 +327,11 @@ START_TEST(exactly_once_over_flips)
     real_flip(code, "b");
     real_produce("a", in, 1, N, N);
     process_until(p, c, out, 2 * N);
+    process_until_on_b(p, c, out);
+    real_produce("b", in, 2, 2 * N, N / 2);
+    process_until(p, c, out, 2 * N + N / 2);
     real_flip(code, "a");
-    real_produce("b", in, 2, 2 * N, N);
+    real_produce("b", in, 3, 2 * N + N / 2, N / 2);
     process_until(p, c, out, 3 * N);
     ck_assert_int_eq(shunt_consumer_close(c), 0);
     shunt_destroy(c);
@@ -361,6 +377,54 @@ START_TEST(offsets_are_never_committed_elsewhere)
     shunt_destroy(c);
     shunt_destroy(p);
     ck_assert_uint_eq(count("a", out), 1);
+}
+END_TEST
+
+static void
+poll_and_send(shunt_t *c, shunt_t *p, const char *out)
+{
+    rd_kafka_message_t *m = shunt_consumer_poll(c, WAIT_MS);
+    ck_assert(m && !m->err);
+    char value[16] = "";
+    memcpy(value, m->payload, m->len);
+    send_one(p, out, value);
+    rd_kafka_message_destroy(m);
+}
+
+/* What was read before the move and is not committed is read again behind it,
+ * into the same transaction: that one must not stand.  The producer is on b
+ * already, so nothing else stops it. */
+START_TEST(a_transaction_over_a_move_of_its_consumer_is_aborted)
+{
+    static int seen[3 * N];
+    const char *in = real_topic();
+    const char *out = real_topic();
+    const char *reads = real_name("reads"), *writes = real_name("writes");
+    real_rule(reads, "a");
+    real_rule(writes, "b");
+    real_produce("a", in, 0, 0, 5);
+    real_copied("a", "b", in);
+    shunt_t *p = new_producer(writes, real_name("id"));
+    shunt_conf_t *conf = real_conf(reads);
+    real_set(conf, "enable.auto.commit", "false");
+    shunt_t *c = real_consumer_take(conf, real_name("group"), in);
+    expect_no(shunt_begin_transaction(p), "begin");
+    poll_and_send(c, p, out);
+    real_flip(reads, "b");
+    const int64_t until_ms = real_now_ms() + WAIT_MS;
+    while (strcmp(shunt_cluster(c), "b") != 0 && real_now_ms() < until_ms)
+        poll_and_send(c, p, out);
+    poll_and_send(c, p, out);
+    expect_abort(send_positions(p, c), "went back");
+    expect_abort(shunt_commit_transaction(p, WAIT_MS), "went back");
+    expect_no(shunt_abort_transaction(p, WAIT_MS), "abort");
+    rewind_to_committed(c);
+    process_until(p, c, out, 5);
+    shunt_destroy(c);
+    shunt_destroy(p);
+    ck_assert_uint_eq(real_read("b", out, mark, seen), 5);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(seen[i], 1);
 }
 END_TEST
 
@@ -429,9 +493,11 @@ main(void)
     tcase_add_test(p, an_open_transaction_is_aborted_by_a_flip);
     tcase_add_test(p, a_commit_in_doubt_says_so);
     tcase_add_test(p, an_older_producer_is_fenced);
+    TCase *o = real_case(s, "exactly once", 240);
+    tcase_add_test(o, exactly_once_over_flips);
     TCase *c = real_case(s, "consumer", 240);
-    tcase_add_test(c, exactly_once_over_flips);
     tcase_add_test(c, offsets_are_never_committed_elsewhere);
+    tcase_add_test(c, a_transaction_over_a_move_of_its_consumer_is_aborted);
     tcase_add_test(c, a_transaction_holds_its_consumer);
     return real_run(s);
 }

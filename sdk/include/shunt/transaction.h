@@ -42,8 +42,10 @@ SHUNT_EXPORT rd_kafka_error_t *shunt_begin_transaction(shunt_t *rk);
  * transaction.  With `cgmetadata` of shunt_consumer_group_metadata() the
  * consumer is known: if it is not on the transaction's cluster any more, the
  * transaction has to be aborted; until the end of the transaction it does not
- * move; what was committed is its position when it does.  Offsets that say that
- * they are of another cluster want an abort too.
+ * move; what was committed is its position when it does.  If it moved, or lost
+ * partitions, since the transaction before ended, with records delivered that
+ * were not committed, those are delivered again: an abort, too.  Offsets that
+ * say that they are of another cluster want one as well.
  */
 SHUNT_EXPORT rd_kafka_error_t *shunt_send_offsets_to_transaction(
     shunt_t *rk, const rd_kafka_topic_partition_list_t *offsets,

@@ -61,13 +61,22 @@ size_t consumer_poll_batch(struct consumer *c, int timeout_ms,
  * A transaction is going to commit `offsets`, of the cluster in use: *out is a
  * copy (the caller's) with what a commit of ours says of itself, *cluster is
  * interned.  Until consumer_txn_end(), at most `hold_ms`, the consumer does not
- * hand its positions over to another cluster.  False: it is doing so now, or
- * has none.
+ * hand its positions over to another cluster.  `since`: when the transaction
+ * before it ended; whatever was delivered after that may be in this one.
  */
-bool consumer_txn_begin(struct consumer *c,
-                        const rd_kafka_topic_partition_list_t *offsets,
-                        int64_t hold_ms, rd_kafka_topic_partition_list_t **out,
-                        const char **cluster);
+enum consumer_txn {
+    CONSUMER_TXN_HELD,
+    CONSUMER_TXN_MOVING, /* to another cluster now, or it has none */
+    CONSUMER_TXN_REWOUND /* records were delivered after `since` that are or
+                            were delivered once more */
+};
+enum consumer_txn
+consumer_txn_begin(struct consumer *c,
+                   const rd_kafka_topic_partition_list_t *offsets,
+                   uint64_t since, int64_t hold_ms,
+                   rd_kafka_topic_partition_list_t **out, const char **cluster);
+/* A moment, in the order of all calls. */
+uint64_t consumer_txn_moment(void);
 /* `committed`: they stand now; NULL: aborted. */
 void consumer_txn_end(struct consumer *c,
                       const rd_kafka_topic_partition_list_t *committed);

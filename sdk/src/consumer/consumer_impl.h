@@ -69,6 +69,7 @@ struct consumer {
     struct reaper *reaper;
     int txns;                     /* consumer_txn_begin() ... */
     int64_t txns_end_ms;          /* ... which hold until then */
+    uint64_t rewound;             /* consumer_txn_moment() of the last rewind */
     const atomic_bool *interrupt; /* of struct engine, with the next two */
     bool (*pending)(void *arg);
     void *arg;

@@ -369,16 +369,55 @@ struct question {
     rd_kafka_resp_err_t (*ask)(struct generation *g,
                                rd_kafka_topic_partition_list_t *l,
                                int timeout_ms); /* without the lock */
-    void (*tell)(const struct generation *g,
+    void (*tell)(struct track *tr, const struct generation *g,
                  rd_kafka_topic_partition_list_t *l); /* with it */
+    bool settled; /* only when it is known where each of ours goes on */
     int timeout_ms;
     int64_t end_ms;
 };
+
+static bool
+starts_are_open(const struct track *tr,
+                const rd_kafka_topic_partition_list_t *l)
+{
+    if (!tr->cur || !tr->cur->previous || tr->cur->stopped)
+        return false;
+    for (int i = 0; i < l->cnt; i++) {
+        const struct part *p =
+            generation_find(tr->cur, l->elems[i].topic, l->elems[i].partition);
+        if (p && p->state == PART_WAITING)
+            return true;
+    }
+    return false;
+}
+
+/* What the group had committed in an earlier visit to the cluster is not where
+ * it is.  False: not in time. */
+static bool
+wait_for_starts(struct track *tr, const rd_kafka_topic_partition_list_t *l,
+                int64_t end_ms)
+{
+    struct consumer *c = tr->c;
+    bool open = starts_are_open(tr, l);
+    while (open && !consumer_nested(c) && consumer_drive_until(c, end_ms)) {
+        track_start_step(tr);
+        open = starts_are_open(tr, l);
+        const int64_t left_ms = end_ms - clock_mono_ms();
+        if (open && left_ms > 0)
+            track_wait(tr, left_ms);
+        consumer_park(c);
+        if (left_ms <= 0)
+            break;
+    }
+    return !open || consumer_nested(c);
+}
 
 static rd_kafka_error_t *
 ask_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
 {
     const struct question *q = arg;
+    if (q->settled && !wait_for_starts(tr, l, q->end_ms))
+        return error_of(RD_KAFKA_RESP_ERR__TIMED_OUT);
     struct generation *g = track_hold(tr);
     if (!g)
         return error_of(RD_KAFKA_RESP_ERR__TIMED_OUT);
@@ -387,7 +426,7 @@ ask_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
         q->ask(g, l, q->timeout_ms < 0 ? q->timeout_ms : left(q->end_ms));
     consumer_lock(tr->c);
     if (!code)
-        q->tell(g, l);
+        q->tell(tr, g, l);
     generation_unref(g);
     return error_of(code);
 }
@@ -414,12 +453,21 @@ ask_committed(struct generation *g, rd_kafka_topic_partition_list_t *l,
     return rd_kafka_committed(g->rk, l, timeout_ms);
 }
 
+static void
+tell_committed(struct track *tr, const struct generation *g,
+               rd_kafka_topic_partition_list_t *l)
+{
+    track_tell_landings(tr, g, l);
+    track_tell_words(g, l);
+}
+
 rd_kafka_resp_err_t
 consumer_committed(struct consumer *c,
                    rd_kafka_topic_partition_list_t *partitions, int timeout_ms)
 {
     struct question q = {.ask = ask_committed,
-                         .tell = track_tell_words,
+                         .tell = tell_committed,
+                         .settled = true,
                          .timeout_ms = timeout_ms};
     return ask_each(c, partitions, &q);
 }
@@ -431,13 +479,21 @@ ask_times(struct generation *g, rd_kafka_topic_partition_list_t *l,
     return rd_kafka_offsets_for_times(g->rk, l, timeout_ms);
 }
 
+static void
+tell_places(struct track *tr, const struct generation *g,
+            rd_kafka_topic_partition_list_t *l)
+{
+    (void)tr;
+    track_set_places(g, l);
+}
+
 rd_kafka_resp_err_t
 consumer_offsets_for_times(struct consumer *c,
                            rd_kafka_topic_partition_list_t *offsets,
                            int timeout_ms)
 {
     struct question q = {
-        .ask = ask_times, .tell = track_set_places, .timeout_ms = timeout_ms};
+        .ask = ask_times, .tell = tell_places, .timeout_ms = timeout_ms};
     return ask_each(c, offsets, &q);
 }
 

@@ -2,7 +2,12 @@
  * Positions that a producer's transaction commits.  While that is under way
  * the consumer stays where it is: a hand-over in between would carry on from
  * before, and the records of the transaction would be read again.
+ *
+ * Before it is under way nobody knows of it: records may have been delivered
+ * into it when their partitions move, or are taken away, and they are delivered
+ * again, to this member or another one.  Such a transaction must not stand.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -56,25 +61,36 @@ describe(const struct consumer *c, const rd_kafka_topic_partition_list_t *l,
     return true;
 }
 
-bool
+uint64_t
+consumer_txn_moment(void)
+{
+    static atomic_uint_fast64_t moments;
+    return atomic_fetch_add(&moments, 1) + 1;
+}
+
+enum consumer_txn
 consumer_txn_begin(struct consumer *c,
                    const rd_kafka_topic_partition_list_t *offsets,
-                   int64_t hold_ms, rd_kafka_topic_partition_list_t **out,
-                   const char **cluster)
+                   uint64_t since, int64_t hold_ms,
+                   rd_kafka_topic_partition_list_t **out, const char **cluster)
 {
+    enum consumer_txn answer = CONSUMER_TXN_HELD;
     *out = rd_kafka_topic_partition_list_new(offsets->cnt);
     consumer_lock(c);
-    const bool can = describe(c, offsets, *out, cluster);
-    if (can) {
+    if (!describe(c, offsets, *out, cluster))
+        answer = CONSUMER_TXN_MOVING;
+    else if (c->rewound > since)
+        answer = CONSUMER_TXN_REWOUND;
+    if (answer == CONSUMER_TXN_HELD) {
         c->txns++;
         c->txns_end_ms = clock_mono_ms() + hold_ms;
     }
     consumer_unlock(c);
-    if (can)
-        return true;
+    if (answer == CONSUMER_TXN_HELD)
+        return answer;
     rd_kafka_topic_partition_list_destroy(*out);
     *out = NULL;
-    return false;
+    return answer;
 }
 
 void

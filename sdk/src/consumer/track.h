@@ -105,7 +105,8 @@ struct rebalance {
     rd_kafka_resp_err_t code; /* 0: none */
     bool answered;            /* it has assigned */
     bool blamed;              /* it did not, once, and was told */
-    bool owed; /* it will, by an event of a move, which nothing waits for */
+    bool owed;     /* it will, by an event of a move, which nothing waits for */
+    uint64_t told; /* consumer_txn_moment() of the last one */
 };
 
 /* Translating what partitions of cur were given. */
@@ -374,6 +375,16 @@ int64_t track_finished(const struct track *tr, const struct part *p);
 void track_freeze(const struct track *tr, struct part *p);
 /* What a switch carries over of this partition; -1: nothing known. */
 int64_t track_carry(const struct track *tr, const struct part *p);
+/* What was delivered past the position that is carried over. */
+int64_t track_delivered_past(const struct part *p, int64_t offset);
+/* `l` (NULL: all), of which the application has been told, is about to go on
+ * elsewhere, at what is carried over: a transaction that has records past that,
+ * and that did not end when it was told, must not stand. */
+void track_note_rewind(struct track *tr,
+                       const rd_kafka_topic_partition_list_t *l);
+/* After a query of commits on g: what is about to be committed there counts. */
+void track_tell_landings(const struct track *tr, const struct generation *g,
+                         rd_kafka_topic_partition_list_t *l);
 void track_commit_step(struct track *tr);
 /* False also with an interval of 0: then only what is given up is committed. */
 bool track_commits_by_time(const struct track *tr);

@@ -35,6 +35,7 @@ call(struct track *tr, rd_kafka_resp_err_t code,
      const rd_kafka_topic_partition_list_t *l)
 {
     struct rebalance *r = &tr->rebalance;
+    r->told = consumer_txn_moment();
     if (!tr->e.on_rebalance)
         return true;
     r->code = code;
@@ -78,6 +79,7 @@ void
 track_revoked(struct track *tr, struct generation *g,
               const rd_kafka_topic_partition_list_t *l, bool lost)
 {
+    track_note_rewind(tr, l);
     if (lost)
         mark_lost(g, l);
     else

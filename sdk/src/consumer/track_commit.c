@@ -48,6 +48,14 @@ track_carry(const struct track *tr, const struct part *p)
     return p->start >= 0 ? p->start : -1;
 }
 
+int64_t
+track_delivered_past(const struct part *p, int64_t offset)
+{
+    const int64_t from = offset > 0 ? offset : 0;
+    return p->next > from ? p->next - from : 0;
+}
+
+/* Before the application is told: a transaction that it ends then is over. */
 static bool
 wanted(const struct part *p, const rd_kafka_topic_partition_list_t *only)
 {
@@ -55,6 +63,15 @@ wanted(const struct part *p, const rd_kafka_topic_partition_list_t *only)
         return false;
     return !only || rd_kafka_topic_partition_list_find(only, p->key.topic,
                                                        p->key.partition);
+}
+
+void
+track_note_rewind(struct track *tr, const rd_kafka_topic_partition_list_t *l)
+{
+    for (const struct part *p = tr->cur->parts; p; p = p->hh.next)
+        if (wanted(p, l) && track_owns(tr, p) &&
+            track_delivered_past(p, track_carry(tr, p)) > 0)
+            tr->c->rewound = tr->rebalance.told;
 }
 
 static rd_kafka_topic_partition_list_t *
@@ -84,8 +101,10 @@ settle_commit(struct generation *g, const rd_kafka_topic_partition_list_t *l,
         if (!p)
             continue;
         if (!failed && !t->err) {
-            /* One from before a seek is not where the application is. */
-            if (!p->sought || t->offset == p->committed)
+            /* One from before a seek is not where the application is; and one
+             * that is told of late, a transaction may have passed. */
+            if (t->offset == p->committed ||
+                (!p->sought && t->offset > p->acked))
                 p->acked = t->offset;
         } else if (p->committed == t->offset)
             p->committed = -1;
@@ -184,13 +203,21 @@ passed(struct track *tr, const struct landing *n)
     return p && p->committed >= n->offset;
 }
 
+/* A transaction is about to pass it. */
+static bool
+overtaken(struct track *tr, const struct landing *n)
+{
+    const struct part *p = generation_find(tr->cur, n->topic, n->partition);
+    return p && p->state == PART_RUNNING && consumer_in_txn(tr->c);
+}
+
 static void
 send_landings(struct track *tr)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
     for (size_t i = tr->n_landings; i-- > 0;) {
         struct landing *n = &tr->landings[i];
-        if (n->sent)
+        if (n->sent || overtaken(tr, n))
             continue;
         if (passed(tr, n))
             drop_landing(tr, n);
@@ -213,6 +240,23 @@ find_landing(struct track *tr, const rd_kafka_topic_partition_t *t)
             return n;
     }
     return NULL;
+}
+
+void
+track_tell_landings(const struct track *tr, const struct generation *g,
+                    rd_kafka_topic_partition_list_t *l)
+{
+    for (size_t i = 0; g == tr->cur && i < tr->n_landings; i++) {
+        const struct landing *n = &tr->landings[i];
+        rd_kafka_topic_partition_t *t =
+            rd_kafka_topic_partition_list_find(l, n->topic, n->partition);
+        if (!t || (t->offset >= n->offset &&
+                   handover_since(t->metadata, t->metadata_size) == g->since))
+            continue;
+        t->offset = n->offset;
+        t->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+        place_metadata_take(t, NULL);
+    }
 }
 
 /* True: the list was one of landings, nothing for the application. */

@@ -106,14 +106,6 @@ track_handover_forget(struct track *tr)
     tr->preparation = (struct preparation){0};
 }
 
-/* What was delivered past the position that is carried over. */
-static int64_t
-delivered_past(const struct part *p, int64_t offset)
-{
-    const int64_t from = offset > 0 ? offset : 0;
-    return p->next > from ? p->next - from : 0;
-}
-
 static int
 add_carry(struct track *tr, const struct part *p)
 {
@@ -128,7 +120,7 @@ add_carry(struct track *tr, const struct part *p)
     const int64_t offset = track_carry(tr, p);
     all[h->n] = (struct carry){.from = p,
                                .offset = offset,
-                               .again = delivered_past(p, offset),
+                               .again = track_delivered_past(p, offset),
                                .to_topic = strdup(to),
                                .commit = -1,
                                .commit_since = -1};
@@ -195,6 +187,7 @@ stop_and_ask(struct track *tr)
     tr->hand.begun = true;
     /* First: what the application commits now is carried over as well. */
     track_tell_rebalance(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+    track_note_rewind(tr, NULL);
     if (collect(tr) != 0)
         track_warn(tr, "out of memory: some positions are not carried over");
     tr->hand.deadline_ms = now + tr->e.mapping_ms;
