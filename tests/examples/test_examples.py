@@ -149,9 +149,6 @@ class Examples(unittest.TestCase):
                        "what was printed is kept")  # killed in between, it prints a record again
             reader.kill()
             seen += re.findall(r" (kept-\d+)$", reader.text(), re.M)
-            if first == 0:
-                wait_until(lambda: all(t["quality"] != "none" for t in self.world.translate(
-                    "a", "b", [("kept", p, 1) for p in (0, 1)])), MOVE_S, "the mapper knows a -> b")
         self.assertEqual(sorted(seen), sorted(self.values("kept", 0, 90)))
 
     def test_sizes(self) -> None:

@@ -90,6 +90,7 @@ struct given {
     char *topic;
     int64_t offset;
     bool asked;
+    int64_t until_ms; /* word of its partition is waited for; 0: not asked */
 };
 
 /* Called on the thread that polls, with the lock held. */

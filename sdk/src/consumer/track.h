@@ -113,6 +113,7 @@ struct rebalance {
 struct giving {
     struct asking *asking;
     struct po_question question;
+    int64_t again_ms; /* the next question */
 };
 
 struct consumer;

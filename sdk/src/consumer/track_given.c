@@ -5,7 +5,9 @@
  * those of calls that answer, in the call (track_translate).
  *
  * Nothing is skipped: where no translation comes, a partition starts at the
- * log start, with a warning; a call answers with an error.
+ * log start, with a warning; a call answers with an error.  Word of a partition
+ * whose first records were written just now may be on its way: it is waited for,
+ * as in a move.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,8 @@
 #include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/place.h"
 #include "sdk/src/consumer/track.h"
+
+#define AGAIN_MS 100
 
 /* ---- a translation ------------------------------------------------------- */
 
@@ -236,6 +240,8 @@ ask(struct track *tr)
             strcmp(p->given->at.cluster, s->question.from) != 0)
             continue;
         p->given->asked = true;
+        if (p->given->until_ms == 0)
+            p->given->until_ms = clock_mono_ms() + tr->e.catchup_ms;
         rc = ask_for(&s->question, &p->given->at, p->given->topic,
                      p->key.partition, p->given->offset);
     }
@@ -250,6 +256,16 @@ ask(struct track *tr)
         track_warn(tr, "no translation of given positions: %s", err.text);
 }
 
+/* True: asked for again, in a moment. */
+static bool
+waits(struct given *n, const struct po_translated *t)
+{
+    if (!t || t->quality != PO_NONE || clock_mono_ms() >= n->until_ms)
+        return false;
+    n->asked = false;
+    return true;
+}
+
 static void
 take_answer(struct track *tr, const struct po_translation *a)
 {
@@ -257,11 +273,13 @@ take_answer(struct track *tr, const struct po_translation *a)
     for (struct part *p = tr->cur->parts; p; p = p->hh.next) {
         struct mapped m = {.known = false};
         const char *topic = NULL;
-        const struct given *n = p->given;
+        struct given *n = p->given;
         if (!n || !n->asked)
             continue;
         const struct po_translated *t =
             answer_to(a, &s->question, n->topic, p->key.partition, n->offset);
+        if (waits(n, t))
+            continue;
         const struct po_position asked = {.topic = n->topic,
                                           .partition = p->key.partition,
                                           .offset = n->offset};
@@ -280,6 +298,8 @@ track_given_step(struct track *tr)
     struct err err = {0};
     if (!tr->cur || tr->cur->n_given == 0)
         return;
+    if (!s->asking && clock_mono_ms() < s->again_ms)
+        return;
     if (!s->asking)
         ask(tr);
     const int rc = s->asking ? asking_result(s->asking, &answer, &err) : -1;
@@ -288,9 +308,14 @@ track_given_step(struct track *tr)
     if (rc < 0 && s->asking)
         track_warn(tr, "no translation from cluster %s to %s: %s",
                    s->question.from, tr->cur->cluster, err.text);
+    const size_t before = tr->cur->n_given;
     take_answer(tr, &answer);
     po_translation_fini(&answer);
     track_given_reset(tr);
+    if (tr->cur->n_given == before) {
+        s->again_ms = clock_mono_ms() + AGAIN_MS;
+        return;
+    }
     generation_fetch(tr->cur);
     track_switched(tr);
 }

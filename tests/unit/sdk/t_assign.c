@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer.h"
+#include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/consumer_ops.h"
 #include "sdk/src/consumer/place.h"
 #include "tests/support/support.h"
@@ -340,6 +341,29 @@ START_TEST(a_kept_partition_is_read_whole)
 }
 END_TEST
 
+/* The first records of the partition were written just before: without the
+ * wait they are all read again. */
+START_TEST(word_of_the_partition_of_a_saved_position_is_waited_for)
+{
+    rd_kafka_topic_partition_list_t *l = saved_on_a();
+    mapper = MAPPER_NONE;
+    member_make(&m);
+    m.e.catchup_ms = 30000;
+    member_renew(&m);
+    assign_take(l);
+    member_route(&m, "b", 4, "a");
+    const int64_t end_ms = clock_mono_ms() + 30000;
+    while (m.c->track->giving.again_ms == 0 && clock_mono_ms() < end_ms)
+        member_poll(&m);
+    ck_assert_int_gt(m.c->track->giving.again_ms, 0);
+    mapper = MAPPER_EXACT;
+    member_read(&m, 0, 0, 60, 80);
+    member_once(0, 0, 0, 80);
+    ck_assert_int_eq(m.warnings, 0);
+    member_stop(&m);
+}
+END_TEST
+
 START_TEST(without_a_translation_it_starts_at_the_beginning)
 {
     rd_kafka_topic_partition_list_t *l = saved_on_a();
@@ -581,6 +605,7 @@ main(void)
     tcase_add_test(c, a_subscription_follows);
     tcase_add_test(c, a_saved_position_is_given_back_on_another_cluster);
     tcase_add_test(c, a_kept_partition_is_read_whole);
+    tcase_add_test(c, word_of_the_partition_of_a_saved_position_is_waited_for);
     tcase_add_test(c, without_a_translation_it_starts_at_the_beginning);
     tcase_add_test(c, a_place_is_sought_and_committed_on_another_cluster);
     tcase_add_test(c, seeks_go_back_and_forth);
