@@ -31,6 +31,7 @@ enum ctl_exit {
 struct ctl_conf {
     char *route_service;
     char *mapper;
+    char *replicator;
     char *author;
     char *comment;
     char *to, *from, *rule;
@@ -43,7 +44,7 @@ struct ctl_conf {
     int64_t limit, before, revision, samples;
     bool json;
     bool dry_run;
-    bool yes, backwards, unverified, fence;
+    bool yes, backwards, unverified, fence, problems;
     bool help;
     bool version;
 };
@@ -85,6 +86,7 @@ int ctl_translate(struct ctl *ctl);
 int ctl_verify(struct ctl *ctl);
 int ctl_group(struct ctl *ctl);
 int ctl_land(struct ctl *ctl);
+int ctl_replicator(struct ctl *ctl);
 
 /* Says the error on stderr and returns the exit code that goes with it. */
 int ctl_fail(const struct err *err);

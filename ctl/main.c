@@ -43,6 +43,11 @@ static const struct opt options[] = {
     {"mapper", OPT_STR, AT(mapper), NULL, 0, 0, "URL",
      "translate, verify, group, land: the mapper to ask; default: from the "
      "route table"},
+    {"replicator", OPT_STR, AT(replicator), "http://127.0.0.1:7072", 0, 0,
+     "URL[,URL]",
+     "replicator: its processes, all are asked; also SHUNT_REPLICATOR"},
+    {"problems", OPT_BOOL, AT(problems), "false", 0, 0, "",
+     "replicator status: only partitions that have one"},
     {"samples", OPT_INT, AT(samples), "100", 1, 100000, "N",
      "verify: how many random positions"},
     {"wait", OPT_INT, AT(arrival_ms), "0", 0, 600000, "MS",
@@ -158,6 +163,18 @@ static const char land_words[] =
     "  stands there (with --dry-run: would), 1: some does not, as the table\n"
     "  says, 4: the group has members there.\n";
 
+static const char replicator_words[] =
+    "  status   flows of each process, and topics; with TOPIC its partitions\n"
+    "  pause    what is on its way arrives, nothing more is copied, until it is\n"
+    "           resumed or the process is started anew\n"
+    "  resume   also what an option (shunt.on.refused, shunt.on.truncation)\n"
+    "           has stopped; without TOPIC all of the flow\n"
+    "  watch    the progress of a first copy, until it is done: records,\n"
+    "           percent, records and bytes a second, time left\n"
+    "  Processes that share a flow are all named: each holds its own share.\n"
+    "  Exit code 0: all of them have answered; 1: one refused; 3: one did not\n"
+    "  answer; 4: the whole flow is paused, and only a topic was named.\n";
+
 static const struct ctl_command commands[] = {
     {"cluster", "list | put NAME KEY=VALUE... | delete NAME",
      "the Kafka clusters",
@@ -231,6 +248,18 @@ static const struct ctl_command commands[] = {
      "shuntctl land billing --from a --to b\n"
      "shuntctl land billing orders:3 audit --from a --to b --yes --wait 5000",
      land_words, LAND_OPTIONS, ctl_land},
+    {"replicator",
+     "[status] ['A->B' [TOPIC]] | pause 'A->B' [TOPIC] | resume 'A->B' [TOPIC] "
+     "| watch ['A->B']",
+     "how copying between clusters goes, and holding it",
+     "shuntctl replicator\n"
+     "shuntctl replicator status 'a->b' orders\n"
+     "shuntctl replicator status --problems\n"
+     "shuntctl replicator pause 'a->b' orders --replicator "
+     "http://r1:7072,http://r2:7072\n"
+     "shuntctl replicator resume 'a->b'\n"
+     "shuntctl replicator watch",
+     replicator_words, " replicator problems ", ctl_replicator},
     {"history", "[show REVISION]", "the changes of the table, newest first",
      "shuntctl history --limit 5\n"
      "shuntctl history show 17",
@@ -379,12 +408,15 @@ static int
 set_defaults(struct ctl_conf *conf, struct err *err)
 {
     const char *service = getenv("SHUNT_ROUTE_SERVICE");
+    const char *replicator = getenv("SHUNT_REPLICATOR");
     const struct passwd *user = getpwuid(geteuid());
     int rc = opt_defaults(options, conf, err);
     if (!rc)
         rc = opt_set(options, conf, "author", user ? user->pw_name : "-", err);
     if (!rc && service && *service)
         rc = opt_set(options, conf, "route.service", service, err);
+    if (!rc && replicator && *replicator)
+        rc = opt_set(options, conf, "replicator", replicator, err);
     return rc;
 }
 

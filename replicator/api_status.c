@@ -205,7 +205,8 @@ put_state(struct json_t *v, const struct flow_look *l)
            js_put_int(v, "units_mine", l->units_mine) |
            put_known(v, "records_per_s", l->rate.records_s) |
            put_known(v, "bytes_per_s", l->rate.bytes_s) |
-           put_known(v, "left_ms", l->rate.left_ms);
+           put_known(v, "left_ms", l->rate.left_ms) |
+           put_known(v, "first_copy_left_ms", l->rate.first_left_ms);
 }
 
 static struct json_t *

@@ -133,6 +133,7 @@ find_groups(struct checkpoints *c, struct strlist *out)
                        "\"groups\" names in full are followed",
                        c->flow->conf->source->name, rd_kafka_err2str(code));
         complain(c, why);
+        c->failed = code != RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
     }
     for (int i = 0; list && i < list->group_cnt; i++)
         if (is_of_consumers(&list->groups[i]))

@@ -125,10 +125,12 @@ keep_pace(struct flow *f)
     for (size_t i = 0; i < look.n; i++)
         look_sum_add(&sum, &look.parts[i]);
     flow_look_fini(&look);
-    const struct pace_sample sample = {.at_ms = clock_mono_ms(),
-                                       .records = sum.records,
-                                       .bytes = sum.bytes,
-                                       .lag = sum.unknown ? -1 : sum.lag};
+    const struct pace_sample sample = {
+        .at_ms = clock_mono_ms(),
+        .records = sum.records,
+        .bytes = sum.bytes,
+        .lag = sum.unknown ? -1 : sum.lag,
+        .first = sum.of_unknown ? -1 : sum.of - sum.first};
     pthread_mutex_lock(&f->lock);
     pace_add(&f->pace, &sample);
     pthread_mutex_unlock(&f->lock);

@@ -12,7 +12,8 @@
 struct pace_sample {
     int64_t at_ms; /* monotonic */
     uint64_t records, bytes;
-    int64_t lag; /* offsets that are to be copied */
+    /* Offsets that are to be copied, in all and for the first copy; or -1. */
+    int64_t lag, first;
 };
 
 struct pace {
@@ -22,8 +23,8 @@ struct pace {
 
 struct pace_rate {
     int64_t records_s, bytes_s; /* -1: not known yet */
-    int64_t left_ms; /* until the lag is gone at this pace, or -1: never, or
-                        not known */
+    /* Until they are copied at this pace; -1: never, or not known. */
+    int64_t left_ms, first_left_ms;
 };
 
 void pace_add(struct pace *p, const struct pace_sample *s);

@@ -94,8 +94,10 @@ usage(FILE *to)
         "Copies topics between Kafka clusters as FILE says, which is "
         "an mm2.properties\nof MirrorMaker 2.\n\n"
         "  shunt-replicator --check mm2.properties\n"
-        "  shunt-replicator --listen=127.0.0.1:7090 mm2.properties\n"
-        "  shunt-replicator mm2.properties --clusters b c\n\n"
+        "  shunt-replicator --listen=127.0.0.1:7072 mm2.properties\n"
+        "  shunt-replicator mm2.properties --clusters b c\n"
+        "  shuntctl replicator watch\n"
+        "  curl -X POST 'http://127.0.0.1:7072/flows/a->b/pause'\n\n"
         "SIGHUP loads FILE anew: topics, groups and intervals are taken "
         "over.\n\n",
         to);

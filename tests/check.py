@@ -119,7 +119,9 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
                 ("shuntctl", ["python3", "tests/programs/test_shuntctl.py"], 300),
                 ("groups", ["python3", "tests/programs/test_groups.py"], 300),
                 ("install", ["python3", "tests/programs/test_install.py"], 300),
-                ("mm2_vectors", ["python3", "tests/programs/test_mm2_vectors.py"], 300)]
+                ("mm2_vectors", ["python3", "tests/programs/test_mm2_vectors.py"], 300),
+                ("replicator: openapi", ["python3", "tests/replicator/test_openapi.py"], 300),
+                ("replicator: outside", ["python3", "tests/replicator/test_outside.py"], 300)]
     if suite in ("route", "mapper"):
         return [(f"{suite}: {p.stem.removeprefix('test_')}", ["python3", str(p)], 600)
                 for p in sorted((ROOT / "tests" / suite).glob("test_*.py")) if not p.stem.endswith("_real")]

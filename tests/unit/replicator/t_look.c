@@ -148,7 +148,8 @@ paced(size_t samples, int64_t step_ms, uint64_t records, int64_t lag_step)
                  &(struct pace_sample){.at_ms = 50 + (int64_t)i * step_ms,
                                        .records = i * records,
                                        .bytes = i * records * 10,
-                                       .lag = 100000 - (int64_t)i * lag_step});
+                                       .lag = 100000 - (int64_t)i * lag_step,
+                                       .first = 1000 - (int64_t)i * lag_step});
     return p;
 }
 
@@ -160,6 +161,7 @@ START_TEST(a_pace_is_of_the_last_seconds)
     ck_assert_int_eq(pace_of(&p).records_s, 500);
     ck_assert_int_eq(pace_of(&p).bytes_s, 5000);
     ck_assert_int_eq(pace_of(&p).left_ms, 999 * 1000);
+    ck_assert_int_eq(pace_of(&p).first_left_ms, 9 * 1000);
     p = paced(PACE_SAMPLES, 1000, 500, 100);
     pace_add(&p, &(struct pace_sample){.at_ms = 50 + PACE_SAMPLES * 1000,
                                        .records = 9 * 500,
@@ -174,6 +176,7 @@ START_TEST(no_time_is_left_where_nothing_is_gained)
 {
     struct pace p = paced(5, 1000, 500, -100);
     ck_assert_int_eq(pace_of(&p).left_ms, -1);
+    ck_assert_int_eq(pace_of(&p).first_left_ms, -1);
     p = paced(5, 0, 500, 100);
     ck_assert_int_eq(pace_of(&p).records_s, -1);
     p = paced(2, 1000, 500, 100);
