@@ -1,7 +1,8 @@
 /*
  * Owns nothing.  fetch.wait.max.ms is short because embedded clusters do not
  * wake a waiting fetch; queued.min.messages is out of reach because a consumer
- * that passes it sleeps a second (librdkafka 2.0.2).
+ * that passes it sleeps a second (librdkafka 2.0.2), unless it is the one that
+ * copies, which appetite.c wakes.
  */
 #include "replicator/clients.h"
 
@@ -22,10 +23,16 @@ static const struct pair consumer_defaults[] = {
     {"fetch.error.backoff.ms", "50"},
     {"queued.min.messages", "1000000"},
     {"queued.max.messages.kbytes", "262144"},
-    /* What a hold throws away is one answer at most. */
+    {"reconnect.backoff.max.ms", "2000"},
+    {NULL, NULL},
+};
+
+/* How far the one that copies reads ahead: little, for its memory. */
+static const struct pair copier_defaults[] = {
+    {"queued.min.messages", "10000"},
+    {"queued.max.messages.kbytes", "4096"},
     {"fetch.message.max.bytes", "524288"},
     {"fetch.max.bytes", "2097152"},
-    {"reconnect.backoff.max.ms", "2000"},
     {NULL, NULL},
 };
 
@@ -36,7 +43,7 @@ static const struct pair consumer_fixed[] = {
 };
 
 static const struct pair producer_defaults[] = {
-    {"linger.ms", "5"},
+    {"linger.ms", "1"},
     {"message.max.bytes", "104857600"}, /* the broker's limit decides */
     {"queue.buffering.max.messages", "1000000"}, /* backlog.c bounds it */
     {"reconnect.backoff.max.ms", "2000"},
@@ -143,6 +150,8 @@ client_consumer(const struct client_settings *c, const struct props *over,
 {
     struct props p = {0};
     put_pairs(&p, consumer_defaults);
+    if (!earliest)
+        put_pairs(&p, copier_defaults);
     put_settings(&p, c);
     put_all(&p, over);
     put_pairs(&p, consumer_fixed);

@@ -230,13 +230,16 @@ bool
 copy_batch(struct flow *f)
 {
     rd_kafka_message_t *batch[BATCH];
-    if (emit_syncs_stall(f))
+    if (emit_syncs_stall(f) || backlog_stalls(f))
         return false;
     const ssize_t n = rd_kafka_consume_batch_queue(f->records, 0, batch, BATCH);
     for (ssize_t i = 0; i < n; i++) {
+        appetite_took(f, batch[i]);
         if (atomic_load(&f->stop) || !copy_message_take(f, batch[i]))
             rd_kafka_message_destroy(batch[i]);
     }
+    if (n < BATCH)
+        appetite_empty(f);
     return n > 0;
 }
 

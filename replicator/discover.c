@@ -157,6 +157,10 @@ bring_or_complain(struct flow *f, const struct rd_kafka_metadata_topic *here,
     if (!t)
         t = topic_new(f, here->topic, &err);
     const int rc = t ? bring(f, t, here->partition_cnt, there, &err) : err.code;
+    for (int i = 0; t && i < here->partition_cnt; i++)
+        if (here->partitions[i].id < t->n_parts)
+            t->parts[here->partitions[i].id]->leader =
+                here->partitions[i].leader;
     if (rc != 0 && (!t || !t->complained))
         log_error("%s: topic %s: %s", f->conf->name, here->topic, err.text);
     if (t)

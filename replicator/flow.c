@@ -81,6 +81,7 @@ static int
 make_wakes(struct flow *f, struct err *err)
 {
     f->records = rd_kafka_queue_get_consumer(f->consumer);
+    appetite_init(f);
     rd_kafka_queue_t *deliveries = rd_kafka_queue_get_main(f->producer);
     int rc = kqueue_fd(f->records, &f->wake_fd, err);
     if (rc == 0)

@@ -79,6 +79,7 @@ struct part {
     int64_t reset;    /* where it goes on, though not behind `acked`; or -1 */
     bool lost;        /* what it wants to read is not there: goes on elsewhere
                          once all is answered */
+    int32_t leader;   /* on the source, when topics were last looked at */
     int64_t inflight; /* records sent and not yet answered */
     size_t waiting;   /* their bytes, as backlog.c reckons */
     int64_t acked;    /* (L) the last one of the unbroken prefix, or -1 */
@@ -169,8 +170,12 @@ struct flow {
     size_t n_broken;   /* parts that are broken or lost */
     uint64_t inflight; /* records */
     size_t waiting;    /* their bytes */
-    bool crowded;      /* too many */
+    bool crowded;      /* too many: nothing is taken */
+    bool squeezed;     /* for too long: parts are held instead */
+    int64_t crowded_at_ms;
     size_t n_parts;
+    /* appetite.c: taken since the consumer's queue was empty. */
+    int64_t burst, burst_bytes, burst_max, burst_bytes_max;
     uint64_t notes; /* other own records that are not answered */
     bool flushing;
     uint64_t flush_barrier; /* it waits until so many syncs are written */
@@ -208,6 +213,13 @@ void holds_apply(struct flow *f);
  * waits. */
 void backlog_add(struct part *p, size_t bytes);
 void backlog_sub(struct part *p, size_t bytes);
+/* May nothing be taken now? */
+bool backlog_stalls(struct flow *f);
+
+/* appetite.c: once; a record was taken; there is none left. */
+void appetite_init(struct flow *f);
+void appetite_took(struct flow *f, const rd_kafka_message_t *m);
+void appetite_empty(struct flow *f);
 
 /* unit.c: as many as the topic of positions has partitions; again: nothing. */
 void units_make(struct flow *f, int32_t n);
