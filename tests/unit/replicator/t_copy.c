@@ -249,8 +249,11 @@ START_TEST(a_refusal_leaves_nothing_out)
 {
     const rd_kafka_resp_err_t refusal = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     struct world w;
-    /* One record a batch: those behind the refused one are accepted. */
+    /* One record a batch: those behind the refused one are accepted. Nothing
+     * but records is written, so that they are refused. */
     world_make(&w, "emit.heartbeats.enabled = false\n"
+                   "emit.checkpoints.enabled = false\n"
+                   "b.offset.flush.interval.ms = 600000\n"
                    "a->b.producer.override.batch.num.messages = 1\n");
     put_numbers(&w, 0, 10);
     struct flow *f = ready_flow(&w);
