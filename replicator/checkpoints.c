@@ -186,7 +186,8 @@ all_parts(struct flow *f)
     pthread_mutex_lock(&f->lock);
     HASH_ITER(hh, f->topics, t, next)
     for (int32_t i = 0; i < t->n_parts; i++)
-        (void)rd_kafka_topic_partition_list_add(list, t->name, i);
+        if (unit_is_mine(t->parts[i]->unit))
+            (void)rd_kafka_topic_partition_list_add(list, t->name, i);
     pthread_mutex_unlock(&f->lock);
     return list;
 }

@@ -14,6 +14,8 @@
 #include "common/kafka/kconf.h"
 #include "replicator/java.h"
 
+#define POLL_INTERVAL_MS 300000
+
 struct pair {
     const char *key, *value;
 };
@@ -39,6 +41,15 @@ static const struct pair copier_defaults[] = {
 static const struct pair consumer_fixed[] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
+    {NULL, NULL},
+};
+
+/* Units are taken away one by one, not all at every change of the group. */
+static const struct pair member_fixed[] = {
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"partition.assignment.strategy", "cooperative-sticky"},
+    {"reconnect.backoff.max.ms", "2000"},
     {NULL, NULL},
 };
 
@@ -114,17 +125,33 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
     flight->done(flight, m);
 }
 
+static void
+put_int(struct props *to, const char *key, int64_t value)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)value);
+    put(to, key, text);
+}
+
+static int
+conf_take(struct props *props, rd_kafka_conf_t **out, struct err *err)
+{
+    const char *servers = props_get(props, "bootstrap.servers");
+    const int rc = kconf_new(servers ? servers : "", props, out, err);
+    wipe(props);
+    if (rc == 0)
+        kconf_log_to_base(*out);
+    return rc;
+}
+
 static int
 make_take(rd_kafka_type_t type, struct props *props, rd_kafka_t **out,
           struct err *err)
 {
     rd_kafka_conf_t *conf;
-    const char *servers = props_get(props, "bootstrap.servers");
-    const int rc = kconf_new(servers ? servers : "", props, &conf, err);
-    wipe(props);
+    const int rc = conf_take(props, &conf, err);
     if (rc != 0)
         return rc;
-    kconf_log_to_base(conf);
     if (type == RD_KAFKA_PRODUCER)
         rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     return kafka_new_take(type, conf, out, err);
@@ -158,6 +185,8 @@ client_consumer(const struct client_settings *c, const struct props *over,
     /* "error": whoever copies must know what it skips. */
     put(&p, "auto.offset.reset", earliest ? "earliest" : "error");
     put(&p, "enable.partition.eof", "true");
+    if (earliest) /* our own topics: what was aborted was never said */
+        put(&p, "isolation.level", "read_committed");
     put_id(&p, id);
     put(&p, "group.id", id); /* rd_kafka_assign() wants one */
     return make_take(RD_KAFKA_CONSUMER, &p, out, err);
@@ -172,6 +201,30 @@ client_of_group(const struct client_settings *c, const char *group,
     put_pairs(&p, consumer_fixed);
     put(&p, "group.id", group);
     return make_take(RD_KAFKA_CONSUMER, &p, out, err);
+}
+
+int
+client_member(const struct flow_settings *f, const char *group, const char *id,
+              client_rebalance on_rebalance, void *opaque, rd_kafka_t **out,
+              struct err *err)
+{
+    const int64_t session_ms = f->target->session_timeout_ms;
+    struct props p = {0};
+    rd_kafka_conf_t *conf;
+    put_settings(&p, &f->clients[ROLE_TARGET_CONSUMER]);
+    put_pairs(&p, member_fixed);
+    put_int(&p, "session.timeout.ms", session_ms);
+    put_int(&p, "heartbeat.interval.ms", f->target->heartbeat_interval_ms);
+    put_int(&p, "max.poll.interval.ms",
+            session_ms > POLL_INTERVAL_MS ? session_ms : POLL_INTERVAL_MS);
+    put(&p, "group.id", group);
+    put_id(&p, id);
+    const int rc = conf_take(&p, &conf, err);
+    if (rc != 0)
+        return rc;
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_opaque(conf, opaque);
+    return kafka_new_take(RD_KAFKA_CONSUMER, conf, out, err);
 }
 
 /* 0 and *known; ERR_INVALID: known, but not with this value. */

@@ -32,6 +32,15 @@ MUST_CHECK int client_consumer(const struct client_settings *c,
 MUST_CHECK int client_of_group(const struct client_settings *c,
                                const char *group, rd_kafka_t **out,
                                struct err *err);
+/* A member of the group in which processes share the work. It joins with
+ * rd_kafka_subscribe(), never commits by itself, and hands `opaque` to
+ * `on_rebalance` from rd_kafka_consumer_poll(). */
+typedef void (*client_rebalance)(rd_kafka_t *rk, rd_kafka_resp_err_t what,
+                                 rd_kafka_topic_partition_list_t *which,
+                                 void *opaque);
+MUST_CHECK int client_member(const struct flow_settings *f, const char *group,
+                             const char *id, client_rebalance on_rebalance,
+                             void *opaque, rd_kafka_t **out, struct err *err);
 /* Takes out of the settings, with a warning, what only Java clients know.
  * ERR_INVALID: a value that librdkafka refuses, or a security property that it
  * does not have. */

@@ -50,11 +50,11 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->topic = t;
     p->unit = unit_of(f, t->name, partition);
     p->partition = partition;
-    p->acked = positions_get(&f->positions, t->name, partition);
-    p->saved = p->acked;
-    p->next = p->reset = p->guilty = p->said_at = -1;
-    atomic_init(&p->holds,
-                HOLD_NEW | (f->paused || t->paused ? HOLD_PAUSED : 0));
+    p->next_of_unit = p->unit->parts;
+    p->unit->parts = p;
+    p->acked = p->saved = p->next = p->reset = p->guilty = p->said_at = -1;
+    atomic_init(&p->holds, HOLD_NEW | HOLD_NOT_MINE |
+                               (f->paused || t->paused ? HOLD_PAUSED : 0));
     p->begin = first_offset(f->conf);
     backoff_init(&p->backoff, RETRY_MIN_MS, RETRY_MAX_MS,
                  (uint64_t)clock_mono_us());
@@ -69,13 +69,16 @@ add_parts(struct flow *f, struct topic *t, int32_t n)
 {
     if (n <= t->n_parts)
         return;
+    const int32_t first = t->n_parts;
     pthread_mutex_lock(&f->lock);
     t->parts = xreallocarray(t->parts, (size_t)n, sizeof(struct part *));
-    for (int32_t i = t->n_parts; i < n; i++)
+    for (int32_t i = first; i < n; i++)
         t->parts[i] = part_new(t, f, i);
     f->n_parts += (size_t)(n - t->n_parts);
     t->n_parts = n;
     pthread_mutex_unlock(&f->lock);
+    for (int32_t i = first; i < n; i++)
+        part_enter(t->parts[i]);
 }
 
 static rd_kafka_topic_t *

@@ -1,7 +1,8 @@
 /*
  * Owns a flow: its handles, its two threads, its life.  The flow's thread
- * starts by connecting (again and again, if it must), reads what was left by
- * the last one, then turns: records, deliveries, chores that are due.
+ * starts by connecting (again and again, if it must), asks for its share of the
+ * work, then turns: records, deliveries, units that come and go, chores that
+ * are due.
  */
 #include "replicator/flow.h"
 
@@ -90,69 +91,17 @@ make_wakes(struct flow *f, struct err *err)
     return rc;
 }
 
-static void
-read_position(const rd_kafka_message_t *m, void *arg)
-{
-    struct flow *f = arg;
-    struct err err = {0};
-    const int rc =
-        positions_record(&f->positions, f->conf->source->name, m->key,
-                         m->key_len, m->payload, m->len, &err);
-    if (rc != 0 && rc != ERR_NOTFOUND)
-        log_warn("%s: %s/%d: record %lld is no position, left out: %s",
-                 f->conf->name, f->positions_topic, (int)m->partition,
-                 (long long)m->offset, err.text);
-}
-
-static void
-read_sync(const rd_kafka_message_t *m, void *arg)
-{
-    struct flow *f = arg;
-    struct mm2_offset_sync sync;
-    struct err err = {0};
-    if (mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &sync,
-                               &err) != 0) {
-        log_warn("%s: %s: record %lld is no offset sync, left out: %s",
-                 f->conf->name, f->syncs_topic, (long long)m->offset, err.text);
-        return;
-    }
-    struct part *p = flow_part(f, sync.topic, sync.partition);
-    if (p) {
-        pthread_mutex_lock(&f->lock);
-        runs_synced(&p->runs, (struct sync_point){.up = sync.upstream,
-                                                  .down = sync.downstream});
-        pthread_mutex_unlock(&f->lock);
-    }
-    mm2_offset_sync_fini(&sync);
-}
-
-static int
-read_back(struct flow *f, enum client_role role, const char *topic,
-          void (*record)(const rd_kafka_message_t *, void *), struct err *err)
-{
-    char *id = xasprintf("shunt-replicator-%s-reader", f->conf->name);
-    const int rc = topics_read(&f->conf->clients[role], id, topic, &f->stop,
-                               record, f, err);
-    free(id);
-    return rc;
-}
-
 /* Once more from the beginning whenever a step fails; all may be repeated. */
 static int
 try_start(struct flow *f, struct err *err)
 {
-    const struct flow_settings *c = f->conf;
     int rc = discover_internal(f, err);
     if (rc == 0)
-        rc = read_back(f, ROLE_TARGET_CONSUMER, f->positions_topic,
-                       read_position, err);
+        rc = share_open(f, err);
     if (rc == 0)
         rc = discover(f, err);
-    /* After the parts are there; what they copy meanwhile is newer. */
-    if (rc == 0 && c->syncs_enabled)
-        rc = read_back(
-            f, c->syncs_on_target ? ROLE_TARGET_CONSUMER : ROLE_SOURCE_CONSUMER,
-            f->syncs_topic, read_sync, err);
+    if (rc == 0)
+        share_begin(f);
     return rc;
 }
 
@@ -165,8 +114,8 @@ set_complaint(struct flow *f, const char *why)
     pthread_mutex_unlock(&f->lock);
 }
 
-static void
-complain(struct flow *f, const char *what, const char *why)
+void
+flow_complain(struct flow *f, const char *what, const char *why)
 {
     if (strcmp(f->complaint, why) == 0)
         return;
@@ -192,7 +141,7 @@ start(struct flow *f)
             return true;
         }
         if (err.code != ERR_CLOSED)
-            complain(f, "cannot start", err.text);
+            flow_complain(f, "cannot start", err.text);
         rest(f, START_RETRY_MS);
     }
     return false;
@@ -214,7 +163,7 @@ refresh(struct flow *f)
 {
     struct err err = {0};
     if (discover(f, &err) != 0)
-        complain(f, "cannot look for new topics", err.text);
+        flow_complain(f, "cannot look for new topics", err.text);
     else
         set_complaint(f, "");
 }
@@ -224,7 +173,8 @@ chores(struct flow *f, int64_t now)
 {
     const struct flow_settings *c = f->conf;
     char why[256];
-    if (is_due(&f->next_beat_ms, now, c->heartbeats_interval_s * 1000))
+    if (units_lead(f) &&
+        is_due(&f->next_beat_ms, now, c->heartbeats_interval_s * 1000))
         emit_heartbeats(f);
     if (!f->flushing &&
         is_due(&f->next_flush_ms, now, c->target->flush_interval_ms))
@@ -253,6 +203,14 @@ wait_for_work(struct flow *f)
     kqueue_drain_fd(f->delivery_fd);
 }
 
+/* All that it has been given first is being copied. */
+static void
+look_ready(struct flow *f)
+{
+    if (share_settled(f) && units_settled(f))
+        atomic_store(&f->ready, true);
+}
+
 static void
 turn(struct flow *f)
 {
@@ -261,8 +219,12 @@ turn(struct flow *f)
     reconf_step(f);
     const bool more = copy_batch(f);
     const bool served = flow_serve(f, 0);
+    share_turn(f);
+    units_turn(f);
     chores(f, clock_mono_ms());
     holds_apply(f);
+    if (!atomic_load(&f->ready))
+        look_ready(f);
     if (!more && !served)
         wait_for_work(f);
 }
@@ -297,15 +259,17 @@ static void *
 run(void *arg)
 {
     struct flow *f = arg;
-    if (!start(f))
+    if (!start(f)) {
+        share_close(f);
         return NULL;
+    }
     const int64_t now = clock_mono_ms();
     f->next_flush_ms = now + f->conf->target->flush_interval_ms;
     f->next_refresh_ms = now + f->conf->refresh_interval_s * 1000;
-    atomic_store(&f->ready, true);
     while (!atomic_load(&f->stop))
         turn(f);
     finish(f);
+    share_close(f);
     return NULL;
 }
 
@@ -390,7 +354,6 @@ release(struct flow *f)
         (void)close(f->delivery_fd);
     free_topics(f);
     units_free(f);
-    positions_fini(&f->positions);
     pthread_mutex_destroy(&f->lock);
     free(f->syncs.v);
     free(f->positions_topic);

@@ -36,19 +36,31 @@ enum note { NOTE_POSITION, NOTE_HEARTBEAT, NOTE_CHECKPOINT, NOTES };
 /* Syncs that wait for room in their producer; above it nothing is copied. */
 #define SYNCS_WAITING_MAX ((size_t)10000)
 
+/* Whose a unit is. */
+enum unit_state {
+    UNIT_AWAY,   /* another process's; until it is given to us */
+    UNIT_COMING, /* ours, not read yet; until its positions are known */
+    UNIT_MINE,   /* copied; until it is asked back, or lost */
+    UNIT_GOING,  /* asked back; until all is answered and written */
+};
+
 /* What one process owns alone (unit.c): a partition of the topic of positions,
  * and with it every part whose position lies there. */
 struct unit {
     struct flow *flow;
-    int32_t id; /* that partition */
-    atomic_bool mine;
-    rd_kafka_t *producer; /* NULL: the flow's */
+    int32_t id;                 /* that partition */
+    atomic_int state;           /* enum unit_state; the flow's thread writes */
+    struct part *parts;         /* those of topics found so far */
+    struct positions positions; /* as they were when it was taken */
+    bool given;                 /* the group says that it is ours */
+    int64_t retry_at_ms;        /* it is not taken before */
+    rd_kafka_t *producer;       /* NULL: the flow's */
 };
 
 /* Why a part is not read; it is assigned to the consumer while nothing is. */
 enum hold {
     HOLD_NEW = 1,       /* its partition is not on the target yet */
-    HOLD_NOT_MINE = 2,  /* another process copies it */
+    HOLD_NOT_MINE = 2,  /* another process copies it, or ours not yet */
     HOLD_BACKLOG = 4,   /* too much of it waits for answers */
     HOLD_BROKEN = 8,    /* a record was refused or is not there; retried */
     HOLD_PAUSED = 16,   /* somebody asked for it */
@@ -67,12 +79,14 @@ struct part {
     struct flow *flow;
     struct topic *topic;
     struct unit *unit;
+    struct part *next_of_unit;
     int32_t partition;
     rd_kafka_topic_t *to;      /* of the unit's producer; NULL: not opened */
     atomic_uint holds;         /* of enum hold; the flow's thread writes */
     bool assigned, rewound;    /* hold.c: to the consumer; where to changed */
     bool hold_changed;         /* it is in the flow's list */
     struct part *next_changed; /* there */
+    bool known;                /* this process has copied it */
     int64_t next;              /* the source offset to take next; -1: as the
                          following three say */
     int64_t begin;             /* where it was started, for lack of `acked` */
@@ -143,6 +157,24 @@ struct sync_queue {
     struct refusals refusals;
 };
 
+/* How processes divide the units among them (share.c). */
+struct share {
+    char *group;
+    rd_kafka_t *member; /* of the group; NULL: not made yet */
+    bool alone;         /* the cluster knows no groups */
+    bool claimed;       /* a claim of ours was written, and stands */
+    bool subscribed;    /* it joins, or has joined */
+    bool joined;        /* the group has given us something, be it nothing */
+    bool closing;       /* what it takes away is let go at once */
+    bool refusal_said;  /* why it cannot join was said in the log */
+    int64_t claimed_at_ms;
+    char claim[96];
+    rd_kafka_topic_partition_list_t *going; /* asked back; NULL: nothing */
+    bool going_assigned;                    /* to us by the group */
+    bool going_flushed;                     /* their positions are on the way */
+    int64_t going_until_ms;
+};
+
 struct flow {
     const struct flow_settings *_Atomic conf; /* reconf.c */
     atomic_bool conf_new; /* the flow's thread has not looked yet */
@@ -160,10 +192,13 @@ struct flow {
 
     struct unit *units; /* by their id; made once the topic is there */
     int32_t n_units;
+    struct share share;
+    /* How often units have come: who keeps what it read of all parts reads
+     * again. */
+    _Atomic uint64_t takes;
 
     pthread_mutex_t lock;
     struct topic *topics; /* (L) */
-    struct positions positions;
     struct sync_queue syncs;
     struct part *holds_changed;
     int64_t holds_retry_at_ms;
@@ -192,6 +227,9 @@ struct flow {
     int64_t wall_ms;  /* of this turn */
     struct pace pace; /* (L) the observer writes */
 };
+
+/* flow.c: says why something failed that is tried again; once. */
+void flow_complain(struct flow *f, const char *what, const char *why);
 
 /* discover.c: compares both clusters' topics with the table, makes topics on
  * the target, starts new parts where they were left. */
@@ -227,11 +265,39 @@ void units_free(struct flow *f);
 /* The unit in which the position of a source partition lies. */
 struct unit *unit_of(const struct flow *f, const char *topic,
                      int32_t partition);
+/* Any thread. */
+bool unit_is_mine(const struct unit *u);
+/* Has this process what only one may do? Any thread. */
+bool units_lead(const struct flow *f);
 /* Its producer to the target: records, positions. */
 rd_kafka_t *unit_producer(const struct unit *u);
+/* The unit is ours: it is taken at a turn. */
+void unit_give(struct unit *u);
+/* Its parts are read no more; what was read is still written. */
+void unit_ask_back(struct unit *u);
+/* It is not ours any more: nothing of it is read, nothing written. */
+void unit_drop(struct unit *u);
+/* Takes those whose time has come; blocks for reading their positions. */
+void units_turn(struct flow *f);
+/* None waits to be taken. */
+bool units_settled(const struct flow *f);
+/* Records of the unit that are not answered. */
+int64_t unit_inflight(const struct unit *u);
+/* A part found in a unit: it begins where it was left, if that is ours. */
+void part_enter(struct part *p);
 /* Opens `to`, if it is not open; closes it. */
 MUST_CHECK int part_open(struct part *p, struct err *err);
 void part_close(struct part *p);
+
+/* share.c: asks for units; may be called again after a failure. */
+MUST_CHECK int share_open(struct flow *f, struct err *err);
+/* Once the parts are there: begins at once, if the claim has held. */
+void share_begin(struct flow *f);
+void share_turn(struct flow *f);
+/* Something to do has been given, or the group has nothing for us. */
+bool share_settled(const struct flow *f);
+/* Leaves the group. */
+void share_close(struct flow *f);
 
 /* copy.c: up to a batch of records; true: there may be more. */
 bool copy_batch(struct flow *f);

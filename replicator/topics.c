@@ -5,6 +5,7 @@
  */
 #include "replicator/topics.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -186,28 +187,41 @@ struct reading {
     const atomic_bool *stop;
     void (*record)(const rd_kafka_message_t *m, void *arg);
     void *arg;
-    int32_t open; /* partitions whose end has not been seen */
+    bool *read; /* by partition: its end was reached, or it is not wanted */
+    int32_t partitions, open; /* all; those not read yet */
 };
 
+/* An absolute offset: logical ones take half a second. If the log begins
+ * later, the consumer goes there by itself. */
 static int
-assign_all(rd_kafka_t *rk, struct reading *r, int32_t partitions,
-           struct err *err)
+assign(rd_kafka_t *rk, struct reading *r, const int32_t *wanted, int32_t n,
+       struct err *err)
 {
     rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(partitions);
-    rd_kafka_resp_err_t code = 0;
-    for (int32_t p = 0; p < partitions && !code; p++) {
-        int64_t low, high;
-        code = rd_kafka_query_watermark_offsets(rk, r->topic, p, &low, &high,
-                                                METADATA_TIMEOUT_MS);
-        if (!code && high > low)
-            rd_kafka_topic_partition_list_add(list, r->topic, p)->offset = low;
+        rd_kafka_topic_partition_list_new(n);
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t p = wanted ? wanted[i] : i;
+        rd_kafka_topic_partition_list_add(list, r->topic, p)->offset = 0;
+        r->read[p] = false;
     }
-    r->open = list->cnt;
-    if (!code)
-        code = rd_kafka_assign(rk, list);
+    r->open = n;
+    const rd_kafka_resp_err_t code = rd_kafka_assign(rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code ? err_kafka(err, code, "cannot read topic %s", r->topic) : 0;
+}
+
+/* Where a transaction is still open the readable part ends before the log
+ * does: what it decides is waited for. */
+static void
+end_reached(rd_kafka_t *rk, struct reading *r, const rd_kafka_message_t *m)
+{
+    int64_t low = -1, high = -1;
+    (void)rd_kafka_get_watermark_offsets(rk, r->topic, m->partition, &low,
+                                         &high); /* unknown: the end it is */
+    if (r->read[m->partition] || m->offset < high)
+        return;
+    r->read[m->partition] = true;
+    r->open--;
 }
 
 static int
@@ -223,13 +237,51 @@ read_to_ends(rd_kafka_t *rk, struct reading *r, struct err *err)
         rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
         if (!m)
             continue;
-        if (!m->err)
+        if (!m->err && !r->read[m->partition])
             r->record(m, r->arg);
         else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-            r->open--; /* once: nothing new is waited for */
+            end_reached(rk, r, m);
         rd_kafka_message_destroy(m);
     }
     return 0;
+}
+
+/* Of all partitions when `wanted` is NULL. */
+static int
+read_from(rd_kafka_t *rk, struct reading *r, const int32_t *wanted, int32_t n,
+          struct err *err)
+{
+    int rc = look(rk, r->topic, &r->partitions, err);
+    if (rc == 0 && r->partitions == 0)
+        rc = err_set(err, ERR_NOTFOUND, "topic %s is not there", r->topic);
+    if (rc != 0)
+        return rc;
+    r->read = xcalloc((size_t)r->partitions, sizeof(*r->read));
+    memset(r->read, true, (size_t)r->partitions);
+    rc = assign(rk, r, wanted, wanted ? n : r->partitions, err);
+    if (rc == 0)
+        rc = read_to_ends(rk, r, err);
+    free(r->read);
+    return rc;
+}
+
+int
+topics_read_some(const struct client_settings *c, const char *id,
+                 const char *topic, const int32_t *wanted, int32_t n,
+                 const atomic_bool *stop,
+                 void (*record)(const rd_kafka_message_t *m, void *arg),
+                 void *arg, struct err *err)
+{
+    struct reading r = {
+        .topic = topic, .stop = stop, .record = record, .arg = arg};
+    rd_kafka_t *rk;
+    int rc = client_consumer(c, NULL, id, true, &rk, err);
+    if (rc != 0)
+        return rc;
+    rc = read_from(rk, &r, wanted, n, err);
+    (void)rd_kafka_consumer_close(rk); /* reads only: nothing can be lost */
+    rd_kafka_destroy(rk);
+    return rc;
 }
 
 int
@@ -238,21 +290,5 @@ topics_read(const struct client_settings *c, const char *id, const char *topic,
             void (*record)(const rd_kafka_message_t *m, void *arg), void *arg,
             struct err *err)
 {
-    struct reading r = {
-        .topic = topic, .stop = stop, .record = record, .arg = arg};
-    rd_kafka_t *rk;
-    int32_t partitions = 0;
-    int rc = client_consumer(c, NULL, id, true, &rk, err);
-    if (rc != 0)
-        return rc;
-    rc = look(rk, topic, &partitions, err);
-    if (rc == 0 && partitions == 0)
-        rc = err_set(err, ERR_NOTFOUND, "topic %s is not there", topic);
-    if (rc == 0)
-        rc = assign_all(rk, &r, partitions, err);
-    if (rc == 0)
-        rc = read_to_ends(rk, &r, err);
-    (void)rd_kafka_consumer_close(rk); /* reads only: nothing can be lost */
-    rd_kafka_destroy(rk);
-    return rc;
+    return topics_read_some(c, id, topic, NULL, 0, stop, record, arg, err);
 }

@@ -38,5 +38,12 @@ MUST_CHECK int topics_read(const struct client_settings *c, const char *id,
                            void (*record)(const rd_kafka_message_t *m,
                                           void *arg),
                            void *arg, struct err *err);
+/* The same of some partitions, each named once and there. */
+MUST_CHECK int topics_read_some(const struct client_settings *c, const char *id,
+                                const char *topic, const int32_t *wanted,
+                                int32_t n, const atomic_bool *stop,
+                                void (*record)(const rd_kafka_message_t *m,
+                                               void *arg),
+                                void *arg, struct err *err);
 
 #endif

@@ -3,13 +3,22 @@
  * partition belongs to the unit that its position lies in, so that whoever
  * owns a unit alone writes all that is in that partition of the topic of
  * positions.  Runs on the flow's thread.
+ *
+ * Invariant: a unit's parts are read only after its positions were read, and
+ * those only after it was given to us.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
+#include "common/mm2/codec.h"
 #include "replicator/parts.h"
+#include "replicator/topics.h"
+
+#define TAKE_RETRY_MS 1000
 
 void
 units_make(struct flow *f, int32_t n)
@@ -18,13 +27,18 @@ units_make(struct flow *f, int32_t n)
         return;
     f->units = xcalloc((size_t)n, sizeof(*f->units));
     f->n_units = n;
-    for (int32_t i = 0; i < n; i++)
-        f->units[i] = (struct unit){.flow = f, .id = i, .mine = true};
+    for (int32_t i = 0; i < n; i++) {
+        f->units[i].flow = f;
+        f->units[i].id = i;
+        atomic_init(&f->units[i].state, UNIT_AWAY);
+    }
 }
 
 void
 units_free(struct flow *f)
 {
+    for (int32_t i = 0; i < f->n_units; i++)
+        positions_fini(&f->units[i].positions);
     free(f->units);
     f->units = NULL;
     f->n_units = 0;
@@ -43,16 +57,45 @@ unit_of(const struct flow *f, const char *topic, int32_t partition)
     return &f->units[id];
 }
 
+static bool
+is(const struct unit *u, enum unit_state state)
+{
+    return atomic_load(&u->state) == (int)state;
+}
+
+bool
+unit_is_mine(const struct unit *u)
+{
+    return is(u, UNIT_MINE) || is(u, UNIT_GOING);
+}
+
+bool
+units_lead(const struct flow *f)
+{
+    return f->units && unit_is_mine(&f->units[0]);
+}
+
 rd_kafka_t *
 unit_producer(const struct unit *u)
 {
     return u->producer ? u->producer : u->flow->producer;
 }
 
+int64_t
+unit_inflight(const struct unit *u)
+{
+    int64_t n = 0;
+    for (const struct part *p = u->parts; p; p = p->next_of_unit)
+        n += p->inflight;
+    return n;
+}
+
+/* ---- parts ------------------------------------------------------------- */
+
 int
 part_open(struct part *p, struct err *err)
 {
-    if (p->to)
+    if (p->to || !unit_is_mine(p->unit))
         return 0;
     p->to = rd_kafka_topic_new(unit_producer(p->unit), p->topic->remote, NULL);
     if (!p->to)
@@ -67,4 +110,247 @@ part_close(struct part *p)
     if (p->to)
         rd_kafka_topic_destroy(p->to);
     p->to = NULL;
+}
+
+static void
+forget_trouble(struct part *p)
+{
+    if (p->broken || p->lost)
+        p->flow->n_broken--;
+    p->broken = p->lost = false;
+    part_release(p, HOLD_BROKEN);
+}
+
+static void
+begin_anew(struct part *p, int64_t position)
+{
+    struct flow *f = p->flow;
+    forget_trouble(p);
+    pthread_mutex_lock(&f->lock);
+    p->acked = p->saved = position;
+    runs_fini(&p->runs);
+    pthread_mutex_unlock(&f->lock);
+    p->reset = -1;
+    p->begin = discover_begins_at_end(f) ? RD_KAFKA_OFFSET_END
+                                         : RD_KAFKA_OFFSET_BEGINNING;
+    sync_init(&p->sync);
+}
+
+/* What this process has copied still counts where nobody has written since:
+ * the unit was lost to nobody, while the cluster could not be reached. */
+static bool
+goes_on(const struct part *p, int64_t position)
+{
+    return p->known && !p->unit->producer && position == p->saved;
+}
+
+void
+part_enter(struct part *p)
+{
+    if (!unit_is_mine(p->unit))
+        return;
+    const int64_t position =
+        positions_get(&p->unit->positions, p->topic->name, p->partition);
+    if (!goes_on(p, position))
+        begin_anew(p, position);
+    p->known = true;
+    part_rewind(p);
+    part_release(p, HOLD_NOT_MINE);
+}
+
+/* ---- giving and dropping ------------------------------------------------ */
+
+void
+unit_give(struct unit *u)
+{
+    u->given = true;
+    if (is(u, UNIT_AWAY))
+        atomic_store(&u->state, UNIT_COMING);
+}
+
+static void
+hold_parts(struct unit *u)
+{
+    for (struct part *p = u->parts; p; p = p->next_of_unit)
+        part_hold(p, HOLD_NOT_MINE);
+}
+
+void
+unit_ask_back(struct unit *u)
+{
+    u->given = false;
+    hold_parts(u);
+    atomic_store(&u->state, is(u, UNIT_MINE) ? UNIT_GOING : UNIT_AWAY);
+}
+
+void
+unit_drop(struct unit *u)
+{
+    hold_parts(u);
+    for (struct part *p = u->parts; p; p = p->next_of_unit)
+        part_close(p);
+    atomic_store(&u->state, UNIT_AWAY);
+}
+
+/* ---- taking ------------------------------------------------------------- */
+
+struct taking {
+    struct flow *flow;
+    struct unit **units;
+    int32_t n;
+};
+
+static void
+read_position(const rd_kafka_message_t *m, void *arg)
+{
+    struct flow *f = ((struct taking *)arg)->flow;
+    struct err err = {0};
+    const int rc = positions_record(&f->units[m->partition].positions,
+                                    f->conf->source->name, m->key, m->key_len,
+                                    m->payload, m->len, &err);
+    if (rc != 0 && rc != ERR_NOTFOUND)
+        log_warn("%s: %s/%d: record %lld is no position, left out: %s",
+                 f->conf->name, f->positions_topic, (int)m->partition,
+                 (long long)m->offset, err.text);
+}
+
+static bool
+is_taken(const struct taking *t, const struct unit *u)
+{
+    for (int32_t i = 0; i < t->n; i++)
+        if (t->units[i] == u)
+            return true;
+    return false;
+}
+
+static void
+read_sync(const rd_kafka_message_t *m, void *arg)
+{
+    const struct taking *t = arg;
+    struct flow *f = t->flow;
+    struct mm2_offset_sync sync;
+    struct err err = {0};
+    if (mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &sync,
+                               &err) != 0) {
+        log_warn("%s: %s: record %lld is no offset sync, left out: %s",
+                 f->conf->name, f->syncs_topic, (long long)m->offset, err.text);
+        return;
+    }
+    struct part *p = flow_part(f, sync.topic, sync.partition);
+    if (p && is_taken(t, p->unit)) {
+        pthread_mutex_lock(&f->lock);
+        runs_synced(&p->runs, (struct sync_point){.up = sync.upstream,
+                                                  .down = sync.downstream});
+        pthread_mutex_unlock(&f->lock);
+    }
+    mm2_offset_sync_fini(&sync);
+}
+
+static int
+read_positions(struct taking *t, struct err *err)
+{
+    struct flow *f = t->flow;
+    char *id = xasprintf("shunt-replicator-%s-reader", f->conf->name);
+    int32_t *ids = xcalloc((size_t)t->n, sizeof(*ids));
+    for (int32_t i = 0; i < t->n; i++) {
+        positions_fini(&t->units[i]->positions); /* others may have written */
+        ids[i] = t->units[i]->id;
+    }
+    const int rc = topics_read_some(&f->conf->clients[ROLE_TARGET_CONSUMER], id,
+                                    f->positions_topic, ids, t->n, &f->stop,
+                                    read_position, t, err);
+    free(ids);
+    free(id);
+    return rc;
+}
+
+static int
+read_syncs(struct taking *t, struct err *err)
+{
+    struct flow *f = t->flow;
+    const struct flow_settings *c = f->conf;
+    if (!c->syncs_enabled)
+        return 0;
+    char *id = xasprintf("shunt-replicator-%s-reader", c->name);
+    const enum client_role at =
+        c->syncs_on_target ? ROLE_TARGET_CONSUMER : ROLE_SOURCE_CONSUMER;
+    const int rc = topics_read(&c->clients[at], id, f->syncs_topic, &f->stop,
+                               read_sync, t, err);
+    free(id);
+    return rc;
+}
+
+static int
+enter(struct unit *u, struct err *err)
+{
+    int rc = 0;
+    atomic_store(&u->state, UNIT_MINE);
+    for (struct part *p = u->parts; p && rc == 0; p = p->next_of_unit) {
+        rc = part_open(p, err);
+        if (rc == 0)
+            part_enter(p);
+    }
+    return rc;
+}
+
+static int
+take(struct taking *t, struct err *err)
+{
+    int rc = read_positions(t, err);
+    for (int32_t i = 0; i < t->n && rc == 0; i++)
+        rc = enter(t->units[i], err);
+    if (rc != 0)
+        return rc;
+    holds_apply(t->flow);
+    /* What they copy meanwhile is newer. */
+    rc = read_syncs(t, err);
+    atomic_fetch_add(&t->flow->takes, 1);
+    return rc;
+}
+
+static void
+put_off(struct taking *t, const struct err *why)
+{
+    for (int32_t i = 0; i < t->n; i++) {
+        unit_drop(t->units[i]);
+        atomic_store(&t->units[i]->state, UNIT_COMING);
+        t->units[i]->retry_at_ms = clock_mono_ms() + TAKE_RETRY_MS;
+    }
+    if (why->code != ERR_CLOSED)
+        flow_complain(t->flow, "cannot take over partitions", why->text);
+}
+
+/* What was sent before a unit was lost is answered before it is taken again:
+ * else it would be sent twice. */
+static bool
+may_be_taken(const struct unit *u, int64_t now)
+{
+    return is(u, UNIT_COMING) && now >= u->retry_at_ms && unit_inflight(u) == 0;
+}
+
+void
+units_turn(struct flow *f)
+{
+    struct err err = {0};
+    struct taking t = {.flow = f};
+    const int64_t now = clock_mono_ms();
+    for (int32_t i = 0; i < f->n_units; i++) {
+        if (!may_be_taken(&f->units[i], now))
+            continue;
+        if (!t.units)
+            t.units = xcalloc((size_t)f->n_units, sizeof(struct unit *));
+        t.units[t.n++] = &f->units[i];
+    }
+    if (t.n > 0 && take(&t, &err) != 0)
+        put_off(&t, &err);
+    free(t.units);
+}
+
+bool
+units_settled(const struct flow *f)
+{
+    for (int32_t i = 0; i < f->n_units; i++)
+        if (is(&f->units[i], UNIT_COMING))
+            return false;
+    return true;
 }
