@@ -337,7 +337,7 @@ units_mine(const struct flow *f)
 {
     int32_t n = 0;
     for (int32_t i = 0; i < f->n_units; i++)
-        n += atomic_load(&f->units[i].mine);
+        n += unit_is_mine(&f->units[i]);
     return n;
 }
 
