@@ -28,21 +28,39 @@ struct record_flight {
     size_t bytes;
 };
 
-static void
-on_acked(struct part *p, struct sync_point at, size_t bytes, int64_t timestamp)
+/* Under the lock. */
+static size_t
+note_copied(struct part *p, struct sync_point at, struct sync_point told[2])
+{
+    const struct flow_settings *c = p->flow->conf;
+    runs_acked(&p->runs, at);
+    return c->syncs_enabled ? sync_acked(&p->sync, c->lag_max, at, told) : 0;
+}
+
+void
+part_tell(struct part *p, struct sync_point at)
+{
+    struct sync_point told[2];
+    pthread_mutex_lock(&p->flow->lock);
+    const size_t n = note_copied(p, at, told);
+    pthread_mutex_unlock(&p->flow->lock);
+    for (size_t i = 0; i < n; i++)
+        emit_sync(p->flow, p, told[i]);
+}
+
+void
+part_copied(struct part *p, struct sync_point at, size_t bytes,
+            int64_t timestamp)
 {
     struct flow *f = p->flow;
     struct sync_point told[2];
-    size_t n = 0;
     pthread_mutex_lock(&f->lock);
     p->acked = at.up;
     p->reset = -1;
     p->records++;
     p->bytes += bytes;
     part_seen_acked(p, timestamp, f->wall_ms);
-    runs_acked(&p->runs, at);
-    if (f->conf->syncs_enabled)
-        n = sync_acked(&p->sync, f->conf->lag_max, at, told);
+    const size_t n = note_copied(p, at, told);
     pthread_mutex_unlock(&f->lock);
     backoff_reset(&p->backoff);
     part_well(p);
@@ -51,15 +69,35 @@ on_acked(struct part *p, struct sync_point at, size_t bytes, int64_t timestamp)
         emit_sync(f, p, told[i]);
 }
 
+/* What it has taken up to there is on the target, or need not be. */
+int64_t
+part_reached(const struct part *p)
+{
+    return p->in_txn_to >= 0 ? p->in_txn_to : p->acked;
+}
+
 void
 copy_passed(struct part *p, int64_t offset)
 {
+    backoff_reset(&p->backoff);
+    part_well(p);
+    if (p->unit->producer) {
+        txn_passed(p, offset);
+        return;
+    }
     pthread_mutex_lock(&p->flow->lock);
     p->acked = offset;
     p->reset = -1;
     pthread_mutex_unlock(&p->flow->lock);
-    backoff_reset(&p->backoff);
-    part_well(p);
+}
+
+static void
+count(struct part *p, struct sync_point at, const struct record_flight *r)
+{
+    if (p->unit->producer)
+        txn_acked(p, at, r->bytes, r->timestamp);
+    else
+        part_copied(p, at, r->bytes, r->timestamp);
 }
 
 static void
@@ -67,14 +105,16 @@ on_answer(struct flight *flight, const rd_kafka_message_t *m)
 {
     struct record_flight *r = (struct record_flight *)flight;
     struct part *p = r->part;
+    const struct sync_point at = {.up = r->offset, .down = m->offset};
     p->inflight--;
     p->flow->inflight--;
     backlog_sub(p, r->bytes);
-    if (m->err)
+    if (p->unit->failed)
+        ; /* all of its transaction goes again */
+    else if (m->err)
         part_refused(p, r->offset, m->err);
     else if (!p->broken || r->offset < p->refused_at)
-        on_acked(p, (struct sync_point){.up = r->offset, .down = m->offset},
-                 r->bytes, r->timestamp);
+        count(p, at, r);
     free(r);
     copy_settled(p);
 }
@@ -137,6 +177,10 @@ copy_send(struct part *p, rd_kafka_message_t *m)
                                 .timestamp =
                                     rd_kafka_message_timestamp(m, &type),
                                 .bytes = m->len + m->key_len};
+    if (!txn_open(p->unit)) {
+        free(r); /* it is read again */
+        return;
+    }
     /* Counted first: the answer may come while others wait for room. */
     p->inflight++;
     f->inflight++;
@@ -263,7 +307,8 @@ copy_settled(struct part *p)
         refuse_settle(p);
     if (p->broken && clock_mono_ms() >= p->retry_at_ms)
         restart(p);
-    else if (!p->broken && !p->lost && p->kept.n == 0 && p->acked < p->next - 1)
+    else if (!p->broken && !p->lost && p->kept.n == 0 &&
+             part_reached(p) < p->next - 1)
         copy_passed(p, p->next - 1); /* all it has taken is answered */
     refuse_go_on(p);
 }

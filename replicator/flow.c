@@ -28,14 +28,38 @@
 #define ANSWERS_WAIT_MS 10000
 #define NOTES_WAIT_MS   3000
 
+static int
+serve_all(struct flow *f)
+{
+    int n = rd_kafka_poll(f->producer, 0);
+    if (f->back)
+        n += rd_kafka_poll(f->back, 0);
+    for (int32_t i = 0; i < f->n_units; i++)
+        if (f->units[i].producer)
+            n += rd_kafka_poll(f->units[i].producer, 0);
+    return n;
+}
+
 bool
 flow_serve(struct flow *f, int timeout_ms)
 {
-    int n = rd_kafka_poll(f->producer, timeout_ms);
-    if (f->back)
-        n += rd_kafka_poll(f->back, 0);
+    struct pollfd fd = {.fd = f->delivery_fd, .events = POLLIN};
+    int n = serve_all(f);
+    if (n == 0 && timeout_ms > 0 && poll(&fd, 1, timeout_ms) > 0) {
+        kqueue_drain_fd(f->delivery_fd);
+        n = serve_all(f);
+    }
     emit_waiting_syncs(f);
     return n > 0;
+}
+
+void
+flow_ring(struct flow *f, rd_kafka_t *rk)
+{
+    static const uint64_t one = 1;
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(rk);
+    rd_kafka_queue_io_event_enable(queue, f->delivery_fd, &one, sizeof(one));
+    rd_kafka_queue_destroy(queue);
 }
 
 /* ---- start ------------------------------------------------------------- */
@@ -88,6 +112,8 @@ make_wakes(struct flow *f, struct err *err)
     if (rc == 0)
         rc = kqueue_fd(deliveries, &f->delivery_fd, err);
     rd_kafka_queue_destroy(deliveries);
+    if (rc == 0 && f->back)
+        flow_ring(f, f->back);
     return rc;
 }
 
@@ -196,8 +222,8 @@ wait_for_work(struct flow *f)
 {
     struct pollfd fds[] = {{.fd = f->wake_fd, .events = POLLIN},
                            {.fd = f->delivery_fd, .events = POLLIN}};
-    /* Deliveries from `back` and chores wait at most one turn. */
-    if (poll(fds, 2, f->back && f->flushing ? 5 : TURN_MAX_MS) <= 0)
+    /* Chores wait at most one turn. */
+    if (poll(fds, 2, (int)txn_wait_ms(f, TURN_MAX_MS)) <= 0)
         return; /* nothing, or a signal: the next turn looks again */
     kqueue_drain_fd(f->wake_fd);
     kqueue_drain_fd(f->delivery_fd);
@@ -221,6 +247,7 @@ turn(struct flow *f)
     const bool served = flow_serve(f, 0);
     share_turn(f);
     units_turn(f);
+    txn_turn(f);
     chores(f, clock_mono_ms());
     holds_apply(f);
     if (!atomic_load(&f->ready))
@@ -241,6 +268,7 @@ wait_until_zero(struct flow *f, const uint64_t *count, int64_t ms)
 static void
 finish(struct flow *f)
 {
+    txn_finish(f, ANSWERS_WAIT_MS);
     wait_until_zero(f, &f->inflight, ANSWERS_WAIT_MS);
     emit_flush_begin(f);
     const int64_t until = clock_mono_ms() + NOTES_WAIT_MS;
@@ -292,8 +320,8 @@ start_threads(struct flow *f, struct err *err)
     return err_errno(err, ERR_NOMEM, bad, "cannot start a thread");
 }
 
-static void
-destroy_producer(rd_kafka_t *rk)
+void
+flow_end_producer(rd_kafka_t *rk)
 {
     if (!rk)
         return;
@@ -342,12 +370,14 @@ release(struct flow *f)
     if (f->consumer)
         (void)rd_kafka_consumer_close(f->consumer); /* it never commits */
     close_topics(f);
+    for (int32_t i = 0; i < f->n_units; i++)
+        txn_drop(&f->units[i]);
     if (f->records)
         rd_kafka_queue_destroy(f->records);
     if (f->consumer)
         rd_kafka_destroy(f->consumer);
-    destroy_producer(f->producer);
-    destroy_producer(f->back);
+    flow_end_producer(f->producer);
+    flow_end_producer(f->back);
     if (f->wake_fd >= 0)
         (void)close(f->wake_fd); /* nothing to do about a failure */
     if (f->delivery_fd >= 0)

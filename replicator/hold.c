@@ -61,7 +61,8 @@ goes_on_at(const struct part *p)
         return p->next;
     if (p->reset >= 0)
         return p->reset;
-    return p->acked >= 0 ? p->acked + 1 : p->begin;
+    const int64_t reached = part_reached(p);
+    return reached >= 0 ? reached + 1 : p->begin;
 }
 
 typedef rd_kafka_error_t *(*assigner)(rd_kafka_t *,

@@ -92,9 +92,10 @@ choose(struct part *p, struct gap g)
 bool
 lost_find(struct part *p)
 {
-    struct gap g = {.from = p->reset >= 0   ? p->reset
-                            : p->acked >= 0 ? p->acked + 1
-                                            : p->begin};
+    const int64_t reached = part_reached(p);
+    struct gap g = {.from = p->reset >= 0  ? p->reset
+                            : reached >= 0 ? reached + 1
+                                           : p->begin};
     if (rd_kafka_query_watermark_offsets(p->flow->consumer, p->topic->name,
                                          p->partition, &g.low, &g.high,
                                          WATERMARKS_MS) != 0) {

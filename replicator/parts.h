@@ -44,6 +44,15 @@ enum unit_state {
     UNIT_GOING,  /* asked back; until all is answered and written */
 };
 
+/* Of a unit that copies exactly once (txn.c). */
+enum txn_state {
+    TXN_NONE,    /* until a record is to be sent */
+    TXN_OPEN,    /* until it is old or large enough */
+    TXN_CLOSING, /* nothing is added; until all in it is answered */
+    TXN_ENDING,  /* its positions are in it; until they are answered and it is
+                    committed */
+};
+
 /* What one process owns alone (unit.c): a partition of the topic of positions,
  * and with it every part whose position lies there. */
 struct unit {
@@ -55,6 +64,13 @@ struct unit {
     bool given;                 /* the group says that it is ours */
     int64_t retry_at_ms;        /* it is not taken before */
     rd_kafka_t *producer;       /* NULL: the flow's */
+    rd_kafka_topic_t *positions_at; /* its own; borrowed by nobody */
+    enum txn_state txn;
+    rd_kafka_resp_err_t failed; /* why its producer is given up; 0: it is not */
+    size_t in_txn;              /* records */
+    bool late;                  /* its end is not waited for any more */
+    int64_t notes;              /* positions that are not answered */
+    uint64_t sync_barrier; /* the next commit waits until so many are written */
 };
 
 /* Why a part is not read; it is assigned to the consumer while nothing is. */
@@ -66,6 +82,7 @@ enum hold {
     HOLD_PAUSED = 16,   /* somebody asked for it */
     HOLD_STOPPED = 32,  /* a refusal or a gap, where the file says "stop" */
     HOLD_UNWANTED = 64, /* the file does not select its topic any more */
+    HOLD_TXN = 128,     /* its transaction takes long to end */
 };
 
 /* Records that were read and wait for their turn, in order. */
@@ -87,6 +104,7 @@ struct part {
     bool hold_changed;         /* it is in the flow's list */
     struct part *next_changed; /* there */
     bool known;                /* this process has copied it */
+    bool anew;                 /* but began anew when it was taken */
     int64_t next;              /* the source offset to take next; -1: as the
                          following three say */
     int64_t begin;             /* where it was started, for lack of `acked` */
@@ -118,7 +136,11 @@ struct part {
     rd_kafka_resp_err_t said_code;
     struct backoff backoff;
     struct sync_state sync;
-    struct runs runs;                 /* (L) */
+    struct runs runs;   /* (L) */
+    struct runs in_txn; /* acknowledged, but not committed */
+    int64_t in_txn_to;  /* the position that it reaches, or -1 */
+    uint64_t in_txn_bytes;
+    int64_t in_txn_timestamp;
     uint64_t records, bytes, refused; /* (L) */
     uint64_t missed;                  /* (L) gone before they were copied */
     uint64_t looped;                  /* (L) not copied: would go round */
@@ -217,7 +239,8 @@ struct flow {
     int64_t flush_retry_at_ms;
     bool position_refused; /* the next flush writes all of them */
     struct refusals refusals[NOTES];
-    int64_t next_refresh_ms, next_flush_ms, next_beat_ms, next_retry_ms;
+    int64_t next_refresh_ms, next_flush_ms, next_beat_ms, next_retry_ms,
+        next_commit_ms;
     char complaint[512];    /* (L) last failure of a chore, said once */
     bool paused;            /* (L) by an administrator, on any thread */
     atomic_bool pauses_new; /* the flow's thread has not looked yet */
@@ -275,6 +298,8 @@ rd_kafka_t *unit_producer(const struct unit *u);
 void unit_give(struct unit *u);
 /* Its parts are read no more; what was read is still written. */
 void unit_ask_back(struct unit *u);
+/* It is taken anew from what was written, after so long, if it is still ours. */
+void unit_renew(struct unit *u, int64_t wait_ms);
 /* It is not ours any more: nothing of it is read, nothing written. */
 void unit_drop(struct unit *u);
 /* Takes those whose time has come; blocks for reading their positions. */
@@ -288,6 +313,35 @@ void part_enter(struct part *p);
 /* Opens `to`, if it is not open; closes it. */
 MUST_CHECK int part_open(struct part *p, struct err *err);
 void part_close(struct part *p);
+
+/* txn.c: exactly once. True: no unit is without its transactions. */
+bool txn_wanted(const struct flow *f);
+/* A producer for each of the units, whose owner before is fenced, and what it
+ * has left open aborted; units without parts are only fenced. */
+MUST_CHECK int txn_begin_units(struct unit **units, int32_t n, struct err *err);
+/* Asks for the topics of a new producer: else the first record to each waits a
+ * second. */
+void txn_warm(struct unit *u);
+/* What was acknowledged before the last crash, but perhaps not told of. */
+void txn_tell_again(struct part *p);
+/* Before a record is sent. False: it cannot be; the unit will be renewed.
+ * Without transactions: true. */
+bool txn_open(struct unit *u);
+/* All up to there counts once it is committed, and nothing of it is copied. */
+void txn_passed(struct part *p, int64_t offset);
+/* A record was acknowledged; it counts once it is committed. */
+void txn_acked(struct part *p, struct sync_point at, size_t bytes,
+               int64_t timestamp);
+/* All goes again from what is committed; without transactions: nothing. */
+void txn_fail(struct unit *u, rd_kafka_resp_err_t code);
+/* Commits what is due, renews what has failed. */
+void txn_turn(struct flow *f);
+/* How long the flow may sleep, of so long. */
+int64_t txn_wait_ms(const struct flow *f, int64_t ms);
+/* Commits everything, as far as it can in that time. */
+void txn_finish(struct flow *f, int64_t ms);
+/* Forgets what was not committed, and the producer. */
+void txn_drop(struct unit *u);
 
 /* share.c: asks for units; may be called again after a failure. */
 MUST_CHECK int share_open(struct flow *f, struct err *err);
@@ -327,8 +381,19 @@ rd_kafka_resp_err_t emit_note(struct flow *f, rd_kafka_t *rk, enum note kind,
                               const char *topic, int32_t p, const void *key,
                               size_t key_len, const void *value,
                               size_t value_len);
-/* Serves deliveries of both producers; true: there were any. */
+/* copy.c: up to where it is copied, though perhaps not committed; or -1. */
+int64_t part_reached(const struct part *p);
+/* A record stands on the target, and counts. */
+void part_copied(struct part *p, struct sync_point at, size_t bytes,
+                 int64_t timestamp);
+/* It was counted before; perhaps nobody was told. */
+void part_tell(struct part *p, struct sync_point at);
+/* flow.c: serves deliveries of all producers; true: there were any. */
 bool flow_serve(struct flow *f, int timeout_ms);
+/* Deliveries of a new producer wake the flow's thread. */
+void flow_ring(struct flow *f, rd_kafka_t *rk);
+/* What it has not delivered is dropped. NULL allowed. */
+void flow_end_producer(rd_kafka_t *rk);
 
 /* reconf.c: does what flow_reconf() asked for. */
 void reconf_step(struct flow *f);

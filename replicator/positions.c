@@ -17,6 +17,8 @@
 struct position {
     char *name; /* "topic/partition"; neither holds a slash */
     int64_t offset;
+    void *runs; /* NULL: none */
+    size_t runs_len;
     UT_hash_handle hh;
 };
 
@@ -103,7 +105,20 @@ drop(struct positions *p, struct position *at)
 {
     HASH_DEL(p->table, at);
     free(at->name);
+    free(at->runs);
     free(at);
+}
+
+static void
+set_runs(struct position *at, const void *bytes, size_t len)
+{
+    free(at->runs);
+    at->runs = NULL;
+    at->runs_len = len;
+    if (len == 0)
+        return;
+    at->runs = xmalloc(len);
+    memcpy(at->runs, bytes, len);
 }
 
 static void
@@ -119,6 +134,7 @@ put_take(struct positions *p, char *name, int64_t offset)
         HASH_ADD_KEYPTR(hh, p->table, at->name, strlen(at->name), at);
     }
     at->offset = offset;
+    set_runs(at, NULL, 0);
 }
 
 static void
@@ -154,13 +170,43 @@ positions_record(struct positions *p, const char *cluster, const void *key,
     return rc;
 }
 
-int64_t
-positions_get(const struct positions *p, const char *topic, int32_t partition)
+void
+positions_keep_runs(struct positions *p, const char *cluster, const void *key,
+                    size_t key_len, const void *bytes, size_t len)
+{
+    struct position *at;
+    char *name = NULL;
+    if (read_key(cluster, key, key_len, &name, NULL) != 0)
+        return;
+    HASH_FIND_STR(p->table, name, at);
+    free(name);
+    if (at)
+        set_runs(at, bytes, len);
+}
+
+static struct position *
+find(const struct positions *p, const char *topic, int32_t partition)
 {
     struct position *at;
     char *name = xasprintf("%s/%d", topic, (int)partition);
     HASH_FIND_STR(p->table, name, at);
     free(name);
+    return at;
+}
+
+const void *
+positions_runs(const struct positions *p, const char *topic, int32_t partition,
+               size_t *len)
+{
+    const struct position *at = find(p, topic, partition);
+    *len = at ? at->runs_len : 0;
+    return at ? at->runs : NULL;
+}
+
+int64_t
+positions_get(const struct positions *p, const char *topic, int32_t partition)
+{
+    const struct position *at = find(p, topic, partition);
     return at ? at->offset : -1;
 }
 

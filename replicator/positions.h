@@ -27,6 +27,15 @@ MUST_CHECK int positions_record(struct positions *p, const char *cluster,
                                 const void *key, size_t key_len,
                                 const void *value, size_t value_len,
                                 struct err *err);
+/* What a header of such a record says of its last transaction (runs.h); copied.
+ * Gone with the next record of that key. */
+#define RUNS_HEADER "shunt-runs"
+void positions_keep_runs(struct positions *p, const char *cluster,
+                         const void *key, size_t key_len, const void *bytes,
+                         size_t len);
+/* Borrowed until the next record; *len is 0 when there is none. */
+const void *positions_runs(const struct positions *p, const char *topic,
+                           int32_t partition, size_t *len);
 /* -1: none. */
 int64_t positions_get(const struct positions *p, const char *topic,
                       int32_t partition);

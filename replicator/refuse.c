@@ -136,7 +136,9 @@ on_letter(struct flight *flight, const rd_kafka_message_t *m)
     struct flow *f = p->flow;
     p->inflight--;
     f->inflight--;
-    if (m->err) {
+    if (p->unit->failed) {
+        ; /* it goes again, with all of its transaction */
+    } else if (m->err) {
         part_refused(p, l->offset, m->err);
     } else if (!p->broken) {
         log_warn("%s: record %lld of %s/%d stands in %s%s", f->conf->name,
@@ -185,6 +187,8 @@ send_letter(struct part *p, const rd_kafka_message_t *m)
     struct flow *f = p->flow;
     rd_kafka_timestamp_type_t type;
     const int64_t at = rd_kafka_message_timestamp(m, &type);
+    if (!txn_open(p->unit))
+        return; /* it is read again */
     struct letter *l = xmalloc(sizeof(*l));
     *l = (struct letter){
         .flight.done = on_letter, .part = p, .offset = m->offset};
@@ -283,6 +287,7 @@ part_refused(struct part *p, int64_t offset, rd_kafka_resp_err_t code)
     p->refused_at = offset;
     p->refused_code = code;
     p->retry_at_ms = INT64_MAX; /* until it is settled */
+    txn_fail(p->unit, code);
     part_hold(p, HOLD_BROKEN);
 }
 

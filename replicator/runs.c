@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/cursor.h"
 #include "common/base/xmem.h"
 
 static int64_t
@@ -95,6 +96,31 @@ runs_translate(const struct runs *r, int64_t position)
         return -1;
     const int64_t into = position - run->up;
     return run->down + (into < run->len ? into : run->len);
+}
+
+void
+runs_encode(const struct runs *r, void *bytes)
+{
+    struct writer w = writer_of(bytes, r->n * RUN_BYTES);
+    for (size_t i = 0; i < r->n; i++) {
+        write_i64(&w, r->v[i].up);
+        write_i64(&w, r->v[i].down);
+        write_i64(&w, r->v[i].len);
+    }
+}
+
+void
+runs_decode(struct runs *r, const void *bytes, size_t len)
+{
+    struct reader in = reader_of(bytes, len);
+    while (in.left >= RUN_BYTES) {
+        const int64_t up = read_i64(&in), down = read_i64(&in);
+        const int64_t n = read_i64(&in);
+        if (up < 0 || down < 0 || n < 1)
+            continue;
+        append(r, (struct sync_point){.up = up, .down = down});
+        r->v[r->n - 1].len = n;
+    }
 }
 
 void

@@ -29,6 +29,10 @@ void runs_synced(struct runs *r, struct sync_point at);
 /* The position on the target of a reader that reads `position` next on the
  * source; -1: before everything that is known. */
 int64_t runs_translate(const struct runs *r, int64_t position);
+/* As bytes, RUN_BYTES each, and back: what is no whole run is left out. */
+#define RUN_BYTES 24
+void runs_encode(const struct runs *r, void *bytes);
+void runs_decode(struct runs *r, const void *bytes, size_t len);
 void runs_fini(struct runs *r);
 
 #endif

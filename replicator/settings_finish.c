@@ -159,6 +159,20 @@ check_pair(struct settings *s, const struct flow_settings *f,
 }
 
 static int
+check_isolation(const struct flow_settings *f, struct err *err)
+{
+    const char *level = client_settings_get(&f->clients[ROLE_SOURCE_CONSUMER],
+                                            "isolation.level");
+    if (!level || strcmp(level, "read_committed") == 0)
+        return 0;
+    return err_field(err, ERR_INVALID, "isolation.level", level,
+                     "isolation.level = %s: %s copies exactly once, which "
+                     "records of transactions that are aborted later cannot "
+                     "be; read_committed is the default",
+                     level, f->name);
+}
+
+static int
 check_flow(struct settings *s, const struct flow_settings *f, struct err *err)
 {
     const struct cluster_settings *ends[] = {f->source, f->target};
@@ -177,6 +191,11 @@ check_flow(struct settings *s, const struct flow_settings *f, struct err *err)
             "exactly.once.support = required: %s is not exactly "
             "once without %s.exactly.once.source.support = enabled",
             f->name, f->target->name);
+    if (f->target->exactly_once) {
+        const int rc = check_isolation(f, err);
+        if (rc != 0)
+            return rc;
+    }
     const struct flow_settings *back =
         settings_flow(s, f->target->name, f->source->name);
     return back && back->enabled ? check_pair(s, f, back, err) : 0;

@@ -18,12 +18,6 @@ struct other_key {
 /* Known to the tables of options, but their part is not there yet: who makes it
  * takes its lines out. */
 static const struct other_key pending[] = {
-    {"exactly.once.source.support", "disabled,preparing", true,
-     "records would be copied at least once, not exactly once"},
-    {"shunt.transaction.ms", NULL, false, "not supported yet"},
-    {"group.id", NULL, false, "not supported yet"},
-    {"session.timeout.ms", NULL, false, "not supported yet"},
-    {"heartbeat.interval.ms", NULL, false, "not supported yet"},
     {"sync.group.offsets.enabled", "false", true,
      "no group would find its offsets on the target"},
     {"sync.group.offsets.interval.seconds", NULL, false, "not supported yet"},

@@ -134,8 +134,8 @@ let_go(struct flow *f)
     struct share *s = &f->share;
     for (int i = 0; i < s->going->cnt; i++) {
         struct unit *u = unit_at(f, &s->going->elems[i]);
-        if (u)
-            unit_drop(u);
+        if (u) /* unless it has come back meanwhile */
+            unit_renew(u, 0);
     }
     if (s->going_assigned)
         say_failed(f, "give back",
@@ -173,6 +173,10 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what,
         log_warn("%s: group %s: %s", f->conf->name, f->share.group,
                  rd_kafka_err2str(what));
         (void)rd_kafka_assign(rk, NULL); /* as librdkafka asks for */
+        for (int32_t i = 0; i < f->n_units; i++) {
+            f->units[i].given = false;
+            unit_drop(&f->units[i]);
+        }
     }
 }
 
@@ -342,7 +346,7 @@ is_answered(struct flow *f)
     const rd_kafka_topic_partition_list_t *going = f->share.going;
     for (int i = 0; i < going->cnt; i++) {
         const struct unit *u = unit_at(f, &going->elems[i]);
-        if (u && unit_inflight(u) > 0)
+        if (u && (unit_inflight(u) > 0 || u->txn != TXN_NONE))
             return false;
     }
     return true;

@@ -113,19 +113,9 @@ part_close(struct part *p)
 }
 
 static void
-forget_trouble(struct part *p)
-{
-    if (p->broken || p->lost)
-        p->flow->n_broken--;
-    p->broken = p->lost = false;
-    part_release(p, HOLD_BROKEN);
-}
-
-static void
 begin_anew(struct part *p, int64_t position)
 {
     struct flow *f = p->flow;
-    forget_trouble(p);
     pthread_mutex_lock(&f->lock);
     p->acked = p->saved = position;
     runs_fini(&p->runs);
@@ -141,7 +131,7 @@ begin_anew(struct part *p, int64_t position)
 static bool
 goes_on(const struct part *p, int64_t position)
 {
-    return p->known && !p->unit->producer && position == p->saved;
+    return p->known && !txn_wanted(p->flow) && position == p->saved;
 }
 
 void
@@ -149,9 +139,14 @@ part_enter(struct part *p)
 {
     if (!unit_is_mine(p->unit))
         return;
+    if (txn_wanted(p->flow) && !p->unit->producer) {
+        unit_renew(p->unit, 0); /* its first part: it needs a producer */
+        return;
+    }
     const int64_t position =
         positions_get(&p->unit->positions, p->topic->name, p->partition);
-    if (!goes_on(p, position))
+    p->anew = !goes_on(p, position);
+    if (p->anew)
         begin_anew(p, position);
     p->known = true;
     part_rewind(p);
@@ -187,9 +182,17 @@ void
 unit_drop(struct unit *u)
 {
     hold_parts(u);
-    for (struct part *p = u->parts; p; p = p->next_of_unit)
-        part_close(p);
+    txn_drop(u);
     atomic_store(&u->state, UNIT_AWAY);
+}
+
+void
+unit_renew(struct unit *u, int64_t wait_ms)
+{
+    unit_drop(u);
+    if (u->given)
+        atomic_store(&u->state, UNIT_COMING);
+    u->retry_at_ms = clock_mono_ms() + wait_ms;
 }
 
 /* ---- taking ------------------------------------------------------------- */
@@ -199,6 +202,19 @@ struct taking {
     struct unit **units;
     int32_t n;
 };
+
+static void
+read_runs(struct flow *f, const rd_kafka_message_t *m)
+{
+    rd_kafka_headers_t *headers;
+    const void *bytes;
+    size_t len;
+    if (rd_kafka_message_headers(m, &headers) == 0 &&
+        rd_kafka_header_get_last(headers, RUNS_HEADER, &bytes, &len) == 0)
+        positions_keep_runs(&f->units[m->partition].positions,
+                            f->conf->source->name, m->key, m->key_len, bytes,
+                            len);
+}
 
 static void
 read_position(const rd_kafka_message_t *m, void *arg)
@@ -212,6 +228,8 @@ read_position(const rd_kafka_message_t *m, void *arg)
         log_warn("%s: %s/%d: record %lld is no position, left out: %s",
                  f->conf->name, f->positions_topic, (int)m->partition,
                  (long long)m->offset, err.text);
+    if (rc == 0)
+        read_runs(f, m);
 }
 
 static bool
@@ -237,7 +255,7 @@ read_sync(const rd_kafka_message_t *m, void *arg)
         return;
     }
     struct part *p = flow_part(f, sync.topic, sync.partition);
-    if (p && is_taken(t, p->unit)) {
+    if (p && p->anew && is_taken(t, p->unit)) {
         pthread_mutex_lock(&f->lock);
         runs_synced(&p->runs, (struct sync_point){.up = sync.upstream,
                                                   .down = sync.downstream});
@@ -290,13 +308,16 @@ enter(struct unit *u, struct err *err)
         if (rc == 0)
             part_enter(p);
     }
+    txn_warm(u);
     return rc;
 }
 
 static int
 take(struct taking *t, struct err *err)
 {
-    int rc = read_positions(t, err);
+    int rc = txn_wanted(t->flow) ? txn_begin_units(t->units, t->n, err) : 0;
+    if (rc == 0)
+        rc = read_positions(t, err);
     for (int32_t i = 0; i < t->n && rc == 0; i++)
         rc = enter(t->units[i], err);
     if (rc != 0)
@@ -304,6 +325,9 @@ take(struct taking *t, struct err *err)
     holds_apply(t->flow);
     /* What they copy meanwhile is newer. */
     rc = read_syncs(t, err);
+    for (int32_t i = 0; i < t->n && rc == 0; i++)
+        for (struct part *p = t->units[i]->parts; p; p = p->next_of_unit)
+            txn_tell_again(p);
     atomic_fetch_add(&t->flow->takes, 1);
     return rc;
 }
@@ -311,11 +335,8 @@ take(struct taking *t, struct err *err)
 static void
 put_off(struct taking *t, const struct err *why)
 {
-    for (int32_t i = 0; i < t->n; i++) {
-        unit_drop(t->units[i]);
-        atomic_store(&t->units[i]->state, UNIT_COMING);
-        t->units[i]->retry_at_ms = clock_mono_ms() + TAKE_RETRY_MS;
-    }
+    for (int32_t i = 0; i < t->n; i++)
+        unit_renew(t->units[i], TAKE_RETRY_MS);
     if (why->code != ERR_CLOSED)
         flow_complain(t->flow, "cannot take over partitions", why->text);
 }

@@ -211,6 +211,7 @@ def test_replication_factor_is_asked_for(bench: Bench) -> None:
     for factor in (2, 1):
         other = bench.make(f"factor-{factor}", {
             "b->a.enabled": "false", "topics": "secret", "topics.exclude": "",
+            "b.group.id": "factors",  # else it would share the work of the usual one
             "replication.factor": str(factor)})
         other.start()
         other.wait_for("ready: a->b")

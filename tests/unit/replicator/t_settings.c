@@ -160,8 +160,6 @@ END_TEST
 START_TEST(refusals)
 {
     static const char *const bad[][3] = {
-        {HEAD "b.exactly.once.source.support = enabled\n",
-         "b.exactly.once.source.support", "line 5: b.exactly.once"},
         {HEAD "exactly.once.source.support = enabled\n",
          "exactly.once.source.support", "at least once"},
         {HEAD "sync.group.offsets.enabled = true\n",
@@ -179,6 +177,20 @@ START_TEST(refusals)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         refused(bad[i][0], ERR_UNSUPPORTED, bad[i][1], bad[i][2]);
+}
+END_TEST
+
+START_TEST(exactly_once)
+{
+    static const char head[] = HEAD "b.exactly.once.source.support = enabled\n";
+    static const char uncommitted[] =
+        HEAD "b.exactly.once.source.support = enabled\n"
+             "a.consumer.isolation.level = read_uncommitted\n";
+    struct settings s = loaded(head);
+    ck_assert(settings_cluster(&s, "b")->exactly_once);
+    ck_assert(!settings_cluster(&s, "a")->exactly_once);
+    settings_fini(&s);
+    refused(uncommitted, ERR_INVALID, "isolation.level", "aborted");
 }
 END_TEST
 
@@ -316,6 +328,7 @@ main(void)
     tcase_add_test(t, odd_aliases);
     tcase_add_test(t, warnings);
     tcase_add_test(t, refusals);
+    tcase_add_test(t, exactly_once);
     tcase_add_test(t, misspellings);
     tcase_add_test(t, bad_values);
     tcase_add_test(t, topic_filter);

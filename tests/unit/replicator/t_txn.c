@@ -1,0 +1,203 @@
+/*
+ * A flow that copies exactly once, on embedded clusters: they know no aborted
+ * transactions and fence nobody, so that only what is written is looked at here
+ * (tests/replicator/test_exactly_once.py has the rest).
+ */
+#include <check.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/mm2/codec.h"
+#include "replicator/flow.h"
+#include "replicator/positions.h"
+#include "replicator/runs.h"
+#include "replicator/topics.h"
+#include "tests/support/support.h"
+#include "tests/unit/replicator/world.h"
+
+#define ONCE "b.exactly.once.source.support = enabled\n"
+
+struct left {
+    struct positions positions;
+    int64_t records[PARTITIONS]; /* in all runs of the last position of each */
+};
+
+static void
+look_at_position(const rd_kafka_message_t *m, void *arg)
+{
+    struct left *l = arg;
+    struct err err = {0};
+    struct runs runs = {0};
+    rd_kafka_headers_t *h;
+    const void *bytes;
+    size_t len;
+    ck_assert_int_eq(positions_record(&l->positions, "a", m->key, m->key_len,
+                                      m->payload, m->len, &err),
+                     0);
+    ck_assert_int_eq(rd_kafka_message_headers(m, &h), 0);
+    ck_assert_int_eq(rd_kafka_header_get_last(h, RUNS_HEADER, &bytes, &len), 0);
+    runs_decode(&runs, bytes, len);
+    for (int p = 0; p < PARTITIONS; p++) {
+        char *key;
+        ck_assert_int_eq(position_key("a", "orders", p, &key), 0);
+        if (strlen(key) == m->key_len && memcmp(key, m->key, m->key_len) == 0) {
+            l->records[p] = 0;
+            for (size_t i = 0; i < runs.n; i++)
+                l->records[p] += runs.v[i].len;
+        }
+        free(key);
+    }
+    runs_fini(&runs);
+}
+
+static void
+stop(struct flow *f)
+{
+    flow_stop(f);
+    flow_free(f);
+}
+
+START_TEST(positions_stand_beside_the_records)
+{
+    struct world w;
+    struct left left = {0};
+    world_make(&w, ONCE);
+    struct flow *f = ready_flow(&w);
+    put_numbers(&w, 0, 50);
+    await(&w, "a.orders", PARTITIONS, 50);
+    put_numbers(&w, 50, 60);
+    await(&w, "a.orders", PARTITIONS, 60);
+    stop(f);
+    read_topic(&w, 1, "mm2-offsets.a.internal", look_at_position, &left);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        ck_assert_int_eq(positions_get(&left.positions, "orders", p), 59);
+        ck_assert_int_ge(left.records[p], 1);
+        ck_assert_int_le(left.records[p], 60);
+    }
+    positions_fini(&left.positions);
+
+    f = ready_flow(&w); /* it goes on where the other ended */
+    put_numbers(&w, 60, 70);
+    await(&w, "a.orders", PARTITIONS, 70);
+    stop(f);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(end_of(&w, 1, "a.orders", p), 70);
+    world_remove(&w);
+}
+END_TEST
+
+/* ---- offset syncs -------------------------------------------------------- */
+
+static void
+look_at_sync(const rd_kafka_message_t *m, void *arg)
+{
+    int64_t *last = arg;
+    struct mm2_offset_sync s;
+    struct err err = {0};
+    ck_assert_int_eq(mm2_offset_sync_decode(m->key, m->key_len, m->payload,
+                                            m->len, &s, &err),
+                     0);
+    ck_assert_int_eq(s.upstream, s.downstream);
+    last[s.partition] = s.upstream;
+    mm2_offset_sync_fini(&s);
+}
+
+START_TEST(syncs_follow_the_commit)
+{
+    struct world w;
+    int64_t last[PARTITIONS] = {-1, -1};
+    world_make(&w, ONCE "offset.lag.max = 0\n");
+    struct flow *f = ready_flow(&w);
+    put_numbers(&w, 0, 50);
+    await(&w, "a.orders", PARTITIONS, 50);
+    stop(f);
+    read_topic(&w, 0, SYNCS_TOPIC, look_at_sync, last);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(last[p], 49);
+    world_remove(&w);
+}
+END_TEST
+
+/* The next owner tells what the last transaction of a killed one reached. */
+START_TEST(syncs_that_a_crash_lost_are_told_again)
+{
+    struct world w;
+    int64_t last[PARTITIONS] = {-1, -1};
+    world_make(&w, ONCE);
+    char *key, *value;
+    char bytes[RUN_BYTES];
+    const struct run run = {.up = 40, .down = 40, .len = 3};
+    const struct runs runs = {.v = (struct run *)(uintptr_t)&run, .n = 1};
+    runs_encode(&runs, bytes);
+    ck_assert_int_eq(position_key("a", "orders", 1, &key), 0);
+    ck_assert_int_eq(position_value(42, &value), 0);
+    rd_kafka_mock_topic_create(w.mock[1], "mm2-offsets.a.internal", 1, 1);
+    warm_up(w.rk[1], "mm2-offsets.a.internal");
+    ck_assert_int_eq(
+        rd_kafka_producev(
+            w.rk[1], RD_KAFKA_V_TOPIC("mm2-offsets.a.internal"),
+            RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_KEY(key, strlen(key)),
+            RD_KAFKA_V_VALUE(value, strlen(value)),
+            RD_KAFKA_V_HEADER(RUNS_HEADER, bytes, RUN_BYTES), RD_KAFKA_V_END),
+        0);
+    ck_assert_int_eq(rd_kafka_flush(w.rk[1], DEADLINE_MS), 0);
+    free(key);
+    free(value);
+    struct flow *f = ready_flow(&w);
+    stop(f);
+    read_topic(&w, 0, SYNCS_TOPIC, look_at_sync, last);
+    ck_assert_int_eq(last[0], -1);
+    ck_assert_int_eq(last[1], 42);
+    world_remove(&w);
+}
+END_TEST
+
+/* ---- refusals ------------------------------------------------------------- */
+
+START_TEST(a_refusal_takes_the_whole_transaction_back)
+{
+    struct world w;
+    world_make(&w, ONCE);
+    struct flow *f = ready_flow(&w);
+    const rd_kafka_resp_err_t too_large = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    put_numbers(&w, 0, 10);
+    await(&w, "a.orders", PARTITIONS, 10);
+    rd_kafka_mock_push_request_errors_array(w.mock[1], 0 /* Produce */, 1,
+                                            &too_large);
+    put_numbers(&w, 10, 20); /* a record of them, or a position */
+    put_numbers(&w, 20, 30);
+    /* Embedded clusters forget no aborted record: at least. */
+    await(&w, "a.orders", PARTITIONS, 30);
+    stop(f);
+    struct left left = {0};
+    read_topic(&w, 1, "mm2-offsets.a.internal", look_at_position, &left);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(positions_get(&left.positions, "orders", p), 29);
+    positions_fini(&left.positions);
+    world_remove(&w);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("replicator transactions");
+    TCase *t = tcase_create("all");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, positions_stand_beside_the_records);
+    tcase_add_test(t, syncs_follow_the_commit);
+    tcase_add_test(t, syncs_that_a_crash_lost_are_told_again);
+    tcase_add_test(t, a_refusal_takes_the_whole_transaction_back);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    const int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
