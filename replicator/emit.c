@@ -323,8 +323,10 @@ emit_flush_begin(struct flow *f)
         for (int32_t i = 0; i < t->n_parts; i++) {
             struct part *p = t->parts[i];
             struct sync_point last;
-            p->to_save = unit_is_mine(p->unit) ? p->acked : -1;
-            if (p->to_save >= 0 && f->conf->syncs_enabled &&
+            const bool mine = unit_is_mine(p->unit);
+            /* Where there are transactions, they write the positions. */
+            p->to_save = mine && !txn_wanted(f) ? p->acked : -1;
+            if (mine && f->conf->syncs_enabled &&
                 sync_trailing(&p->sync, &last))
                 emit_sync(f, p, last);
         }

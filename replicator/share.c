@@ -165,7 +165,10 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what,
              rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     struct flow *f = opaque;
-    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !f->share.closing) {
+    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && f->share.closing) {
+        assign(f, list); /* to be taken away again at once */
+        f->share.joined = true;
+    } else if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         given(f, list);
     } else if (what == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
         asked_back(f, list);
@@ -419,7 +422,11 @@ share_close(struct flow *f)
         if (s->going)
             let_go(f);
         (void)rd_kafka_consumer_close(s->member); /* it commits nothing */
-        rd_kafka_destroy(s->member);
+        /* librdkafka 2.0.2 aborts the process when a member is destroyed that
+         * was answered, but not assigned anything (rkcg_assignor_state). Such
+         * a one has left the group; it ends with the process. */
+        if (s->joined || !s->subscribed)
+            rd_kafka_destroy(s->member);
     }
     s->member = NULL;
     s->alone = true;
