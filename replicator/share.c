@@ -212,13 +212,12 @@ read_claim(const struct flow *f, char **text)
 }
 
 static rd_kafka_resp_err_t
-write_claim(const struct flow *f, const char *text)
+write_claim(const struct flow *f, rd_kafka_t *rk, const char *text)
 {
     rd_kafka_topic_partition_list_t *list = claim_place(f);
     list->elems[0].metadata = xstrdup(text); /* freed with the list */
     list->elems[0].metadata_size = strlen(text);
-    const rd_kafka_resp_err_t code =
-        rd_kafka_commit(f->share.member, list, false);
+    const rd_kafka_resp_err_t code = rd_kafka_commit(rk, list, false);
     rd_kafka_topic_partition_list_destroy(list);
     return code;
 }
@@ -254,7 +253,7 @@ claim(struct flow *f)
     const rd_kafka_resp_err_t code = read_claim(f, &there);
     if (!code && !is_fresh(there)) {
         make_claim(s);
-        s->claimed = write_claim(f, s->claim) == 0;
+        s->claimed = write_claim(f, s->member, s->claim) == 0;
         s->claimed_at_ms = clock_mono_ms();
     }
     free(there);
@@ -281,7 +280,22 @@ static void
 take_claim_back(struct flow *f)
 {
     if (f->share.claimed)
-        (void)write_claim(f, ""); /* it grows old by itself */
+        (void)write_claim(f, f->share.member, ""); /* it grows old by itself */
+    f->share.claimed = false;
+}
+
+/* Who joins, but is not there yet, may not commit: another handle does, once
+ * the group is empty again. Whoever starts next need not wait for the group. */
+static void
+leave_no_claim(struct flow *f)
+{
+    rd_kafka_t *rk;
+    if (!f->share.claimed ||
+        client_of_group(&f->conf->clients[ROLE_TARGET_CONSUMER], f->share.group,
+                        &rk, NULL) != 0)
+        return;
+    (void)write_claim(f, rk, "");
+    rd_kafka_destroy(rk);
     f->share.claimed = false;
 }
 
@@ -418,10 +432,10 @@ share_close(struct flow *f)
     struct share *s = &f->share;
     s->closing = true;
     if (s->member) {
-        take_claim_back(f);
         if (s->going)
             let_go(f);
         (void)rd_kafka_consumer_close(s->member); /* it commits nothing */
+        leave_no_claim(f);
         /* librdkafka 2.0.2 aborts the process when a member is destroyed that
          * was answered, but not assigned anything (rkcg_assignor_state). Such
          * a one has left the group; it ends with the process. */

@@ -40,9 +40,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.folder = ROOT / "build/run" / f"exactly-once-{os.getpid()}"
-        self.clusters = clusters.RealKafka(
-            self.folder, BUILD, topics="",
-            broker_properties={"group.min.session.timeout.ms": "500"})
+        self.clusters = clusters.RealKafka(self.folder, BUILD, topics="")
         self.procs: list[Proc] = []
 
     def team(self, topic: str, n: int, properties: dict[str, str]) -> list[Proc]:

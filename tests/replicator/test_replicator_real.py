@@ -31,6 +31,9 @@ from tests.lib.world import World  # noqa: E402
 
 BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release")).resolve()
 WAIT_S = 30.0
+# A killed process is missed, and its work free again, after that.
+SESSION = {f"{cluster}.{key}": value for cluster in "ab"
+           for key, value in (("session.timeout.ms", "4000"), ("heartbeat.interval.ms", "1000"))}
 SEED = 20261121
 
 
@@ -50,7 +53,7 @@ class Bench:
         """A replicator; topics called secret are not for the usual one."""
         path = self.world.folder / f"{name}.properties"
         path.write_text("".join(
-            f"{k} = {v}\n" for k, v in {**self.clusters.mm2_properties(),
+            f"{k} = {v}\n" for k, v in {**self.clusters.mm2_properties(), **SESSION,
                                         "topics.exclude": "mm2.*, __.*, .*secret",
                                         **properties}.items()))
         return self.world.spawn(name, [BUILD / "bin/shunt-replicator", path], start=False)
