@@ -297,6 +297,8 @@ class RealKafka(Clusters):
             # are only waiting here.
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
+            # Tests write records that are years old.
+            "log.retention.ms": "-1",
             # Members that were killed are missed sooner where a client asks for it.
             "group.min.session.timeout.ms": "500",
             "share.coordinator.state.topic.replication.factor": "1",
