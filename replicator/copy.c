@@ -88,6 +88,7 @@ copy_passed(struct part *p, int64_t offset)
     pthread_mutex_lock(&p->flow->lock);
     p->acked = offset;
     p->reset = -1;
+    part_seen_acked(p, -1, 0);
     pthread_mutex_unlock(&p->flow->lock);
 }
 
@@ -225,12 +226,16 @@ part_of(const rd_kafka_message_t *m)
                : NULL;
 }
 
-/* Nothing, where it is of an assignment before. */
+/* Nothing, where it is of an assignment before.  What was lost before an end
+ * is told and counted: there is nothing more to be done about it. */
 static void
 met_end(struct part *p, int64_t offset)
 {
-    if (p->assigned && offset >= p->next)
-        part_at_end(p, offset);
+    if (!p->assigned || offset < p->next)
+        return;
+    part_at_end(p, offset);
+    if (p->inflight == 0 && atomic_load(&p->holds) == 0)
+        part_well(p);
 }
 
 static void

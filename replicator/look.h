@@ -51,7 +51,8 @@ void part_well(struct part *p);
 void part_at_end(struct part *p, int64_t offset);
 /* Without the lock: it is read again from elsewhere. */
 void part_seen_rewound(struct part *p);
-/* Under the lock: a record of this time is acknowledged, at `now_ms`. */
+/* Under the lock: a record of this time (-1: none, it was passed over) is
+ * acknowledged, at `now_ms`. */
 void part_seen_acked(struct part *p, int64_t timestamp_ms, int64_t now_ms);
 
 /* ---- any thread ---------------------------------------------------------- */

@@ -16,13 +16,13 @@ import struct
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.lib import clusters, records, series  # noqa: E402
-from tests.lib.procs import Proc  # noqa: E402
+from tests.lib.procs import Proc, free_port  # noqa: E402
 from tests.lib.records import (Log, Record, Truth, coded, expect, finish, judge, numbered,  # noqa: E402
                                plain)
 from tests.lib.rest import call  # noqa: E402
@@ -44,19 +44,20 @@ class Bench:
         self.world = world
         assert isinstance(world.clusters, clusters.RealKafka)
         self.clusters = world.clusters
-        self.replicator = self.make("replicator", {})
+        self.port = free_port()
+        self.replicator = self.make("replicator", {}, "--listen", f"127.0.0.1:{self.port}")
         self.copied: set[str] = set()  # topics of a that the mapper is asked about
         self.killed: set[str] = set()  # those whose copying was cut short
         self.mm2: Proc | None = None
 
-    def make(self, name: str, properties: dict[str, str]) -> Proc:
+    def make(self, name: str, properties: dict[str, str], *options: str) -> Proc:
         """A replicator; topics called secret are not for the usual one."""
         path = self.world.folder / f"{name}.properties"
         path.write_text("".join(
             f"{k} = {v}\n" for k, v in {**self.clusters.mm2_properties(), **SESSION,
                                         "topics.exclude": "mm2.*, __.*, .*secret",
                                         **properties}.items()))
-        return self.world.spawn(name, [BUILD / "bin/shunt-replicator", path], start=False)
+        return self.world.spawn(name, [BUILD / "bin/shunt-replicator", path, *options], start=False)
 
     def start(self) -> None:
         self.replicator.start()
@@ -73,6 +74,11 @@ class Bench:
     def stop_mm2(self) -> None:
         assert self.mm2
         self.mm2.terminate(30)
+
+    def seen(self, topic: str) -> dict[int, dict[str, Any]]:
+        """What the flow a->b says of the partitions of a topic."""
+        flow = call(f"http://127.0.0.1:{self.port}/status?flow=a-%3Eb&topic={topic}")["flows"][0]
+        return {p["partition"]: p for p in flow["partitions"]}
 
     # ---- topics -------------------------------------------------------------
 
@@ -265,6 +271,10 @@ def test_only_committed_records_arrive(bench: Bench) -> None:
     expect(sum(map(len, here.values())) == 750, "thirty transactions were committed")
     expect(without_offsets(there) == without_offsets(here), "tx differs on b")
     expect(there[0][-1].offset < here[0][-1].offset, "their offsets do")
+    ends = dict(enumerate(bench.clusters.ends("a", "tx")))
+    expect(ends[0] > here[0][-1].offset + 1, "the end of tx is no record")
+    wait_until(lambda: {p: (seen["position"], seen["lag"], seen["lag_ms"]) for p, seen in bench.seen("tx").items()}
+               == {p: (end, 0, 0) for p, end in ends.items()}, WAIT_S, "nothing lags behind the last marker")
 
 
 def string(data: bytes, at: int) -> tuple[str, int]:

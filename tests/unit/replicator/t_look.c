@@ -358,6 +358,13 @@ START_TEST(an_end_is_passed_when_all_is_acknowledged)
     ck_assert_int_eq(p.sight.passed, -1);
     part_at_end(&p, 12);
     ck_assert_int_eq(p.sight.passed, 12); /* nothing is on its way */
+    p.next = 14;
+    part_at_end(&p, 17);
+    ck_assert_int_eq(p.sight.passed, 12);
+    p.acked = 13; /* passed over: no record of it is on the target */
+    part_seen_acked(&p, -1, 0);
+    ck_assert_int_eq(p.sight.passed, 17);
+    ck_assert_int_eq(p.sight.latency_ms, 6);
 }
 END_TEST
 
