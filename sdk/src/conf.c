@@ -201,6 +201,19 @@ refuse(char *errstr, size_t size, const char *name, const char *why)
     return RD_KAFKA_CONF_INVALID;
 }
 
+/* No rule can be meant for such a name, and no log shows it as it is. */
+static const char control_words[] = "a control character (a line break, say) "
+                                    "is in it";
+
+static bool
+has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return true;
+    return false;
+}
+
 static rd_kafka_conf_res_t
 set_attr(shunt_conf_t *conf, const char *name, const char *value, char *errstr,
          size_t size)
@@ -208,6 +221,8 @@ set_attr(shunt_conf_t *conf, const char *name, const char *value, char *errstr,
     const char *key = name + strlen(ATTR_PREFIX);
     if (!*key)
         return refuse(errstr, size, name, "an attribute needs a name");
+    if (has_control(key) || has_control(value))
+        return refuse(errstr, size, name, control_words);
     if (props_set(&conf->attrs, key, value) != 0)
         return refuse(errstr, size, name, err_text(ERR_NOMEM));
     return RD_KAFKA_CONF_OK;
@@ -228,6 +243,8 @@ own_problem(const char *name, const char *value)
     };
     if (strcmp(name, "cluster.code") == 0 && !*value)
         return "it cannot be empty";
+    if (strcmp(name, "cluster.code") == 0 && has_control(value))
+        return control_words;
     for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
         if (strcmp(name, choices[i].name) != 0)
             continue;
@@ -237,6 +254,15 @@ own_problem(const char *name, const char *value)
         return choices[i].why;
     }
     return NULL;
+}
+
+/* What opt_set() says begins with "option NAME: ". */
+static const char *
+without_name(const char *text)
+{
+    const char *colon =
+        str_starts_with(text, "option ") ? strstr(text, ": ") : NULL;
+    return colon ? colon + 2 : text;
 }
 
 static rd_kafka_conf_res_t
@@ -249,7 +275,7 @@ set_own(shunt_conf_t *conf, const char *name, const char *value, char *errstr,
         return refuse(errstr, size, name, problem);
     if (opt_set(conf_options, &conf->own, name, value, &err) == 0)
         return RD_KAFKA_CONF_OK;
-    return refuse(errstr, size, name, err.text);
+    return refuse(errstr, size, name, without_name(err.text));
 }
 
 /* As in librdkafka, no value means the default. */

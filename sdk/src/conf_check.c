@@ -29,6 +29,47 @@ missing(struct err *err, const char *key, const char *why)
                      key, why);
 }
 
+/* "HOST[:PORT]" up to `end`, "[::1]:7070" too; NULL: it is one. */
+static const char *
+address_problem(const char *at, const char *end)
+{
+    const size_t len = (size_t)(end - at);
+    const bool v6 = len > 0 && *at == '[';
+    const char *host_end = memchr(at, v6 ? ']' : ':', len);
+    const char *colon = v6 && host_end ? host_end + 1 : host_end;
+    char port[8] = "";
+    int64_t n;
+    if (len == 0 || host_end == at)
+        return "names no host";
+    if (v6 && (!host_end || (colon < end && *colon != ':')))
+        return "has an address in [ ] that does not end";
+    if (!colon || colon == end)
+        return NULL;
+    if (end - colon - 1 < (ptrdiff_t)sizeof(port))
+        memcpy(port, colon + 1, (size_t)(end - colon - 1));
+    return str_to_i64(port, 1, 65535, &n) ? NULL
+                                          : "has no port from 1 to 65535";
+}
+
+/* Paths of the protocol are put behind it.  NULL: all is well. */
+static const char *
+url_problem(const char *url)
+{
+    const char *at = str_starts_with(url, "http://")    ? url + 7
+                     : str_starts_with(url, "https://") ? url + 8
+                                                        : NULL;
+    if (!at)
+        return "does not start with http:// or https://";
+    for (const char *s = url; *s; s++)
+        if ((unsigned char)*s <= ' ' || *s == 0x7f)
+            return "has a blank or a control character in it";
+    if (strpbrk(at, "?#"))
+        return "has a ? or # in it";
+    const size_t len = strcspn(at, "/");
+    const char *user_end = memrchr(at, '@', len);
+    return address_problem(user_end ? user_end + 1 : at, at + len);
+}
+
 static int
 check_urls(const shunt_conf_t *conf, struct err *err)
 {
@@ -37,13 +78,13 @@ check_urls(const shunt_conf_t *conf, struct err *err)
     if (!rc && urls.n == 0)
         rc = missing(err, "route.service",
                      "the URL of a route service, as shunt-route prints it");
-    for (size_t i = 0; i < urls.n && !rc; i++)
-        if (!str_starts_with(urls.v[i], "http://") &&
-            !str_starts_with(urls.v[i], "https://"))
+    for (size_t i = 0; i < urls.n && !rc; i++) {
+        const char *problem = url_problem(urls.v[i]);
+        if (problem)
             rc = err_field(err, ERR_INVALID, "route.service", urls.v[i],
-                           "Property \"route.service\": \"%s\" does not start "
-                           "with http:// or https://",
-                           urls.v[i]);
+                           "Property \"route.service\": \"%s\" %s", urls.v[i],
+                           problem);
+    }
     strlist_fini(&urls);
     return rc;
 }

@@ -436,6 +436,20 @@ consumer_follow(struct consumer *c)
 
 /* ---- leaving ------------------------------------------------------------- */
 
+static void
+say_left_behind(struct consumer *c)
+{
+    if (reaper_held(c->reaper) > 0)
+        track_log(c->track, LOG_WARNING,
+                  "a handle cannot be destroyed: the application still holds "
+                  "messages of it (rd_kafka_message_destroy()); it is left "
+                  "behind, and ends with the last of them");
+    else
+        track_log(c->track, LOG_WARNING,
+                  "a handle cannot be closed: its cluster does not answer; it "
+                  "is left behind, and ends by itself");
+}
+
 /* False: something is left behind. */
 static bool
 wait_for_ends(struct consumer *c)
@@ -445,10 +459,7 @@ wait_for_ends(struct consumer *c)
     const bool all = reaper_wait(c->reaper, end_ms);
     consumer_lock(c);
     if (!all)
-        track_log(c->track, LOG_WARNING,
-                  "a handle cannot be destroyed: the cluster does not "
-                  "answer, or the application still holds a message; it is "
-                  "left behind");
+        say_left_behind(c);
     return all;
 }
 

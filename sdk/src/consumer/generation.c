@@ -424,7 +424,7 @@ end_handle(void *arg)
 {
     struct generation *g = arg;
     generation_forget_topics(g);
-    reaper_close_handle(g->rk, g->queue);
+    reaper_close_handle(g->reaper, g->rk, g->queue);
     free_generation(g);
 }
 

@@ -19,6 +19,7 @@ struct reaper {
     pthread_cond_t changed;
     int refs;
     int running;
+    int held; /* of them: they have left, and are being destroyed */
 };
 
 struct ending {
@@ -120,8 +121,25 @@ reaper_wait(struct reaper *r, int64_t deadline_ms)
     return all;
 }
 
+static void
+count_held(struct reaper *r, int by)
+{
+    pthread_mutex_lock(&r->mutex);
+    r->held += by;
+    pthread_mutex_unlock(&r->mutex);
+}
+
+int
+reaper_held(struct reaper *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    const int held = r->held;
+    pthread_mutex_unlock(&r->mutex);
+    return held;
+}
+
 void
-reaper_close_handle(rd_kafka_t *rk, rd_kafka_queue_t *queue)
+reaper_close_handle(struct reaper *r, rd_kafka_t *rk, rd_kafka_queue_t *queue)
 {
     rd_kafka_queue_t *closing = rd_kafka_queue_new(rk);
     const int64_t end = clock_mono_ms() + LEAVE_MS;
@@ -131,9 +149,12 @@ reaper_close_handle(rd_kafka_t *rk, rd_kafka_queue_t *queue)
         if (m)
             rd_kafka_message_destroy(m);
     }
+    const int left = rd_kafka_consumer_closed(rk) ? 1 : 0;
     if (error)
         rd_kafka_error_destroy(error);
     rd_kafka_queue_destroy(closing);
     rd_kafka_queue_destroy(queue);
+    count_held(r, left);
     rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    count_held(r, -left);
 }

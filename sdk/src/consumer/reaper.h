@@ -26,7 +26,11 @@ void reaper_run(struct reaper *r, void (*fn)(void *arg), void *arg);
 bool reaper_wait(struct reaper *r, int64_t deadline_ms);
 
 /* Leaves the group within a few seconds, then destroys the handle, which may
- * take for ever. `queue` is its consumer queue. */
-void reaper_close_handle(rd_kafka_t *rk, rd_kafka_queue_t *queue);
+ * take for ever. `queue` is its consumer queue; `r` is told of it. */
+void reaper_close_handle(struct reaper *r, rd_kafka_t *rk,
+                         rd_kafka_queue_t *queue);
+/* Handles that have left their group and cannot be destroyed: only messages or
+ * topics that the application holds are in the way.  Any thread. */
+int reaper_held(struct reaper *r);
 
 #endif

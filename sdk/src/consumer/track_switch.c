@@ -152,9 +152,10 @@ complain(struct track *tr, const char *text)
         return;
     free(tr->complaint);
     tr->complaint = strdup(text);
-    track_log(tr, LOG_ERR, "%s", text);
-    if (tr->e.on_error)
+    if (tr->e.on_error) /* it is logged where nobody wants to hear it */
         tr->e.on_error(RD_KAFKA_RESP_ERR__INVALID_ARG, text, tr->e.arg);
+    else
+        track_log(tr, LOG_ERR, "%s", text);
     track_report(tr);
 }
 

@@ -55,7 +55,10 @@ START_TEST(refusals)
         {"switch.flush.timeout.ms", "-1", "-1"},
         {"route.request.timeout.ms", "0", "0"},
         {"cluster.code", "", "empty"},
+        {"cluster.code", "a\nb", "control character"},
         {"attr.", "x", "name"},
+        {"attr.x", "a\tb", "control character"},
+        {"attr.x\x7f", "a", "control character"},
         {"batch.size", "x", "batch.size"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -63,6 +66,7 @@ START_TEST(refusals)
                       "%s was accepted", bad[i][0]);
         ck_assert_msg(strstr(why, bad[i][2]) && strstr(why, bad[i][0]),
                       "%s: %s", bad[i][0], why);
+        ck_assert_ptr_null(strstr(strstr(why, bad[i][0]) + 1, bad[i][0]));
     }
 }
 END_TEST
@@ -282,6 +286,40 @@ START_TEST(what_a_handle_needs)
 }
 END_TEST
 
+START_TEST(what_is_the_url_of_a_service)
+{
+    static const char *const urls[][2] = {
+        {"http://h", NULL},
+        {"https://h:7070/behind/a/proxy", NULL},
+        {"http://[::1]:7070", NULL},
+        {"http://[::1]", NULL},
+        {"http://me:secret@h:7070", NULL},
+        {"http://127.0.0.1:65535,http://h:1/", NULL},
+        {"http://127.0.0.1:99999", "port from 1 to 65535"},
+        {"http://127.0.0.1:0", "port from 1 to 65535"},
+        {"http://h:", "port from 1 to 65535"},
+        {"http://h:7o70", "port from 1 to 65535"},
+        {"http://me:secret@h:70700", "port from 1 to 65535"},
+        {"http://h:1/x?y", "has a ? or #"},
+        {"http://h:1#x", "has a ? or #"},
+        {"http://", "http:// or https://"},
+        {"http://:7070", "names no host"},
+        {"http:///v1", "names no host"},
+        {"http://[::1", "[ ]"},
+        {"http://[::1]x", "[ ]"},
+        {"http://h:1/a\nb", "control character"},
+        {"http://h:1,http://h:2?x", "http://h:2?x"},
+    };
+    ck_assert_int_eq(set("cluster.code", "orders"), RD_KAFKA_CONF_OK);
+    for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+        ck_assert_int_eq(set("route.service", urls[i][0]), RD_KAFKA_CONF_OK);
+        /* Where it is well, the next thing is missing. */
+        expect_no_handle(RD_KAFKA_CONSUMER,
+                         urls[i][1] ? urls[i][1] : "group.id");
+    }
+}
+END_TEST
+
 START_TEST(a_type_is_needed)
 {
     expect_no_handle((rd_kafka_type_t)7, "type 7");
@@ -491,6 +529,7 @@ main(void)
     tcase_add_test(t, cache_folder);
     tcase_add_test(t, what_a_handle_needs);
     tcase_add_test(t, a_type_is_needed);
+    tcase_add_test(t, what_is_the_url_of_a_service);
     tcase_add_loop_test(t, what_librdkafka_would_refuse, 0,
                         (int)(sizeof(quarrels) / sizeof(*quarrels)));
     tcase_add_test(t, connections_are_the_clusters_business);

@@ -328,6 +328,43 @@ START_TEST(closing_does_not_wait_for_ever_for_the_answer)
 }
 END_TEST
 
+/* ---- a message that is held ---------------------------------------------- */
+
+static int holding, dead;
+
+static void
+on_held_log(int level, const char *fac, const char *text, void *arg)
+{
+    (void)level, (void)fac, (void)arg;
+    holding += strstr(text, "the application still holds messages") != NULL;
+    dead += strstr(text, "its cluster does not answer") != NULL;
+}
+
+START_TEST(closing_tells_who_is_in_the_way)
+{
+    rd_kafka_message_t *held = NULL;
+    const int64_t end = clock_mono_ms() + 30000;
+    holding = dead = 0;
+    member_make(&m);
+    m.e.close_ms = 1000;
+    m.e.on_log = on_held_log;
+    member_renew(&m);
+    member_subscribe(&m);
+    member_route(&m, "a", 3, NULL);
+    while (!held || held->err) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        if (held)
+            rd_kafka_message_destroy(held);
+        held = consumer_poll(m.c, 20);
+    }
+    ck_assert_int_eq(consumer_close(m.c), RD_KAFKA_RESP_ERR__TIMED_OUT);
+    ck_assert_int_eq(holding, 1);
+    ck_assert_int_eq(dead, 0);
+    rd_kafka_message_destroy(held);
+    member_stop(&m);
+}
+END_TEST
+
 /* ---- positions kept elsewhere, with a group ------------------------------ */
 
 /* As of a database: what is saved there is the start. */
@@ -392,6 +429,7 @@ main(void)
     tcase_add_test(c, what_the_group_takes_away_stays_until_the_answer);
     tcase_add_test(c, closing_goes_on_when_the_revocation_is_answered);
     tcase_add_test(c, closing_does_not_wait_for_ever_for_the_answer);
+    tcase_add_test(c, closing_tells_who_is_in_the_way);
     tcase_add_test(c, the_callback_gives_positions_of_the_cluster_before);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
