@@ -247,7 +247,7 @@ sdk-real: $(SDK_REAL)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 # Of which part a target is: the two have functions of the same name.
-fuzz_part = $(if $(filter mapper store% record runs,$(1)),offset-mapper,route-service)
+fuzz_part = $(if $(filter mapper store% record runs,$(1)),offset-mapper,$(if $(filter properties,$(1)),replicator,route-service))
 more_of_fuzz_runs := tests/tools/mm2_vectors/oracle.o
 define fuzz_rule
 $(B)/fuzz/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(FUZZ_OBJS) $(addprefix $(B)/,$(more_of_fuzz_$(1))) \

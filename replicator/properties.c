@@ -60,19 +60,21 @@ take_natural_line(struct scan *s, struct buf *to)
     return goes_on;
 }
 
-/* One logical line without leading blanks; empty for comments. */
+/* One logical line without leading blanks; empty for comments, which do not
+ * continue, and may follow a line that is nothing but a backslash. */
 static void
 take_logical_line(struct scan *s, struct buf *to)
 {
+    bool goes_on = true;
     buf_reset(to);
-    skip_blanks(s);
-    if (s->p < s->end && (*s->p == '#' || *s->p == '!')) {
-        (void)take_natural_line(s, to); /* comments do not continue */
-        buf_reset(to);
-        return;
-    }
-    while (take_natural_line(s, to) && s->p < s->end)
+    while (goes_on && s->p < s->end) {
         skip_blanks(s);
+        const bool comment = to->len == 0 && s->p < s->end &&
+                             (*s->p == '#' || *s->p == '!');
+        goes_on = take_natural_line(s, to) && !comment;
+        if (comment)
+            buf_reset(to);
+    }
 }
 
 static int

@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 MAX_LEN = {"glob": 320, "body": 4096, "rule": 2048, "table": 8192, "http": 8192, "mapper": 4096,
-           "record": 512, "runs": 1024, "store_key": 4400}
+           "record": 512, "runs": 1024, "store_key": 4400, "properties": 2048}
 GRACE_S = 120  # a target that does not end by itself is itself a failure
 
 

@@ -69,6 +69,8 @@ START_TEST(comments_and_continuations)
     properties_fini(&p);
     /* A # on a continued line is no comment. */
     expect("a = 1\\\n# 2", "a", "1# 2");
+    /* Unless nothing stands before it. */
+    expect("\\\n# 2\\\na = 1", "a", "1");
 }
 END_TEST
 
