@@ -309,6 +309,8 @@ docs: all
 	@mv build/options.md docs/options.md
 	@$(B)/bin/sdk-options >build/sdk-options.md
 	@mv build/sdk-options.md docs/sdk-options.md
+	@scripts/replication-md.sh $(B) >build/replication.md
+	@mv build/replication.md docs/replication.md
 
 BENCHES := $(patsubst tests/bench/%.py,bench-%,$(filter-out %/table.py,$(wildcard tests/bench/*.py)))
 bench: $(BENCHES)
@@ -342,7 +344,7 @@ help:
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; FUZZ="glob http" chooses'
 	@echo 'make lint       format, layers, headers, lengths, options, symbols, shell'
 	@echo 'make bench      every make bench-NAME; figures in build/bench/NAME.json'
-	@echo 'make docs       docs/options.md and docs/sdk-options.md from the option tables'
+	@echo 'make docs       docs/options.md, docs/sdk-options.md and the tables in docs/replication.md'
 	@echo 'make deps       install the Debian packages that are missing'
 	@echo 'make install    to $(PREFIX); DESTDIR and PREFIX as usual'
 	@echo 'make clean      remove build/'

@@ -69,8 +69,8 @@ take_logical_line(struct scan *s, struct buf *to)
     buf_reset(to);
     while (goes_on && s->p < s->end) {
         skip_blanks(s);
-        const bool comment = to->len == 0 && s->p < s->end &&
-                             (*s->p == '#' || *s->p == '!');
+        const bool comment =
+            to->len == 0 && s->p < s->end && (*s->p == '#' || *s->p == '!');
         goes_on = take_natural_line(s, to) && !comment;
         if (comment)
             buf_reset(to);

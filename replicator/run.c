@@ -28,7 +28,7 @@
 
 struct conf {
     char *listen, *log_level, *clusters;
-    bool check, connect, json, help, help_options, version;
+    bool check, connect, json, help, help_options, help_keys, version;
 };
 
 static const struct opt options[] = {
@@ -48,6 +48,8 @@ static const struct opt options[] = {
      "show this text"},
     {"help-options", OPT_BOOL, offsetof(struct conf, help_options), "false", 0,
      0, "", "show the options as a markdown table"},
+    {"help-keys", OPT_BOOL, offsetof(struct conf, help_keys), "false", 0, 0, "",
+     "show the keys of FILE as markdown tables"},
     {"version", OPT_BOOL, offsetof(struct conf, version), "false", 0, 0, "",
      "show the version"},
     {0},
@@ -66,12 +68,21 @@ struct program {
     int status;
 };
 
-/* The program's options, then the keys of FILE. */
+/* The program's options; those of FILE are show_keys()'s. */
 static void
-show_tables(FILE *to)
+show_options(FILE *to)
 {
     opt_markdown(options, to);
-    (void)fputs("\n### Keys of a flow: `A->B.KEY`, or `KEY` for all flows\n\n",
+    (void)fputs(
+        "\nKeys of FILE: [replication.md](replication.md#every-property)."
+        "\n",
+        to);
+}
+
+static void
+show_keys(FILE *to)
+{
+    (void)fputs("### Keys of a flow: `A->B.KEY`, or `KEY` for all flows\n\n",
                 to);
     opt_markdown(settings_flow_keys, to);
     (void)fputs("\n### Keys of a cluster: `A.KEY`\n\n"
@@ -80,7 +91,11 @@ show_tables(FILE *to)
                 "names below or librdkafka's own.\n\n",
                 to);
     opt_markdown(settings_cluster_keys, to);
-    (void)fputs("\n### Properties of Kafka clients\n\n", to);
+    (void)fputs("\n### Properties of Kafka clients\n\n"
+                "What is not named here is passed on as it is, if librdkafka "
+                "knows it; else it is ignored with a warning, and refused if "
+                "it begins with `security.`, `ssl.` or `sasl.`.\n\n",
+                to);
     java_markdown(to);
     (void)fputs("\n### Other keys of MirrorMaker 2\n\n", to);
     settings_other_markdown(to);
@@ -313,7 +328,8 @@ parse(struct program *p, int argc, char **argv, struct err *err)
     int rc = opt_defaults(options, &p->conf, err);
     if (rc == 0)
         rc = parse_words(p, argc, argv, err);
-    if (rc != 0 || p->conf.help || p->conf.help_options || p->conf.version)
+    if (rc != 0 || p->conf.help || p->conf.help_options || p->conf.help_keys ||
+        p->conf.version)
         return rc;
     const int level = log_level_of(p->conf.log_level);
     if (level < 0)
@@ -338,7 +354,9 @@ replicator_run(int argc, char **argv)
     if (rc == 0 && p.conf.help) {
         usage(stdout);
     } else if (rc == 0 && p.conf.help_options) {
-        show_tables(stdout);
+        show_options(stdout);
+    } else if (rc == 0 && p.conf.help_keys) {
+        show_keys(stdout);
     } else if (rc == 0 && p.conf.version) {
         (void)printf("shunt-replicator %s\n", SHUNT_VERSION);
     } else if (rc == 0) {

@@ -1,5 +1,6 @@
 #!/bin/sh
-# docs/options.md and docs/sdk-options.md are what the option tables say.
+# docs/options.md, docs/sdk-options.md and the tables in docs/replication.md are
+# what the option tables say.
 set -u
 build=${1:-build/release}
 bad=0
@@ -21,4 +22,5 @@ same() {
 
 same docs/options.md sh scripts/options-md.sh "$build"
 same docs/sdk-options.md "$build/bin/sdk-options"
+same docs/replication.md sh scripts/replication-md.sh "$build"
 exit $bad
