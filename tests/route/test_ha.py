@@ -500,7 +500,7 @@ class Alone(unittest.TestCase):
         dice = random.Random(SEED)
         s = self.server()
         s.setup()
-        acknowledged = 0
+        acknowledged = s.get("/v1/table")["revision"]
         n = 0
         for _ in range(200):
             killer = threading.Timer(dice.uniform(0, 0.03), s.proc.kill)
