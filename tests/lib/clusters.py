@@ -148,7 +148,7 @@ class Embedded(Clusters):
 
     def command(self, line: str) -> list[str]:
         """One command; the lines of its answer before "ok"."""
-        with socket.create_connection(self._control, timeout=10) as s, s.makefile("rw") as f:
+        with socket.create_connection(self._control, timeout=START_S) as s, s.makefile("rw") as f:
             f.write(line + "\n")
             f.flush()
             lines: list[str] = []

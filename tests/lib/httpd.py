@@ -16,12 +16,12 @@ from typing import Any, Callable, Sequence
 
 from .procs import Proc, free_port
 from .rest import call
-from .wait import wait_until
+from .wait import DEADLINE_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release"))
-START_S = 30.0
-ANSWER_S = 20.0
+START_S = DEADLINE_S
+ANSWER_S = DEADLINE_S
 
 
 class Program:
@@ -160,7 +160,7 @@ def folder_for(cleanup: Callable[..., Any]) -> Path:
     return path
 
 
-def eventually(predicate: Callable[[], Any], what: str, deadline_s: float = 20) -> Any:
+def eventually(predicate: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
     return wait_until(predicate, deadline_s, what)
 
 

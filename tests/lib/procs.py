@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import IO, Sequence
 
-from .wait import Timeout, wait_until
+from .wait import DEADLINE_S, Timeout, wait_until
 
 PR_SET_PDEATHSIG = 1
 TAIL_LINES = 15
@@ -115,7 +115,7 @@ class Proc:
     def tail(self) -> str:
         return "\n".join(self.text().splitlines()[-TAIL_LINES:])
 
-    def wait_for(self, pattern: str, deadline_s: float = 30) -> re.Match[str]:
+    def wait_for(self, pattern: str, deadline_s: float = DEADLINE_S) -> re.Match[str]:
         """The first match in the log; fails at once when the program ends."""
         def look() -> re.Match[str] | None | bool:
             ended = not self.alive  # before reading: its last words count
@@ -153,7 +153,7 @@ class Proc:
         """SIGTERM, and nothing is waited for."""
         self._signal(signal.SIGTERM)
 
-    def terminate(self, deadline_s: float = 10) -> int:
+    def terminate(self, deadline_s: float = DEADLINE_S) -> int:
         """SIGTERM, and the exit code; fails if it has not ended in time."""
         self._signal(signal.SIGTERM)
         code = self.wait(deadline_s)

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 class HttpError(AssertionError):

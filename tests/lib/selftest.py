@@ -209,7 +209,7 @@ def test_embedded_bad_commands(folder: Path) -> None:
 
 def flood(port: int) -> None:
     """A line without end is cut off."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as s:
         try:
             while True:
                 s.sendall(b"x" * 4096)
@@ -260,7 +260,7 @@ def ask(port: int, topic: str, over: threading.Event) -> None:
     request = struct.pack(">hhihih", 3, 1, 7, -1, 1, len(topic)) + topic.encode()
     while not over.is_set():
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as s:
                 s.sendall(struct.pack(">i", len(request)) + request)
                 s.recv(4096)
         except OSError:

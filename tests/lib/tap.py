@@ -41,7 +41,7 @@ class Tap:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._server, timeout=10)
+                server = socket.create_connection(self._server, timeout=30)
             except OSError:
                 return
             server.settimeout(None)

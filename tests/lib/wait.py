@@ -6,6 +6,7 @@ from typing import Callable, TypeVar
 T = TypeVar("T")
 
 POLL_S = 0.05
+DEADLINE_S = 40.0  # for what has to come: far longer than it takes on a slow and busy machine
 
 
 class Timeout(AssertionError):

@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release"))
-READY_S = 20
+READY_S = 40
 STORES = {"shunt-route": "route.lmdb", "shunt-offset": "offset.lmdb"}
 FLOWS = {
     "clusters": [{"name": "a", "bootstrap.servers": "127.0.0.1:1"}, {"name": "b", "bootstrap.servers": "127.0.0.1:1"}],
@@ -75,7 +75,7 @@ class Daemon:
 def post(url: str, body: bytes) -> tuple[int, dict]:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=READY_S) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         with refused:
@@ -282,7 +282,7 @@ class Routing(Folder):
         return done.stdout
 
     def revision(self) -> int:
-        with urllib.request.urlopen(self.service.url + "/v1/table", timeout=20) as answer:
+        with urllib.request.urlopen(self.service.url + "/v1/table", timeout=READY_S) as answer:
             return json.load(answer)["revision"]
 
     def test_lists(self) -> None:
@@ -466,7 +466,7 @@ class Routing(Folder):
         for path, word in (("/v1/history?limt=5", "limt"), ("/v1/table?at=3", "at"), ("/healthz?x=1", "x"), ("/healthz?x", "query"),
                            ("/v1/history?limit=0", "limit")):
             with self.assertRaises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(self.service.url + path, timeout=20)
+                urllib.request.urlopen(self.service.url + path, timeout=READY_S)
             with refused.exception as answer:
                 self.assertEqual((answer.code, json.load(answer)["error"]["field"]), (400, word))
         self.ok("clients")

@@ -48,7 +48,7 @@ class Admin(programs.Folder):
         return done.stderr
 
     def table(self) -> dict:
-        with urllib.request.urlopen(self.service.url + "/v1/table", timeout=20) as answer:
+        with urllib.request.urlopen(self.service.url + "/v1/table", timeout=40) as answer:
             return json.load(answer)
 
     def set_up_table(self, url: str = "") -> None:
@@ -193,7 +193,7 @@ class Files(Admin):
     def test_a_file_from_standard_input(self) -> None:
         done = subprocess.run([programs.program("shuntctl"), "apply", "-f", "-", "--route.service", self.service.url],
                               input=json.dumps({**EMPTY, "clusters": [{"name": "c", "bootstrap.servers": "h:1"}]}),
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=40)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([c["name"] for c in self.table()["clusters"]], ["c"])
 
@@ -287,7 +287,7 @@ class Between:
                     return
                 request = urllib.request.Request(target + self.path, body or None, method=self.command)
                 try:
-                    with urllib.request.urlopen(request, timeout=20) as got:
+                    with urllib.request.urlopen(request, timeout=40) as got:
                         status, answer = got.status, got.read()
                 except urllib.error.HTTPError as refused:
                     with refused:

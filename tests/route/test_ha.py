@@ -196,7 +196,7 @@ class Lost(Case):
         a.setup("orders")
         self.agree()
         self.zk.kill()
-        eventually(lambda: a.said("connection with ZooKeeper"), "the loss is noticed", 10)
+        eventually(lambda: a.said("connection with ZooKeeper"), "the loss is noticed")
         for s in (a, b):
             self.assertEqual(s.resolve("orders")["cluster"], "a")
             watch = Stopwatch()
@@ -274,16 +274,16 @@ class Lost(Case):
         a.setup("orders")
         self.agree()
         a.proc.pause()
-        eventually(lambda: len(b.get("/v1/servers")["servers"]) == 1, "a is given up", 20)
+        eventually(lambda: len(b.get("/v1/servers")["servers"]) == 1, "a is given up")
         b.change(rule("orders", "b"))
         a.proc.resume()
-        eventually(lambda: a.said("has ended"), "a learns that its session is over", 20)
+        eventually(lambda: a.said("has ended"), "a learns that its session is over")
         self.ready(a)
         self.agree()
         a.change(rule("orders", "a"))
         self.agree()
         for s in (a, b):
-            eventually(lambda s=s: len(s.get("/v1/servers")["servers"]) == 2, "both are listed", 20)  # type: ignore[misc]
+            eventually(lambda s=s: len(s.get("/v1/servers")["servers"]) == 2, "both are listed")  # type: ignore[misc]
         self.assertEqual({x["url"] for x in a.get("/v1/servers")["servers"]}, {a.url, b.url})
 
 
@@ -296,10 +296,10 @@ class CatchingUp(Case):
         b.proc.kill()
         for i in range(60):
             a.change(rule("orders", "ab"[i % 2], comment=str(i)))
-        eventually(lambda: a.said("snapshot of revision"), "a snapshot is written", 20)
+        eventually(lambda: a.said("snapshot of revision"), "a snapshot is written")
         wire = ZkWire(self.zk.ports[0])
         self.addCleanup(wire.close)
-        eventually(lambda: len(wire.children("/shunt/changes")) <= 40, "old change sets are deleted", 20)
+        eventually(lambda: len(wire.children("/shunt/changes")) <= 40, "old change sets are deleted")
         b.start()
         c = self.server("c", **few)
         self.assertTrue(b.said("by a snapshot") and c.said("by a snapshot"))
@@ -473,7 +473,7 @@ class Windows(Case):
         window = put("rule", id="window", match={"cluster.code": "orders"}, cluster="b", priority=5,
                      valid_from=edges[0], valid_until=edges[1])
         made = servers[1].change(window)["revision"]
-        eventually(lambda: servers[0].get("/v1/table")["revision"] >= made + 2, "the window has come and gone", 20)
+        eventually(lambda: servers[0].get("/v1/table")["revision"] >= made + 2, "the window has come and gone")
         self.agree()
         ticks = [c for c in history(servers[0]) if c["author"] == "shunt-route"]
         self.assertEqual([(c["revision"], c["operations"], c["comment"]) for c in ticks],
@@ -554,7 +554,7 @@ class Alone(unittest.TestCase):
             s.change(rule("orders", "b", comment=str(i)))
         before = [s.resolve(c) for c in ("orders", "billing")]
         self.assertEqual(before[0]["since"], 2)
-        eventually(lambda: len(history(s)) < 12, "old change sets are deleted", 10)
+        eventually(lambda: len(history(s)) < 12, "old change sets are deleted")
         self.assertGreaterEqual(len(history(s)), 8)
         s.proc.kill()
         s.start()

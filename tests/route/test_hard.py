@@ -97,7 +97,7 @@ class Slow(Case):
             return len(refused) == len(wires)
 
         self.alive()
-        eventually(all_refused, "slow peers are refused", 15)
+        eventually(all_refused, "slow peers are refused")
         self.alive()
         told = [w for w in wires if w.got]
         self.assertGreater(len(told), 0)
@@ -268,7 +268,7 @@ class Caps(Case):
     def test_idle_connections_make_room(self) -> None:
         for _ in range(20):
             self.assertEqual(self.wire().ask("GET", "/healthz").status, 200)
-        eventually(lambda: self.wire().ask("GET", "/healthz").status == 200, "idle connections are closed", 15)
+        eventually(lambda: self.wire().ask("GET", "/healthz").status == 200, "idle connections are closed")
 
     def from_address(self, address: str) -> Wire:
         s = socket.create_connection(self.server.address, ANSWER_S, source_address=(address, 0))

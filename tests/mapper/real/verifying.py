@@ -7,7 +7,7 @@ import time
 from tests.lib import records
 from tests.lib.records import expect
 from tests.lib.wait import wait_until
-from tests.mapper.lab import AB, BUILD, SYNCS, Lab, Load, Mapper
+from tests.mapper.lab import AB, BUILD, SYNCS, WAIT_S, Lab, Load, Mapper
 from tests.mapper.syncs import line
 
 
@@ -59,7 +59,7 @@ def test_content_beside_a_frozen_broker(lab: Lab) -> None:
         print(f"        frozen: answered after {took_s:.1f} s: {answer['reason']}")
     finally:
         lab.clusters.brokers["b"].resume()
-    wait_until(lambda: lab.mapper.ask_one(*AB, "frozen", 0, where, verify=True).get("verified"), 20, "it is read again")
+    wait_until(lambda: lab.mapper.ask_one(*AB, "frozen", 0, where, verify=True).get("verified"), WAIT_S, "it is read again")
 
 
 def test_verify_tells_a_lie(lab: Lab) -> None:
@@ -84,7 +84,7 @@ def test_verify_tells_a_lie(lab: Lab) -> None:
         wrong = seen["wrong"][0]  # type: ignore[index]
         expect((wrong["topic"], wrong["verdict"]) == ("far-lied", "past"), str(wrong))
         expect(wrong["position"] == wrong["right_low"] + 5 == wrong["offset"] + 5, str(wrong))
-        liar.proc.wait_for(r"ERROR verify of flow a->b: WRONG ANSWER \(past\): far-lied \[0\]", 5)
+        liar.proc.wait_for(r"ERROR verify of flow a->b: WRONG ANSWER \(past\): far-lied \[0\]")
         print(f"        {wrong['message']}")
         code, text = verify(lab, "a->b", 200)
         expect(code == 1 and "SKIPS records" in text, text)

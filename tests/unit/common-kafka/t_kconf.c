@@ -221,7 +221,7 @@ START_TEST(logs_through_base)
     (void)snprintf(servers, sizeof(servers), "127.0.0.1:%d", free_port());
     log_set_sink(take_line);
     rd_kafka_t *rk = new_producer(kconf_log_to_base, servers);
-    ck_assert(wait_until(has_line, NULL, 10000));
+    ck_assert(wait_until(has_line, NULL, DEADLINE_MS));
     ck_assert_msg(strstr(line_seen, "rdkafka#producer-1: FAIL: ") != NULL, "%s",
                   line_seen);
     rd_kafka_destroy(rk);

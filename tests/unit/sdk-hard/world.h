@@ -85,7 +85,7 @@ fill(struct site *s, const char *topic, int from, int to)
                                   RD_KAFKA_V_END),
                 0);
         }
-    ck_assert_int_eq(rd_kafka_flush(s->producer, 10000), 0);
+    ck_assert_int_eq(rd_kafka_flush(s->producer, DEADLINE_MS), 0);
 }
 
 /* ---- the services -------------------------------------------------------- */

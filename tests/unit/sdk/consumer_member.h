@@ -149,7 +149,7 @@ member_polls(struct member *m, int64_t ms)
 MAYBE_UNUSED static void
 member_read(struct member *m, int born_b, int partition, int from, int to)
 {
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     for (int i = from; i < to;) {
         if (seen[born_b][partition][i]) {
             i++;

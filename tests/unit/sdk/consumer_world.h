@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/consumer_ops.h"
+#include "tests/support/support.h"
 
 #define PARTS 2
 #define SHIFT 10
@@ -239,7 +240,8 @@ look_up(struct site *s, const char *topic)
 {
     const struct rd_kafka_metadata *md = NULL;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(s->producer, topic, NULL);
-    ck_assert_int_eq(rd_kafka_metadata(s->producer, 0, rkt, &md, 5000), 0);
+    ck_assert_int_eq(rd_kafka_metadata(s->producer, 0, rkt, &md, DEADLINE_MS),
+                     0);
     rd_kafka_metadata_destroy(md);
     rd_kafka_topic_destroy(rkt);
 }
@@ -261,7 +263,7 @@ produce(struct site *s, const char *topic, int from, int to)
                                   RD_KAFKA_V_END),
                 0);
         }
-    ck_assert_int_eq(rd_kafka_flush(s->producer, 10000), 0);
+    ck_assert_int_eq(rd_kafka_flush(s->producer, DEADLINE_MS), 0);
 }
 
 /* ---- routes -------------------------------------------------------------- */

@@ -315,7 +315,7 @@ send_some(int from, int to)
 static inline void
 flush(void)
 {
-    ck_assert_int_eq(producer_flush(producer, 20000), 0);
+    ck_assert_int_eq(producer_flush(producer, DEADLINE_MS), 0);
     ck_assert_int_eq(producer_outq_len(producer), 0);
 }
 
@@ -366,7 +366,7 @@ read_partition(rd_kafka_t *rk, const char *topic, int partition,
     rd_kafka_topic_partition_list_add(l, topic, partition)->offset = low;
     ck_assert_int_eq(rd_kafka_assign(rk, l), 0);
     rd_kafka_topic_partition_list_destroy(l);
-    const int64_t until_ms = clock_mono_ms() + 20000;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     for (int64_t at = low; at < high && clock_mono_ms() < until_ms;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
         if (m && !m->err) {

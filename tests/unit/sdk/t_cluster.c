@@ -52,7 +52,7 @@ static void
 expect_answers(shunt_t *rk)
 {
     const struct rd_kafka_metadata *md = NULL;
-    ck_assert_int_eq(shunt_metadata(rk, 1, NULL, &md, 10000), 0);
+    ck_assert_int_eq(shunt_metadata(rk, 1, NULL, &md, DEADLINE_MS), 0);
     ck_assert_int_eq(md->broker_cnt, 1);
     bool found = false;
     for (int i = 0; i < md->topic_cnt; i++)
@@ -90,7 +90,7 @@ START_TEST(a_producer)
     expect_answers(rk);
     rd_kafka_topic_t *t = shunt_topic_new(rk, "orders", NULL);
     const struct rd_kafka_metadata *md = NULL;
-    ck_assert_int_eq(shunt_metadata(rk, 0, t, &md, 10000), 0);
+    ck_assert_int_eq(shunt_metadata(rk, 0, t, &md, DEADLINE_MS), 0);
     ck_assert_int_eq(md->topic_cnt, 1);
     rd_kafka_metadata_destroy(md);
     rd_kafka_topic_destroy(t);
@@ -104,7 +104,7 @@ START_TEST(a_consumer)
     shunt_t *rk = new_handle(RD_KAFKA_CONSUMER);
     expect_nothing_yet(rk);
     disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + 20000;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (!shunt_cluster(rk) && clock_mono_ms() < until_ms)
         ck_assert_ptr_null(shunt_consumer_poll(rk, 10));
     expect_answers(rk);
@@ -190,7 +190,7 @@ START_TEST(only_failures_are_reported_if_asked_for)
     reports = 0;
     shunt_t *rk = disk_handle_take(RD_KAFKA_PRODUCER, conf);
     disk_produce(rk, "x", NULL);
-    ck_assert_int_eq(shunt_flush(rk, 10000), 0);
+    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
     ck_assert_int_eq(shunt_outq_len(rk), 0);
     ck_assert_int_eq(reports, 0);
     shunt_destroy(rk);
@@ -231,7 +231,7 @@ end_with(int flags)
     disk_set(conf, "auto.commit.interval.ms", "86400000");
     shunt_t *p = disk_handle_take(RD_KAFKA_PRODUCER, shunt_conf_new());
     disk_produce(p, "x", NULL);
-    ck_assert_int_eq(shunt_flush(p, 10000), 0);
+    ck_assert_int_eq(shunt_flush(p, DEADLINE_MS), 0);
     shunt_destroy(p);
     shunt_t *rk = disk_handle_take(RD_KAFKA_CONSUMER, conf);
     disk_subscribe(rk);

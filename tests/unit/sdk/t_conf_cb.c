@@ -121,7 +121,7 @@ START_TEST(of_a_producer)
     ck_assert_ptr_eq(shunt_conf(rk), conf);
     ck_assert_int_eq(shunt_type(rk), RD_KAFKA_PRODUCER);
     disk_produce(rk, "hello", &reported);
-    ck_assert_int_eq(shunt_flush(rk, 10000), 0);
+    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
     ck_assert_int_eq(reported, 1);
     expect_all_called();
     shunt_destroy(rk);
@@ -145,13 +145,13 @@ START_TEST(of_a_consumer)
 {
     shunt_t *p = disk_handle_take(RD_KAFKA_PRODUCER, shunt_conf_new());
     disk_produce(p, "hello", NULL);
-    ck_assert_int_eq(shunt_flush(p, 10000), 0);
+    ck_assert_int_eq(shunt_flush(p, DEADLINE_MS), 0);
     shunt_destroy(p);
     shunt_conf_t *conf = conf_with_callbacks();
     shunt_conf_set_consume_cb(conf, on_record);
     shunt_t *rk = disk_handle_take(RD_KAFKA_CONSUMER, conf);
     disk_subscribe(rk);
-    const int64_t until_ms = clock_mono_ms() + 20000;
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     while (!consumed && clock_mono_ms() < until_ms)
         ck_assert_ptr_null(shunt_consumer_poll(rk, 100));
     ck_assert_int_eq(consumed, 1);

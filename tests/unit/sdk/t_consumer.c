@@ -160,7 +160,7 @@ all_seen(int born_b, int from, int to)
 static void
 read_all(struct member **m, int n, int born_b, int from, int to)
 {
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (!all_seen(born_b, from, to)) {
         ck_assert_msg(clock_mono_ms() < end, "records %d..%d are missing", from,
                       to);
@@ -509,7 +509,7 @@ END_TEST
 static void
 poll_until_state(struct member *m, const char *state)
 {
-    const int64_t end = clock_mono_ms() + 20000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (strcmp(m->control.state, state) != 0) {
         ck_assert_msg(clock_mono_ms() < end, "%s", m->control.state);
         member_poll(m);
@@ -591,7 +591,7 @@ START_TEST(lag_is_what_is_not_delivered_and_positions_what_is)
 {
     struct member m;
     struct member *all[] = {&m};
-    const int64_t end = clock_mono_ms() + 20000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     produce(&a, "orders", 0, 20);
     member_start(&m, "a", 3, NULL);
     while (!m.c->track->cur || generation_lag(m.c->track->cur) < 0) {
@@ -706,7 +706,7 @@ START_TEST(latest_is_a_position_too)
 {
     struct member m;
     struct member *all[] = {&m};
-    const int64_t end = clock_mono_ms() + 20000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     produce(&a, "orders", 0, 20);
     produce(&b, "a.orders", SHIFT, 40);
     member_start(&m, NULL, 0, NULL);

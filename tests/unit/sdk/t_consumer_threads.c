@@ -293,7 +293,7 @@ static void *
 hold_one(void *arg)
 {
     struct holder *h = arg;
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     do {
         h->number = poll_one(h->m, 50, &h->partition);
     } while (h->number < 0 && clock_mono_ms() < end);
@@ -310,7 +310,7 @@ committed(struct member *m, int32_t partition)
 {
     rd_kafka_topic_partition_list_t *l = both("orders");
     (void)consumer_commit(m->c, NULL, false); /* perhaps there is nothing new */
-    ck_assert_int_eq(consumer_committed(m->c, l, 5000), 0);
+    ck_assert_int_eq(consumer_committed(m->c, l, DEADLINE_MS), 0);
     const int64_t offset = l->elems[partition].offset;
     rd_kafka_topic_partition_list_destroy(l);
     return offset;
@@ -321,7 +321,7 @@ START_TEST(what_another_thread_has_in_hand_is_not_committed)
     struct member m;
     struct holder h = {.m = &m, .number = -1};
     pthread_t t;
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     produce(&a, "orders", 0, 20);
     member_start(&m, 0);
     member_subscribe(&m);
@@ -375,7 +375,7 @@ START_TEST(close_ends_every_poll)
     member_route(&m, "a", 3, NULL);
     for (int i = 0; i < 4; i++)
         pthread_create(&t[i], NULL, poll_for_ever, &m);
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (!assigned(&m)) {
         ck_assert_int_lt(clock_mono_ms(), end);
         (void)poll(NULL, 0, 5);
@@ -413,7 +413,7 @@ START_TEST(a_callback_may_call_back)
     ck_assert_int_eq(consumer_new(&m.e, &m.c, NULL), 0);
     member_subscribe(&m);
     member_route(&m, "a", 3, NULL);
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     char cluster[16] = "";
     for (bool left = false; !left;) {
         ck_assert_int_lt(clock_mono_ms(), end);

@@ -237,7 +237,7 @@ START_TEST(flapping_is_survived)
     start_with(url);
     expect_revision(5);
     const int64_t start_ms = clock_mono_ms();
-    ck_assert(wait_until(reached, (int[]){6, 0, 0}, 30000));
+    ck_assert(wait_until(reached, (int[]){6, 0, 0}, DEADLINE_MS));
     ck_assert_int_eq(revision(), 5);
     ck_assert_int_lt(clock_mono_ms() - start_ms, 30000);
 }
@@ -262,7 +262,7 @@ START_TEST(rubbish_is_complained_of_once)
     pthread_mutex_unlock(&mutex);
     atomic_store(&hang_up_at_once, true);
     start_with(url);
-    ck_assert(wait_until(reached, (int[]){6, 0, 0}, 30000));
+    ck_assert(wait_until(reached, (int[]){6, 0, 0}, DEADLINE_MS));
     ck_assert_int_eq(lines_with("cannot be used"), 1);
     ck_assert_int_eq(lines_with("ended the stream"), 1);
     set_first(5, "a");

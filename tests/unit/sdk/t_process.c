@@ -28,7 +28,7 @@ busy_handle(rd_kafka_type_t type)
     shunt_t *rk = disk_handle_take(type, conf);
     if (type == RD_KAFKA_PRODUCER) {
         disk_produce(rk, "x", NULL);
-        ck_assert_int_eq(shunt_flush(rk, 10000), 0);
+        ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
     } else {
         disk_subscribe(rk);
         rd_kafka_message_t *m;
@@ -100,7 +100,7 @@ START_TEST(a_fork_leaves_the_parent_alone)
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
     disk_produce(p, "y", NULL);
-    ck_assert_int_eq(shunt_flush(p, 10000), 0);
+    ck_assert_int_eq(shunt_flush(p, DEADLINE_MS), 0);
     shunt_destroy(p);
 }
 END_TEST
@@ -185,7 +185,7 @@ START_TEST(threads_end_with_the_handle)
     ck_assert_int_eq(shunt_consumer_close(c), 0);
     shunt_destroy(c);
     shunt_destroy(p);
-    ck_assert(wait_until(are_gone, &before, 10000));
+    ck_assert(wait_until(are_gone, &before, DEADLINE_MS));
 }
 END_TEST
 

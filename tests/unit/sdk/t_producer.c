@@ -10,11 +10,11 @@ START_TEST(flip_with_both_alive)
     start_producer();
     flip("a");
     send_some(0, 3000);
-    ck_assert(wait_until(is_on, (char[]){"a"}, 5000));
+    ck_assert(wait_until(is_on, (char[]){"a"}, DEADLINE_MS));
     send_some(3000, 6000);
     flip("b");
     send_some(6000, 9000);
-    ck_assert(wait_until(is_on, (char[]){"b"}, 5000));
+    ck_assert(wait_until(is_on, (char[]){"b"}, DEADLINE_MS));
     send_some(9000, 12000);
     flush();
     expect_one_report_each(0, 12000, 0);
@@ -63,7 +63,7 @@ START_TEST(flip_with_the_old_cluster_down)
     rd_kafka_mock_broker_set_down(a.mock, 1);
     send_some(100, 5000);
     flip("b");
-    ck_assert(wait_until(is_on, (char[]){"b"}, 10000));
+    ck_assert(wait_until(is_on, (char[]){"b"}, DEADLINE_MS));
     send_some(5000, 6000);
     flush();
     expect_one_report_each(0, 6000, 0);
@@ -147,7 +147,7 @@ START_TEST(stays_when_the_target_is_dead)
     send_some(100, 200);
     flush();
     int stuck = ENGINE_STUCK;
-    ck_assert(wait_until(had_event, &stuck, 10000));
+    ck_assert(wait_until(had_event, &stuck, DEADLINE_MS));
     ck_assert_str_eq(producer_cluster(producer), "a");
     send_some(200, 300);
     flush();
@@ -173,7 +173,7 @@ START_TEST(flips_to_and_fro)
     }
     flush();
     expect_one_report_each(0, 5000, 0);
-    ck_assert(wait_until(is_on, (char[]){"a"}, 5000));
+    ck_assert(wait_until(is_on, (char[]){"a"}, DEADLINE_MS));
     read_all(&a, on_a);
     read_all(&b, on_b);
     for (int p = 0; p < PARTS; p++) {
@@ -237,7 +237,7 @@ START_TEST(topics_on_two_clusters)
     for (int i = 2000; i < 4000; i++) {
         ck_assert_int_eq(try_send(i / 2 % 2 ? "other" : "orders", i), 0);
         if (i == 3000)
-            ck_assert(wait_until(is_on, (char[]){"b"}, 5000));
+            ck_assert(wait_until(is_on, (char[]){"b"}, DEADLINE_MS));
     }
     flush();
     expect_one_report_each(0, 4000, 0);
@@ -263,14 +263,14 @@ START_TEST(flips_from_clusters_that_died)
         const bool to_b = i % 2 == 0;
         send_some(n, n + 2000);
         if (i == 0)
-            ck_assert(wait_until(is_on, (char[]){"a"}, 5000));
+            ck_assert(wait_until(is_on, (char[]){"a"}, DEADLINE_MS));
         all_down(to_b ? &a : &b, true);
         send_some(n + 2000, n + 4000);
         all_down(to_b ? &b : &a, false);
         flip(to_b ? "b" : "a");
         send_some(n + 4000, n + 5000);
-        ck_assert(
-            wait_until(is_on, to_b ? (char[]){"b"} : (char[]){"a"}, 10000));
+        ck_assert(wait_until(is_on, to_b ? (char[]){"b"} : (char[]){"a"},
+                             DEADLINE_MS));
         n += 5000;
     }
     flush();
@@ -301,7 +301,7 @@ START_TEST(flip_from_a_slow_cluster)
     const int64_t start_ms = clock_mono_ms();
     flip("b");
     send_some(9000, 10000);
-    ck_assert(wait_until(is_on, (char[]){"b"}, 5000));
+    ck_assert(wait_until(is_on, (char[]){"b"}, DEADLINE_MS));
     ck_assert_int_lt(clock_mono_ms() - start_ms, 1500);
     flush();
     expect_one_report_each(0, 10000, 0);
@@ -337,7 +337,7 @@ START_TEST(flip_amid_retries)
     }
     flip("b");
     send_some(6000, 7000);
-    ck_assert(wait_until(is_on, (char[]){"b"}, 5000));
+    ck_assert(wait_until(is_on, (char[]){"b"}, DEADLINE_MS));
     flush();
     expect_one_report_each(0, 7000, 0);
     rd_kafka_mock_clear_request_errors(a.mock, 0);
@@ -363,7 +363,7 @@ START_TEST(a_fence_stops_at_once)
     fence = true;
     flip("b");
     int stuck = ENGINE_STUCK;
-    ck_assert(wait_until(had_event, &stuck, 10000));
+    ck_assert(wait_until(had_event, &stuck, DEADLINE_MS));
     rd_kafka_mock_broker_set_rtt(a.mock, 1, 0);
     send_some(1100, 1200);
     (void)producer_poll(producer, 50);
@@ -394,7 +394,7 @@ START_TEST(one_leaves_and_one_stays)
     for (int i = 100; i < 2000; i++)
         ck_assert_int_eq(try_send(i / 2 % 2 ? "other" : "orders", i), 0);
     set_routes("b", "a");
-    ck_assert(wait_until(is_on, (char[]){"b"}, 10000));
+    ck_assert(wait_until(is_on, (char[]){"b"}, DEADLINE_MS));
     for (int i = 2000; i < 4000; i++)
         ck_assert_int_eq(try_send(i / 2 % 2 ? "other" : "orders", i), 0);
     ck_assert_int_eq(producer_flush(producer, 300),
@@ -425,13 +425,13 @@ START_TEST(flip_to_where_the_topic_is_not)
                                   RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     flip("b");
     int stuck = ENGINE_STUCK;
-    ck_assert(wait_until(had_event, &stuck, 5000));
+    ck_assert(wait_until(had_event, &stuck, DEADLINE_MS));
     send_some(100, 200);
     flush();
     ck_assert_str_eq(producer_cluster(producer), "a");
     ck_assert_str_eq(control.state, "stuck");
     rd_kafka_mock_topic_set_error(b.mock, "orders", 0);
-    ck_assert(wait_until(is_on, (char[]){"b"}, 10000));
+    ck_assert(wait_until(is_on, (char[]){"b"}, DEADLINE_MS));
     send_some(200, 300);
     flush();
     expect_one_report_each(0, 300, 0);
@@ -454,7 +454,7 @@ START_TEST(a_flip_back_while_flushing)
     send_some(100, 1100);
     flip("b");
     int switching = ENGINE_SWITCH;
-    ck_assert(wait_until(had_event, &switching, 5000));
+    ck_assert(wait_until(had_event, &switching, DEADLINE_MS));
     send_some(1100, 1200);
     flip("a");
     flush();
@@ -480,7 +480,7 @@ START_TEST(a_purge_during_a_move)
     send_some(100, 1000);
     flip("b");
     int switching = ENGINE_SWITCH;
-    ck_assert(wait_until(had_event, &switching, 5000));
+    ck_assert(wait_until(had_event, &switching, DEADLINE_MS));
     send_some(1000, 1100);
     ck_assert_int_eq(producer_purge(producer, RD_KAFKA_PURGE_F_QUEUE |
                                                   RD_KAFKA_PURGE_F_INFLIGHT),
@@ -500,7 +500,7 @@ START_TEST(free_in_the_middle)
     start_producer();
     flip("a");
     send_some(0, 100);
-    ck_assert(wait_until(is_on, (char[]){"a"}, 5000));
+    ck_assert(wait_until(is_on, (char[]){"a"}, DEADLINE_MS));
     rd_kafka_mock_broker_set_down(a.mock, 1);
     send_some(100, 200);
     flip("b");

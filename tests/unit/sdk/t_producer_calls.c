@@ -124,8 +124,8 @@ START_TEST(the_limits_hold_across_a_move)
     flip("b");
     int switching = ENGINE_SWITCH;
     int stuck = ENGINE_STUCK;
-    ck_assert(wait_until(had_event, &switching, 5000));
-    ck_assert(wait_until(had_event, &stuck, 5000));
+    ck_assert(wait_until(had_event, &switching, DEADLINE_MS));
+    ck_assert(wait_until(had_event, &stuck, DEADLINE_MS));
     for (int i = 0; i < 100; i++)
         ck_assert_int_eq(
             send_flagged(n, value, sizeof(value), RD_KAFKA_MSG_F_COPY),
@@ -234,8 +234,8 @@ START_TEST(values_of_all_kinds_are_carried)
         for (int i = 30 + 900 * k; i < 930 + 900 * k; i++)
             send_kind(i);
         flip(k % 2 ? "a" : "b");
-        ck_assert(
-            wait_until(is_on, k % 2 ? (char[]){"a"} : (char[]){"b"}, 10000));
+        ck_assert(wait_until(is_on, k % 2 ? (char[]){"a"} : (char[]){"b"},
+                             DEADLINE_MS));
     }
     flush();
     expect_one_report_each(0, 2730, 0);
@@ -433,21 +433,21 @@ START_TEST(reports_as_events)
     ck_assert_int_eq(producer_purge(producer, RD_KAFKA_PURGE_F_QUEUE), 0);
     flip("a");
     send_some(10, 1000);
-    ck_assert(wait_until(took_until_on, (char[]){"a"}, 5000));
+    ck_assert(wait_until(took_until_on, (char[]){"a"}, DEADLINE_MS));
     flip("b");
     send_some(1000, 2000);
-    ck_assert(wait_until(took_until_on, (char[]){"b"}, 5000));
+    ck_assert(wait_until(took_until_on, (char[]){"b"}, DEADLINE_MS));
     all_down(&b, true);
     send_some(2000, 4000);
     flip("a");
-    ck_assert(wait_until(took_until_on, (char[]){"a"}, 10000));
-    ck_assert(wait_until(took_events, NULL, 10000));
+    ck_assert(wait_until(took_until_on, (char[]){"a"}, DEADLINE_MS));
+    ck_assert(wait_until(took_events, NULL, DEADLINE_MS));
     expect_one_report_each(0, 10, RD_KAFKA_RESP_ERR__PURGE_QUEUE);
     if (!_i)
         expect_one_report_each(10, 4000, 0);
     all_down(&b, false);
     send_some(0, 10);
-    ck_assert(wait_until(took_events, NULL, 10000));
+    ck_assert(wait_until(took_events, NULL, DEADLINE_MS));
     read_all(&a, on_a);
     read_all(&b, on_b);
     ck_assert_int_eq(on_a[0].n + on_a[1].n + on_b[0].n + on_b[1].n, 4000);
@@ -470,15 +470,15 @@ START_TEST(reports_for_nobody)
     start_producer();
     flip("a");
     send_some(0, 2000);
-    ck_assert(wait_until(is_empty, NULL, 5000));
+    ck_assert(wait_until(is_empty, NULL, DEADLINE_MS));
     all_down(&a, true);
     send_some(2000, 4000);
     flip("b");
-    ck_assert(wait_until(is_empty, NULL, 10000));
+    ck_assert(wait_until(is_empty, NULL, DEADLINE_MS));
     ck_assert_str_eq(producer_cluster(producer), "b");
     all_down(&b, true);
     send_some(4000, 4100);
-    ck_assert(wait_until(is_empty, NULL, 20000)); /* they time out */
+    ck_assert(wait_until(is_empty, NULL, DEADLINE_MS)); /* they time out */
     all_down(&a, false);
     all_down(&b, false);
     read_all(&a, on_a);

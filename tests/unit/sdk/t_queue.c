@@ -73,7 +73,7 @@ fill(void)
     shunt_t *p = disk_handle_take(RD_KAFKA_PRODUCER, shunt_conf_new());
     for (int i = 0; i < N; i++)
         disk_produce(p, "hello", NULL);
-    ck_assert_int_eq(shunt_flush(p, 10000), 0);
+    ck_assert_int_eq(shunt_flush(p, DEADLINE_MS), 0);
     shunt_destroy(p);
 }
 

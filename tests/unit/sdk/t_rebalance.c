@@ -169,7 +169,7 @@ START_TEST(a_cooperative_callback)
     start(more_or_less);
     member_read(&m, 0, 0, 0, 60);
     member_read(&m, 0, 1, 0, 60);
-    const int64_t end = clock_mono_ms() + 10000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (m.eofs < 2 && clock_mono_ms() < end)
         member_poll(&m);
     ck_assert_int_ge(m.eofs, 2);
@@ -207,7 +207,7 @@ later(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *l, void *arg)
 static void
 wait_told(int n_assigns, int n_revokes)
 {
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (assigns < n_assigns || revokes < n_revokes) {
         ck_assert_int_lt(clock_mono_ms(), end);
         member_poll(&m);
@@ -252,7 +252,7 @@ START_TEST(what_the_group_takes_away_stays_until_the_answer)
     member_make(&other);
     member_subscribe(&other);
     member_route(&other, "a", 3, NULL);
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (revokes == 0) {
         ck_assert_int_lt(clock_mono_ms(), end);
         member_poll(&m);

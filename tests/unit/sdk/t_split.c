@@ -122,7 +122,7 @@ has_all(int topic, int born_b, int from, int to)
 static void
 wait_for(struct member *m, int topic, int born_b, int from, int to)
 {
-    const int64_t end = clock_mono_ms() + 30000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (!has_all(topic, born_b, from, to)) {
         ck_assert_msg(clock_mono_ms() < end, "%s %d..%d are missing",
                       names[topic], from, to);
@@ -195,7 +195,7 @@ START_TEST(topics_of_two_clusters_are_read_by_one_handle)
     ck_assert_int_eq(offset_in(l, "orders"), 40);
     ck_assert_int_eq(offset_in(l, "goods"), 30);
     ck_assert_int_eq(offset_in(l, "a.goods"), 30 - SHIFT);
-    ck_assert_int_eq(consumer_committed(m.c, l, 5000), 0);
+    ck_assert_int_eq(consumer_committed(m.c, l, DEADLINE_MS), 0);
     ck_assert_int_eq(offset_in(l, "orders"), 40);
     ck_assert_int_eq(offset_in(l, "goods"), 30);
     rd_kafka_topic_partition_list_destroy(l);
@@ -470,7 +470,7 @@ START_TEST(what_is_blacklisted_or_made_later)
     ck_assert_int_eq(got[GOODS][0][0][0], 0);
     ck_assert(!strlist_has(&m.c->finders.v[0].found, "later"));
     rd_kafka_mock_topic_create(a.mock, "later", 1, 1);
-    const int64_t end = clock_mono_ms() + 10000;
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (!strlist_has(&m.c->finders.v[0].found, "later")) {
         ck_assert_int_lt(clock_mono_ms(), end);
         poll_one(&m);

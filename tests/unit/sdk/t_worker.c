@@ -38,7 +38,7 @@ start(void)
 static void
 assert_order(int n)
 {
-    ck_assert(wait_until(all_done, &n, 5000));
+    ck_assert(wait_until(all_done, &n, DEADLINE_MS));
     for (int i = 0; i < n; i++)
         ck_assert_int_eq(order[i], i);
 }
