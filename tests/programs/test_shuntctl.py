@@ -186,9 +186,10 @@ class Files(Admin):
                   "match": {"cluster.code": [f"code{i // 10}"], "group": [f"group-{i}"]}} for i in range(30000)]
         path = self.file("large.json", {**EMPTY, "clusters": [{"name": "c", "bootstrap.servers": "h:1"}], "rules": rules})
         self.assertGreater((self.dir / "large.json").stat().st_size, 8 << 20)
-        self.assertIn("30001 added", self.says(0, "apply", "-f", path))
-        self.says(0, "export", "-o", path)
-        self.assertEqual(self.says(0, "diff", "-f", path), "")
+        patient = ("--timeout.ms", "30000")
+        self.assertIn("30001 added", self.says(0, "apply", "-f", path, *patient))
+        self.says(0, "export", "-o", path, *patient)
+        self.assertEqual(self.says(0, "diff", "-f", path, *patient), "")
 
     def test_a_file_from_standard_input(self) -> None:
         done = subprocess.run([programs.program("shuntctl"), "apply", "-f", "-", "--route.service", self.service.url],

@@ -60,6 +60,22 @@ START_TEST(commits_that_are_not_asked_for_are_warned_of)
 }
 END_TEST
 
+static bool
+has_committed(void *member)
+{
+    struct member *m = member;
+    rd_kafka_topic_partition_list_t *l =
+        rd_kafka_topic_partition_list_new(PARTS);
+    for (int p = 0; p < PARTS; p++)
+        rd_kafka_topic_partition_list_add(l, "orders", p);
+    member_poll(m);
+    bool all = consumer_committed(m->c, l, DEADLINE_MS) == 0;
+    for (int p = 0; p < PARTS; p++)
+        all = all && l->elems[p].offset == 40;
+    rd_kafka_topic_partition_list_destroy(l);
+    return all;
+}
+
 START_TEST(commits_without_a_translation_are_warned_of)
 {
     struct member m;
@@ -69,6 +85,7 @@ START_TEST(commits_without_a_translation_are_warned_of)
     member_route(&m, "a", 3, NULL);
     for (int p = 0; p < PARTS; p++)
         member_read(&m, 0, p, 0, 40);
+    ck_assert(wait_until(has_committed, &m, DEADLINE_MS));
     member_stop(&m);
     memset(seen, 0, sizeof(seen));
     mapper = MAPPER_NONE;
