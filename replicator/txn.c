@@ -328,7 +328,6 @@ commit(struct unit *u)
         committed(u);
         return true;
     }
-    fprintf(stderr, "commit %d: %s\n", u->id, rd_kafka_error_string(bad));
     const bool later = rd_kafka_error_is_retriable(bad);
     const rd_kafka_resp_err_t code = code_take(bad);
     if (!later)

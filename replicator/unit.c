@@ -342,11 +342,12 @@ put_off(struct taking *t, const struct err *why)
 }
 
 /* What was sent before a unit was lost is answered before it is taken again:
- * else it would be sent twice. */
+ * records would be sent twice, and a position be read that is not the last. */
 static bool
 may_be_taken(const struct unit *u, int64_t now)
 {
-    return is(u, UNIT_COMING) && now >= u->retry_at_ms && unit_inflight(u) == 0;
+    return is(u, UNIT_COMING) && now >= u->retry_at_ms &&
+           unit_inflight(u) == 0 && u->flow->notes == 0;
 }
 
 void

@@ -86,7 +86,7 @@ class Load:
         self.writer.send("\n".join(numbered(self.topic, PARTITIONS, self.sent, n)))
         self.sent += n
 
-    def until(self, done: Callable[[], object], what: str, n: int = 60) -> None:
+    def until(self, done: Callable[[], object], what: str, n: int = 120) -> None:
         """Goes on until something is true."""
         def step() -> object:
             self.push(n)
@@ -256,8 +256,8 @@ def test_exactly_once_starts_stops_and_sleeps(bench: Bench) -> None:
 
 
 def schedule(chance: random.Random) -> list[str]:
-    """Most kills are of one process; each broker dies four times, all processes six times."""
-    kinds = ["a", "b"] * 4 + ["all"] * 6
+    """Most kills are of one process; each broker dies three times, all processes five times."""
+    kinds = ["a", "b"] * 3 + ["all"] * 5
     kinds += ["one"] * (KILLS - len(kinds))
     chance.shuffle(kinds)
     return kinds
@@ -287,7 +287,7 @@ def test_fifty_kills(bench: Bench) -> None:
     kinds = schedule(chance)
     for n, kind in enumerate(kinds):
         kill(bench, team, kind, chance)
-        load.until_copied(chance.choice((1, 100, 400)), f"kill {n} ({kind})")
+        load.until_copied(chance.choice((1, 100, 300)), f"kill {n} ({kind})")
         dead = [proc for proc in team if not proc.alive]
         expect(not dead, "".join(f"{proc.name} ended with {proc.returncode}:\n{proc.tail()}" for proc in dead))
     took_s = time.monotonic() - start
