@@ -107,7 +107,9 @@ def judge_same(topic: str, n: int) -> Callable[[Pair], None]:
         here, there = pair.wait_last(topic)
         expect(sum(map(len, here.values())) == n or n < 0, f"{topic}: {sum(map(len, here.values()))} records on a")
         for p, log in here.items():
-            expect([r[1:] for r in there[p]] == [r[1:] for r in log], f"{topic}/{p} differs: {len(there[p])} for {len(log)} records")
+            expect(len(there[p]) == len(log), f"{topic}/{p}: {len(there[p])} for {len(log)} records")
+            for ours, theirs in zip(there[p], log):
+                expect(ours[1:] == theirs[1:], f"{topic}/{p}: {str(theirs)[:200]} became {str(ours)[:200]}")
     return judge
 
 

@@ -155,6 +155,7 @@ def test_hand_over_when_mirrormaker_is_killed(pair: Pair) -> None:
     at = hand.loads["a", "b"].sent
     pair.start(pair.mm2)
     hand.send_until(lambda: all(len(hand.copied(flow)) >= at + 600 for flow in FLOWS), "MirrorMaker 2 copies under load")
+    hand.send(100)  # of these some are in its hands
     pair.kill()
     hand.note_unsaved()
     pair.start(pair.ours)
