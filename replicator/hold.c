@@ -14,6 +14,7 @@
 #include "replicator/refuse.h"
 
 #define ASSIGN_RETRY_MS 1000
+#define WATERMARKS_MS   5000
 
 static void
 note_change(struct part *p)
@@ -65,6 +66,19 @@ goes_on_at(const struct part *p)
     return reached >= 0 ? reached + 1 : p->begin;
 }
 
+/* The end of the log is where it is now, not where it will be when the part is
+ * read again.  Not known: the consumer finds it. */
+static void
+fix_end(struct part *p)
+{
+    int64_t low, high;
+    if (goes_on_at(p) == RD_KAFKA_OFFSET_END &&
+        rd_kafka_query_watermark_offsets(p->flow->consumer, p->topic->name,
+                                         p->partition, &low, &high,
+                                         WATERMARKS_MS) == 0)
+        p->begin = high;
+}
+
 typedef rd_kafka_error_t *(*assigner)(rd_kafka_t *,
                                       const rd_kafka_topic_partition_list_t *);
 
@@ -109,6 +123,7 @@ start_reading(struct flow *f)
         if (p->assigned || atomic_load(&p->holds))
             continue;
         refuse_forget_kept(p);
+        fix_end(p);
         rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
             ->offset = goes_on_at(p);
     }

@@ -270,6 +270,25 @@ START_TEST(it_stops_until_it_is_resumed)
 }
 END_TEST
 
+/* With "latest" as well: the end is that of the beginning. */
+START_TEST(a_pause_leaves_nothing_out)
+{
+    struct world w;
+    struct err err = {0};
+    world_make(&w, ALONE "a.consumer.auto.offset.reset = latest\n");
+    put_range(&w, 0, 0, 5);
+    struct flow *f = ready_flow(&w);
+    ck_assert_int_eq(flow_pause(f, "orders", &err), 0);
+    await_hold(f, HOLD_PAUSED);
+    put_range(&w, 0, 5, 10);
+    ck_assert_int_eq(flow_resume(f, "orders", &err), 0);
+    await_one(&w, "a.orders", 0, 5);
+    flow_free(f);
+    expect_range(&w, 5, 10);
+    world_remove(&w);
+}
+END_TEST
+
 /* It has its share of memory, and the others go on. */
 START_TEST(a_partition_without_a_leader)
 {
@@ -371,6 +390,7 @@ main(void)
     tcase_add_test(t, it_waits_and_says_so_once);
     tcase_add_test(t, what_is_too_large_together_goes_apart);
     tcase_add_test(t, it_stops_until_it_is_resumed);
+    tcase_add_test(t, a_pause_leaves_nothing_out);
     tcase_add_test(t, a_partition_without_a_leader);
     tcase_add_test(t, a_record_does_not_go_round);
     suite_add_tcase(s, t);
