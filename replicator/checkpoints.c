@@ -1,10 +1,8 @@
 /*
- * Owns the checkpoints of a flow: which groups there are on the source, what
- * they have committed, where that is on the target.  A thread of its own,
- * because every question to a coordinator blocks.
+ * Owns the checkpoints of a flow: what groups of the source have committed, and
+ * where that is on the target.  A thread of its own, because every question to
+ * a coordinator blocks.
  *
- * Committed offsets are asked by a handle that has the group's id and never
- * subscribes: librdkafka's admin calls for groups can abort the process.
  * Invariant: what is written is never past the right position (runs.h), and
  * per group and partition follows MirrorMaker's rule (mm2.md 5.2).
  */
@@ -18,32 +16,35 @@
 #include "common/kafka/kconf.h"
 #include "common/mm2/codec.h"
 #include "replicator/checkpoint_rule.h"
+#include "replicator/group_offsets.h"
+#include "replicator/groups.h"
 #include "replicator/parts.h"
 #include "replicator/topics.h"
 
-#define ASK_TIMEOUT_MS  5000
-#define PAUSE_MS        100
-#define HANDLES_KEPT    32
-#define LIST_TIMEOUT_MS 10000
-
-struct group_handle {
-    char *group;
-    rd_kafka_t *rk;
-    UT_hash_handle hh;
-};
+#define PAUSE_MS     100
+#define FAILURES_MAX 2 /* in a batch: the rest would only wait as well */
 
 struct checkpoints {
     struct flow *flow;
+    const struct flow_settings *conf; /* that groups were found by */
     struct checkpoint_memory memory;
-    struct group_handle *handles;
+    struct groups groups;
+    bool memory_read;
+    uint64_t takes; /* of units, when it was read */
+    bool ask_all;   /* the next round asks every group for all partitions */
+    int64_t all_took_ms;
+    int64_t groups_ms, checkpoints_ms, offsets_ms; /* when last done */
     char complaint[512];
-    bool failed; /* something of this round */
+};
+
+struct round {
+    bool checkpoints, offsets; /* what is due */
+    bool all;                  /* partitions are asked for */
 };
 
 static void
 complain(struct checkpoints *c, const char *why)
 {
-    c->failed = true;
     if (strcmp(c->complaint, why) == 0)
         return;
     (void)snprintf(c->complaint, sizeof(c->complaint), "%s", why);
@@ -77,120 +78,21 @@ pause_until(const struct flow *f, int64_t until)
 }
 
 /* What was written before this process; without it a restart could go back. */
-static void
-read_memory(struct checkpoints *c)
+static int
+read_memory(struct checkpoints *c, struct err *err)
 {
     struct flow *f = c->flow;
-    struct err err = {0};
+    if (!f->conf->checkpoints_enabled)
+        return 0;
     char *id = xasprintf("shunt-replicator-%s-checkpoints", f->conf->name);
-    while (!atomic_load(&f->stop)) {
-        const int rc =
-            topics_read(&f->conf->clients[ROLE_TARGET_CONSUMER], id,
-                        f->checkpoints_topic, &f->stop, remember, c, &err);
-        if (rc == 0 || rc == ERR_CLOSED)
-            break;
-        complain(c, err.text);
-        pause_until(f, clock_mono_ms() + 1000);
-    }
+    const int rc =
+        topics_read(&f->conf->clients[ROLE_TARGET_CONSUMER], id,
+                    f->checkpoints_topic, &f->stop, remember, c, err);
     free(id);
+    return rc;
 }
 
-/* ---- groups ------------------------------------------------------------ */
-
-static void
-add_group(const struct checkpoints *c, struct strlist *to, const char *name)
-{
-    if (settings_follows_group(c->flow->conf, name) && !strlist_has(to, name) &&
-        strlist_add(to, name) != 0)
-        abort();
-}
-
-/* Kafka Connect's workers are a group, too, but commit no offsets. */
-static bool
-is_of_consumers(const struct rd_kafka_group_info *g)
-{
-    return !g->protocol_type || !g->protocol_type[0] ||
-           strcmp(g->protocol_type, "consumer") == 0;
-}
-
-static void
-find_groups(struct checkpoints *c, struct strlist *out)
-{
-    const struct rd_kafka_group_list *list = NULL;
-    struct strlist named = {0};
-    if (pattern_literals(c->flow->conf->groups, &named) != 0)
-        abort();
-    for (size_t i = 0; i < named.n; i++)
-        add_group(c, out, named.v[i]);
-    strlist_fini(&named);
-    /* Not every cluster can tell; then the named ones must do. */
-    const rd_kafka_resp_err_t code =
-        rd_kafka_list_groups(c->flow->consumer, NULL, &list, LIST_TIMEOUT_MS);
-    if (code && code != RD_KAFKA_RESP_ERR__PARTIAL) {
-        char why[256];
-        (void)snprintf(why, sizeof(why),
-                       "%s cannot list its groups (%s): only those that "
-                       "\"groups\" names in full are followed",
-                       c->flow->conf->source->name, rd_kafka_err2str(code));
-        complain(c, why);
-        c->failed = code != RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
-    }
-    for (int i = 0; list && i < list->group_cnt; i++)
-        if (is_of_consumers(&list->groups[i]))
-            add_group(c, out, list->groups[i].group);
-    if (list)
-        rd_kafka_group_list_destroy(list);
-}
-
-static void
-drop_handle(struct checkpoints *c, struct group_handle *h)
-{
-    HASH_DEL(c->handles, h);
-    (void)rd_kafka_consumer_close(h->rk); /* never joined */
-    rd_kafka_destroy(h->rk);
-    free(h->group);
-    free(h);
-}
-
-static struct group_handle *
-handle_of(struct checkpoints *c, const char *group)
-{
-    struct group_handle *h;
-    struct err err = {0};
-    rd_kafka_t *rk;
-    HASH_FIND_STR(c->handles, group, h);
-    if (h)
-        return h;
-    if (HASH_COUNT(c->handles) >= HANDLES_KEPT)
-        drop_handle(c, c->handles);
-    if (client_of_group(&c->flow->conf->clients[ROLE_SOURCE_ADMIN], group, &rk,
-                        &err) != 0) {
-        complain(c, err.text);
-        return NULL;
-    }
-    h = xcalloc(1, sizeof(*h));
-    h->group = xstrdup(group);
-    h->rk = rk;
-    HASH_ADD_KEYPTR(hh, c->handles, h->group, strlen(h->group), h);
-    return h;
-}
-
-/* ---- a round ----------------------------------------------------------- */
-
-static rd_kafka_topic_partition_list_t *
-all_parts(struct flow *f)
-{
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(16);
-    struct topic *t, *next;
-    pthread_mutex_lock(&f->lock);
-    HASH_ITER(hh, f->topics, t, next)
-    for (int32_t i = 0; i < t->n_parts; i++)
-        if (unit_is_mine(t->parts[i]->unit))
-            (void)rd_kafka_topic_partition_list_add(list, t->name, i);
-    pthread_mutex_unlock(&f->lock);
-    return list;
-}
+/* ---- one commit -------------------------------------------------------- */
 
 /* -1: nothing is known. *remote is owned by the caller. */
 static int64_t
@@ -233,8 +135,20 @@ write_one(struct checkpoints *c, const struct mm2_checkpoint *cp)
 }
 
 static void
-write_commit(struct checkpoints *c, const char *group,
-             const rd_kafka_topic_partition_t *at)
+want_on_target(rd_kafka_topic_partition_list_t *to,
+               const struct mm2_checkpoint *cp)
+{
+    rd_kafka_topic_partition_t *p =
+        rd_kafka_topic_partition_list_add(to, cp->topic, cp->partition);
+    p->offset = cp->downstream;
+    p->metadata = xstrdup(cp->metadata);
+    p->metadata_size = strlen(cp->metadata);
+}
+
+static void
+serve_commit(struct checkpoints *c, const char *group,
+             const rd_kafka_topic_partition_t *at, const struct round *round,
+             rd_kafka_topic_partition_list_t *wanted)
 {
     char *remote;
     if (at->err || at->offset < 0)
@@ -250,64 +164,188 @@ write_commit(struct checkpoints *c, const char *group,
         .downstream = down,
         .metadata = metadata_of(at),
     };
-    write_one(c, &cp);
+    if (round->checkpoints)
+        write_one(c, &cp);
+    if (round->offsets)
+        want_on_target(wanted, &cp);
     free(cp.metadata);
     free(remote);
 }
 
-static void
-write_group(struct checkpoints *c, const char *group)
+/* ---- a round ----------------------------------------------------------- */
+
+/* The source partitions that this process copies: all, or those of topics where
+ * the group was seen. */
+static rd_kafka_topic_partition_list_t *
+parts_of(struct flow *f, const struct strlist *topics)
 {
-    const struct group_handle *h = handle_of(c, group);
-    if (!h)
-        return;
-    rd_kafka_topic_partition_list_t *list = all_parts(c->flow);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (list->cnt > 0)
-        code = rd_kafka_committed(h->rk, list, ASK_TIMEOUT_MS);
-    if (code) {
-        struct err err = {0};
-        (void)err_kafka(&err, code, "cannot read what group %s has committed",
-                        group);
-        complain(c, err.text);
-    }
-    for (int i = 0; !code && i < list->cnt; i++)
-        write_commit(c, group, &list->elems[i]);
-    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(16);
+    struct topic *t, *next;
+    pthread_mutex_lock(&f->lock);
+    HASH_ITER(hh, f->topics, t, next)
+    for (int32_t i = 0; i < t->n_parts; i++)
+        if (unit_is_mine(t->parts[i]->unit) &&
+            (!topics || strlist_has(topics, t->name)))
+            (void)rd_kafka_topic_partition_list_add(list, t->name, i);
+    pthread_mutex_unlock(&f->lock);
+    return list;
 }
 
 static void
-write_round(struct checkpoints *c)
+keep_topics(struct group *g, const rd_kafka_topic_partition_list_t *list)
 {
-    struct strlist groups = {0};
-    c->failed = false;
-    find_groups(c, &groups);
-    for (size_t i = 0; i < groups.n && !atomic_load(&c->flow->stop); i++)
-        write_group(c, groups.v[i]);
-    strlist_fini(&groups);
-    if (!c->failed)
+    strlist_fini(&g->topics);
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset >= 0 &&
+            !strlist_has(&g->topics, list->elems[i].topic) &&
+            strlist_add(&g->topics, list->elems[i].topic) != 0)
+            abort(); /* out of memory */
+}
+
+/* False: the group could not be asked. */
+static bool
+serve_group(struct checkpoints *c, struct group *g, const struct round *round)
+{
+    struct err err = {0};
+    if (!g->rk)
+        return false;
+    rd_kafka_topic_partition_list_t *list =
+        parts_of(c->flow, round->all ? NULL : &g->topics);
+    rd_kafka_topic_partition_list_t *wanted =
+        rd_kafka_topic_partition_list_new(16);
+    const int rc = groups_committed(g->rk, g->name, list, &err);
+    if (rc != 0)
+        groups_complain(&c->groups, err.text);
+    else if (round->all)
+        keep_topics(g, list);
+    for (int i = 0; rc == 0 && i < list->cnt; i++)
+        serve_commit(c, g->name, &list->elems[i], round, wanted);
+    if (wanted->cnt > 0)
+        group_offsets_sync(&c->groups, &c->memory, g->name, wanted);
+    rd_kafka_topic_partition_list_destroy(wanted);
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc == 0;
+}
+
+/* A batch of groups, side by side; how many could not be asked. */
+static size_t
+serve_batch(struct checkpoints *c, struct group *first, size_t n,
+            const struct round *round)
+{
+    size_t failed = 0;
+    struct group *g = first;
+    for (size_t i = 0; i < n; i++, g = g->hh.next) {
+        if (atomic_load(&c->flow->stop) || failed > FAILURES_MAX)
+            failed++;
+        else
+            failed += !serve_group(c, g, round);
+    }
+    return failed;
+}
+
+static void
+serve_round(struct checkpoints *c, const struct round *round)
+{
+    struct group *first = c->groups.all;
+    bool well = !c->groups.unlisted;
+    while (first && !atomic_load(&c->flow->stop)) {
+        const size_t n = groups_open(&c->groups, first);
+        well = serve_batch(c, first, n, round) == 0 && well;
+        groups_close(&c->groups, first, n);
+        for (size_t i = 0; i < n; i++)
+            first = first->hh.next;
+    }
+    if (well)
+        groups_complain(&c->groups, "");
+    if (well && round->checkpoints)
         atomic_store(&c->flow->checkpoints_at_ms, clock_coarse_ms());
+}
+
+/* ---- what is due ------------------------------------------------------- */
+
+static bool
+is_due(int64_t *last_ms, bool enabled, int64_t interval_s)
+{
+    const int64_t now = clock_mono_ms();
+    if (!enabled || (*last_ms && now - *last_ms < interval_s * 1000))
+        return false;
+    *last_ms = now;
+    return true;
+}
+
+static void
+find_groups(struct checkpoints *c)
+{
+    const struct flow_settings *s = c->flow->conf;
+    if (c->conf != s) /* they may name other groups */
+        c->groups_ms = 0;
+    c->conf = s;
+    if (!is_due(&c->groups_ms, s->refresh_groups_enabled || !c->groups_ms,
+                s->refresh_groups_interval_s))
+        return;
+    groups_refresh(&c->groups);
+    checkpoint_forget_landed(&c->memory);
+    c->ask_all = true;
+}
+
+static void
+turn(struct checkpoints *c)
+{
+    const struct flow_settings *s = c->flow->conf;
+    const struct round due = {
+        .checkpoints = is_due(&c->checkpoints_ms, s->checkpoints_enabled,
+                              s->checkpoints_interval_s),
+        .offsets = is_due(&c->offsets_ms, s->group_offsets_enabled,
+                          s->group_offsets_interval_s),
+        .all = true};
+    if (!due.checkpoints && !due.offsets)
+        return;
+    find_groups(c);
+    struct round round = due;
+    const int64_t begun = clock_mono_ms();
+    /* New topics of a group are looked for in each round as long as that is
+     * cheap, else when groups are. */
+    const int64_t interval_ms =
+        1000 * (due.checkpoints ? s->checkpoints_interval_s
+                                : s->group_offsets_interval_s);
+    round.all = c->ask_all || c->all_took_ms * 10 < interval_ms;
+    serve_round(c, &round);
+    if (round.all)
+        c->all_took_ms = clock_mono_ms() - begun;
+    c->ask_all = false;
+}
+
+/* What others have written before this process was given their parts. */
+static void
+read_what_is_there(struct checkpoints *c)
+{
+    struct err err = {0};
+    const uint64_t takes = atomic_load(&c->flow->takes);
+    if (c->memory_read && c->takes == takes)
+        return;
+    const int rc = read_memory(c, &err);
+    c->memory_read = rc == 0;
+    c->takes = takes;
+    if (rc != 0 && rc != ERR_CLOSED) {
+        complain(c, err.text);
+        pause_until(c->flow, clock_mono_ms() + 1000);
+    }
 }
 
 void *
 checkpoints_thread(void *flow)
 {
-    struct checkpoints c = {.flow = flow};
+    struct checkpoints c = {.flow = flow, .groups = {.flow = flow}};
     while (!atomic_load(&c.flow->stop) && !atomic_load(&c.flow->ready))
         pause_until(c.flow, clock_mono_ms() + PAUSE_MS);
-    read_memory(&c);
     while (!atomic_load(&c.flow->stop)) {
-        const int64_t begun = clock_mono_ms();
-        write_round(&c);
-        /* The interval may change meanwhile. */
-        while (!atomic_load(&c.flow->stop) &&
-               clock_mono_ms() <
-                   begun + c.flow->conf->checkpoints_interval_s * 1000)
-            pause_until(c.flow, clock_mono_ms() + PAUSE_MS);
+        read_what_is_there(&c);
+        if (c.memory_read)
+            turn(&c);
+        pause_until(c.flow, clock_mono_ms() + PAUSE_MS);
     }
-    struct group_handle *h, *after;
-    HASH_ITER(hh, c.handles, h, after)
-    drop_handle(&c, h);
+    groups_fini(&c.groups);
     checkpoint_memory_fini(&c.memory);
     return NULL;
 }

@@ -33,7 +33,7 @@ static size_t
 note_copied(struct part *p, struct sync_point at, struct sync_point told[2])
 {
     const struct flow_settings *c = p->flow->conf;
-    runs_acked(&p->runs, at);
+    runs_add(&p->runs, at);
     return c->syncs_enabled ? sync_acked(&p->sync, c->lag_max, at, told) : 0;
 }
 

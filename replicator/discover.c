@@ -1,7 +1,6 @@
 /*
- * Owns the life of topics and parts.  Runs on the flow's thread, blocks for
- * metadata and for the creation of topics.  A topic that cannot be made is
- * said once and tried again at the next round; others go on.
+ * Owns the life of topics and parts.  Runs on the flow's thread.  A topic that
+ * cannot be made is said once and tried again at the next survey; others go on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +10,12 @@
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
 #include "replicator/parts.h"
-#include "replicator/topics.h"
+#include "replicator/survey.h"
 
-#define NAME_MAX_BYTES 512
-#define RETRY_MIN_MS   500
-#define RETRY_MAX_MS   30000
+#define RETRY_MIN_MS 500
+#define RUNS_OF_FLOW ((size_t)400000) /* 24 bytes each */
+#define RUNS_LEAST   ((size_t)256)
+#define RETRY_MAX_MS 30000
 
 struct part *
 flow_part(struct flow *f, const char *topic, int32_t partition)
@@ -91,22 +91,18 @@ open_source(struct topic *t, rd_kafka_t *rk)
 }
 
 static struct topic *
-topic_new(struct flow *f, const char *name, struct err *err)
+topic_new(struct flow *f, const struct surveyed *found, struct err *err)
 {
-    char remote[NAME_MAX_BYTES];
-    if (naming_remote(&f->conf->naming, f->conf->source->name, name, remote,
-                      sizeof(remote)) != 0) {
-        (void)err_set(err, ERR_LIMIT, "the name of its copy is too long");
-        return NULL;
-    }
     struct topic *t = xcalloc(1, sizeof(*t));
-    t->name = xstrdup(name);
-    t->remote = xstrdup(remote);
+    t->name = xstrdup(found->name);
+    t->remote = xstrdup(found->remote);
+    t->codec = found->codec ? xstrdup(found->codec) : NULL;
     t->from = open_source(t, f->consumer);
     if (!t->from) {
-        (void)err_kafka(err, rd_kafka_last_error(), "topic %s", name);
+        (void)err_kafka(err, rd_kafka_last_error(), "topic %s", t->name);
         free(t->name);
         free(t->remote);
+        free(t->codec);
         free(t);
         return NULL;
     }
@@ -129,132 +125,126 @@ run_parts(struct topic *t, int32_t upto, struct err *err)
     return rc;
 }
 
-static int
-bring(struct flow *f, struct topic *t, int32_t partitions,
-      const struct rd_kafka_metadata *there, struct err *err)
+static void
+set_gone(struct flow *f, struct topic *t, bool gone)
 {
-    const struct topic_want want = {.name = t->remote,
-                                    .partitions = partitions,
-                                    .replication = f->conf->replication};
-    int32_t have;
-    int rc = topics_ensure(f->producer, there, &want, &have, err);
-    if (rc != 0)
-        return rc;
-    add_parts(f, t, partitions);
-    rc = run_parts(t, have, err);
-    if (rc == 0 && have < partitions)
-        return err_set(err, ERR_LIMIT,
-                       "%s has %d partitions on %s and cannot be given the "
-                       "%d of %s: the others are not copied",
-                       t->remote, (int)have, f->conf->target->name,
-                       (int)partitions, t->name);
-    return rc;
+    pthread_mutex_lock(&f->lock);
+    t->gone = gone;
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* Whatever it held was another topic's: the new one is read from its
+ * beginning. */
+static void
+come_back(struct flow *f, struct topic *t)
+{
+    const bool stop = f->conf->on_truncation == TRUNCATION_STOP;
+    log_warn("%s: topic %s was made anew on %s: %s", f->conf->name, t->name,
+             f->conf->source->name,
+             stop ? "it stops, as shunt.on.truncation says, until it is "
+                    "resumed; then it is copied from its beginning"
+                  : "it is copied from its beginning");
+    for (int32_t i = 0; i < t->n_parts; i++) {
+        struct part *p = t->parts[i];
+        p->reset = 0;
+        part_rewind(p);
+        if (stop)
+            part_hold(p, HOLD_STOPPED);
+        part_release(p, HOLD_GONE);
+        part_well(p);
+    }
+    set_gone(f, t, false);
+}
+
+/* Its copy stays, and nothing is read any more. */
+static void
+let_go(struct flow *f, struct topic *t)
+{
+    if (t->gone)
+        return;
+    log_warn("%s: topic %s is not on %s any more; its copy %s stays as it is",
+             f->conf->name, t->name, f->conf->source->name, t->remote);
+    for (int32_t i = 0; i < t->n_parts; i++) {
+        part_hold(t->parts[i], HOLD_GONE);
+        part_problem(t->parts[i], "the topic is not on %s any more",
+                     f->conf->source->name);
+    }
+    set_gone(f, t, true);
+}
+
+static int
+bring(struct flow *f, struct topic *t, const struct surveyed *found,
+      struct err *err)
+{
+    if (found->there > 0) {
+        add_parts(f, t, found->here);
+        const int rc = run_parts(t, found->there, err);
+        if (rc != 0)
+            return rc;
+    }
+    return found->problem ? err_set(err, ERR_KAFKA, "%s", found->problem) : 0;
 }
 
 static void
-bring_or_complain(struct flow *f, const struct rd_kafka_metadata_topic *here,
-                  const struct rd_kafka_metadata *there)
+bring_or_complain(struct flow *f, const struct surveyed *found)
 {
     struct err err = {0};
-    struct topic *t;
-    HASH_FIND_STR(f->topics, here->topic, t);
-    if (!t)
-        t = topic_new(f, here->topic, &err);
-    const int rc = t ? bring(f, t, here->partition_cnt, there, &err) : err.code;
-    for (int i = 0; t && i < here->partition_cnt; i++)
-        if (here->partitions[i].id < t->n_parts)
-            t->parts[here->partitions[i].id]->leader =
-                here->partitions[i].leader;
+    struct topic *t = NULL;
+    int rc;
+    HASH_FIND_STR(f->topics, found->name, t);
+    if (found->here == 0) {
+        if (t)
+            let_go(f, t);
+        return;
+    }
+    if (t && t->gone)
+        come_back(f, t);
+    if (!t && found->remote)
+        t = topic_new(f, found, &err);
+    if (t)
+        rc = bring(f, t, found, &err);
+    else
+        rc = err.code ? err.code
+                      : err_set(&err, ERR_LIMIT, "%s", found->problem);
+    for (int32_t i = 0; t && i < t->n_parts && i < found->here; i++)
+        t->parts[i]->leader = found->leaders[i];
     if (rc != 0 && (!t || !t->complained))
-        log_error("%s: topic %s: %s", f->conf->name, here->topic, err.text);
+        log_error("%s: topic %s: %s", f->conf->name, found->name, err.text);
     if (t)
         t->complained = rc != 0;
+}
+
+/* The more parts, the less is remembered of each. */
+static void
+share_runs(struct flow *f)
+{
+    struct topic *t, *next;
+    const size_t share = RUNS_OF_FLOW / (f->n_parts + 1);
+    pthread_mutex_lock(&f->lock);
+    HASH_ITER(hh, f->topics, t, next)
+    for (int32_t i = 0; i < t->n_parts; i++)
+        t->parts[i]->runs.max = share < RUNS_LEAST ? RUNS_LEAST : share;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void
+discover_apply_take(struct flow *f, struct survey *s)
+{
+    const struct flow_settings *c = f->conf; /* may be newer than the survey */
+    for (size_t i = 0; i < s->n && !atomic_load(&f->stop); i++)
+        if (settings_copies_topic(c, s->v[i].name))
+            bring_or_complain(f, &s->v[i]);
+    share_runs(f);
+    holds_apply(f);
+    survey_free(s);
 }
 
 int
 discover(struct flow *f, struct err *err)
 {
-    const struct rd_kafka_metadata *here = NULL, *there = NULL;
-    int rc = topics_list(f->consumer, &here, err);
+    struct survey *s;
+    const int rc = survey_make(f, &s, err);
     if (rc == 0)
-        rc = topics_list(f->producer, &there, err);
-    for (int i = 0; rc == 0 && i < here->topic_cnt; i++) {
-        const struct rd_kafka_metadata_topic *t = &here->topics[i];
-        if (!t->err && t->partition_cnt > 0 && !atomic_load(&f->stop) &&
-            settings_copies_topic(f->conf, t->topic))
-            bring_or_complain(f, t, there);
-    }
-    if (there)
-        rd_kafka_metadata_destroy(there);
-    if (here)
-        rd_kafka_metadata_destroy(here);
-    holds_apply(f);
-    return rc;
-}
-
-/* *have: the partitions that it has. */
-static int
-ensure_compact(rd_kafka_t *rk, const char *name, int64_t partitions,
-               int64_t replication, int32_t *have, struct err *err)
-{
-    const struct rd_kafka_metadata *md;
-    const struct topic_want want = {.name = name,
-                                    .partitions = (int32_t)partitions,
-                                    .replication = replication,
-                                    .compact = true};
-    int rc = topics_list(rk, &md, err);
-    if (rc != 0)
-        return rc;
-    *have = topics_partitions(md, name);
-    if (*have == 0) /* as it is, if it is: its keys lie by its partitions */
-        rc = topics_ensure(rk, md, &want, have, err);
-    rd_kafka_metadata_destroy(md);
-    if (rc == 0 && *have == 0)
-        rc = err_set(err, ERR_NOTFOUND, "topic %s is not there", name);
-    return rc;
-}
-
-/* The dead letters': an ordinary topic. */
-static int
-ensure_letters(struct flow *f, struct err *err)
-{
-    const struct topic_want want = {.name = f->conf->dead_letter_topic,
-                                    .partitions = 1,
-                                    .replication = f->conf->replication};
-    const struct rd_kafka_metadata *md;
-    int32_t have;
-    int rc = topics_list(f->producer, &md, err);
-    if (rc != 0)
-        return rc;
-    rc = topics_ensure(f->producer, md, &want, &have, err);
-    rd_kafka_metadata_destroy(md);
-    return rc;
-}
-
-int
-discover_internal(struct flow *f, struct err *err)
-{
-    const struct flow_settings *c = f->conf;
-    rd_kafka_t *at_syncs = c->syncs_on_target ? f->producer : f->back;
-    int32_t have;
-    int rc = ensure_compact(f->producer, f->positions_topic,
-                            c->target->positions_partitions,
-                            c->target->positions_replication, &have, err);
-    if (rc == 0)
-        units_make(f, have);
-    if (rc == 0 && c->syncs_enabled)
-        rc = ensure_compact(at_syncs, f->syncs_topic, 1, c->syncs_replication,
-                            &have, err);
-    if (rc == 0 && c->checkpoints_enabled)
-        rc = ensure_compact(f->producer, f->checkpoints_topic, 1,
-                            c->checkpoints_replication, &have, err);
-    if (rc == 0 && c->heartbeats_enabled)
-        rc = ensure_compact(f->producer, "heartbeats", 1,
-                            c->heartbeats_replication, &have, err);
-    if (rc == 0 && c->on_refused == REFUSED_DEAD_LETTER)
-        rc = ensure_letters(f, err);
-    if (rc == 0 && f->beat_back)
-        rc = ensure_compact(f->back, "heartbeats", 1, c->heartbeats_replication,
-                            &have, err);
+        discover_apply_take(f, s);
     return rc;
 }

@@ -121,7 +121,10 @@ make_wakes(struct flow *f, struct err *err)
 static int
 try_start(struct flow *f, struct err *err)
 {
-    int rc = discover_internal(f, err);
+    int32_t positions = 0;
+    int rc = survey_internal(f, &positions, err);
+    if (rc == 0)
+        units_make(f, positions);
     if (rc == 0)
         rc = share_open(f, err);
     if (rc == 0)
@@ -146,7 +149,8 @@ flow_complain(struct flow *f, const char *what, const char *why)
     if (strcmp(f->complaint, why) == 0)
         return;
     set_complaint(f, why);
-    log_warn("%s: %s: %s; trying again", f->conf->name, what, why);
+    if (why[0])
+        log_warn("%s: %s: %s; trying again", f->conf->name, what, why);
 }
 
 static void
@@ -163,7 +167,7 @@ start(struct flow *f)
     struct err err = {0};
     while (!atomic_load(&f->stop)) {
         if (try_start(f, &err) == 0) {
-            set_complaint(f, "");
+            flow_complain(f, "", "");
             return true;
         }
         if (err.code != ERR_CLOSED)
@@ -185,16 +189,6 @@ is_due(int64_t *next, int64_t now, int64_t interval_ms)
 }
 
 static void
-refresh(struct flow *f)
-{
-    struct err err = {0};
-    if (discover(f, &err) != 0)
-        flow_complain(f, "cannot look for new topics", err.text);
-    else
-        set_complaint(f, "");
-}
-
-static void
 chores(struct flow *f, int64_t now)
 {
     const struct flow_settings *c = f->conf;
@@ -208,9 +202,9 @@ chores(struct flow *f, int64_t now)
     emit_flush_step(f);
     if (f->n_broken > 0 && is_due(&f->next_retry_ms, now, RETRY_LOOK_MS))
         copy_retry(f);
-    if (c->refresh_enabled &&
-        is_due(&f->next_refresh_ms, now, c->refresh_interval_s * 1000))
-        refresh(f);
+    struct survey *found = atomic_exchange(&f->found, NULL);
+    if (found)
+        discover_apply_take(f, found);
     if (rd_kafka_fatal_error(f->producer, why, sizeof(why)) &&
         !atomic_exchange(&f->broken, true))
         log_error("%s: the producer to %s cannot go on: %s", c->name,
@@ -293,7 +287,6 @@ run(void *arg)
     }
     const int64_t now = clock_mono_ms();
     f->next_flush_ms = now + f->conf->target->flush_interval_ms;
-    f->next_refresh_ms = now + f->conf->refresh_interval_s * 1000;
     while (!atomic_load(&f->stop))
         turn(f);
     finish(f);
@@ -303,20 +296,33 @@ run(void *arg)
 
 /* ---- life -------------------------------------------------------------- */
 
+static void
+join_threads(struct flow *f)
+{
+    flow_stop(f);
+    (void)pthread_join(f->thread, NULL);
+    if (f->has_checkpointer)
+        (void)pthread_join(f->checkpointer, NULL);
+    if (f->has_keeper)
+        (void)pthread_join(f->keeper, NULL);
+}
+
 static int
 start_threads(struct flow *f, struct err *err)
 {
     int bad = pthread_create(&f->thread, NULL, run, f);
     if (bad)
         return err_errno(err, ERR_NOMEM, bad, "cannot start a thread");
-    if (!f->conf->checkpoints_enabled)
+    bad = pthread_create(&f->keeper, NULL, keeper_thread, f);
+    f->has_keeper = bad == 0;
+    if (!bad &&
+        (f->conf->checkpoints_enabled || f->conf->group_offsets_enabled)) {
+        bad = pthread_create(&f->checkpointer, NULL, checkpoints_thread, f);
+        f->has_checkpointer = bad == 0;
+    }
+    if (!bad)
         return 0;
-    bad = pthread_create(&f->checkpointer, NULL, checkpoints_thread, f);
-    f->has_checkpointer = bad == 0;
-    if (f->has_checkpointer)
-        return 0;
-    flow_stop(f);
-    (void)pthread_join(f->thread, NULL);
+    join_threads(f);
     return err_errno(err, ERR_NOMEM, bad, "cannot start a thread");
 }
 
@@ -346,6 +352,7 @@ free_topics(struct flow *f)
         free(t->parts);
         free(t->name);
         free(t->remote);
+        free(t->codec);
         free(t);
     }
 }
@@ -384,6 +391,7 @@ release(struct flow *f)
         (void)close(f->delivery_fd);
     free_topics(f);
     units_free(f);
+    survey_free(atomic_load(&f->found));
     pthread_mutex_destroy(&f->lock);
     free(f->syncs.v);
     free(f->positions_topic);
@@ -439,9 +447,6 @@ flow_free(struct flow *flow)
 {
     if (!flow)
         return;
-    flow_stop(flow);
-    (void)pthread_join(flow->thread, NULL);
-    if (flow->has_checkpointer)
-        (void)pthread_join(flow->checkpointer, NULL);
+    join_threads(flow);
     release(flow);
 }

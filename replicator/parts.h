@@ -20,6 +20,7 @@
 #include "replicator/look.h"
 #include "replicator/positions.h"
 #include "replicator/runs.h"
+#include "replicator/survey.h"
 #include "replicator/syncs.h"
 
 /* What becomes of our own records; why they are refused is said once per
@@ -83,6 +84,7 @@ enum hold {
     HOLD_STOPPED = 32,  /* a refusal or a gap, where the file says "stop" */
     HOLD_UNWANTED = 64, /* the file does not select its topic any more */
     HOLD_TXN = 128,     /* its transaction takes long to end */
+    HOLD_GONE = 256,    /* its topic is not on the source any more */
 };
 
 /* Records that were read and wait for their turn, in order. */
@@ -150,10 +152,12 @@ struct part {
 
 struct topic {
     char *name, *remote;
+    char *codec; /* that the topic's configuration names; NULL: none */
     rd_kafka_topic_t *from; /* its opaque is this topic */
     struct part **parts;    /* (L) */
     int32_t n_parts;        /* (L) */
     bool complained;        /* a failure was said in the log */
+    bool gone;              /* (L) it is not on the source any more */
     bool paused;            /* (L) by an administrator, on any thread */
     bool go_on;             /* (L) its stopped parts shall */
     UT_hash_handle hh;      /* (L) by name */
@@ -201,8 +205,8 @@ struct flow {
     const struct flow_settings *_Atomic conf; /* reconf.c */
     atomic_bool conf_new; /* the flow's thread has not looked yet */
     bool beat_back;
-    pthread_t thread, checkpointer;
-    bool has_checkpointer;
+    pthread_t thread, checkpointer, keeper;
+    bool has_checkpointer, has_keeper;
     atomic_bool stop, ready, broken, checkpoints_may_run;
 
     rd_kafka_t *consumer, *producer;
@@ -221,6 +225,10 @@ struct flow {
 
     pthread_mutex_t lock;
     struct topic *topics; /* (L) */
+    /* From the keeper to the flow's thread; NULL: nothing new. */
+    _Atomic(struct survey *) found;
+    atomic_bool survey_now; /* the keeper shall not wait */
+    _Atomic uint64_t configs_changed, acls_made, group_offsets_written;
     struct sync_queue syncs;
     struct part *holds_changed;
     int64_t holds_retry_at_ms;
@@ -239,8 +247,7 @@ struct flow {
     int64_t flush_retry_at_ms;
     bool position_refused; /* the next flush writes all of them */
     struct refusals refusals[NOTES];
-    int64_t next_refresh_ms, next_flush_ms, next_beat_ms, next_retry_ms,
-        next_commit_ms;
+    int64_t next_flush_ms, next_beat_ms, next_retry_ms, next_commit_ms;
     char complaint[512];    /* (L) last failure of a chore, said once */
     bool paused;            /* (L) by an administrator, on any thread */
     atomic_bool pauses_new; /* the flow's thread has not looked yet */
@@ -251,13 +258,15 @@ struct flow {
     struct pace pace; /* (L) the observer writes */
 };
 
-/* flow.c: says why something failed that is tried again; once. */
+/* flow.c: a chore that failed, said once; "" once it went well.  The flow's
+ * thread until it is ready, from then on the keeper. */
 void flow_complain(struct flow *f, const char *what, const char *why);
 
-/* discover.c: compares both clusters' topics with the table, makes topics on
- * the target, starts new parts where they were left. */
+/* discover.c: compares what a survey found with the table, starts new parts
+ * where they were left. */
+void discover_apply_take(struct flow *f, struct survey *s);
+/* At the start: both at once. Blocks. */
 MUST_CHECK int discover(struct flow *f, struct err *err);
-MUST_CHECK int discover_internal(struct flow *f, struct err *err);
 /* Does a partition whose position is not there begin at its end? */
 bool discover_begins_at_end(const struct flow *f);
 struct part *flow_part(struct flow *f, const char *topic, int32_t partition);
@@ -403,5 +412,9 @@ void pause_step(struct flow *f);
 
 /* checkpoints.c: the thread. */
 void *checkpoints_thread(void *flow);
+
+/* keeper.c: the thread that looks for new topics, and gives copies the settings
+ * and rights of their topics. */
+void *keeper_thread(void *flow);
 
 #endif

@@ -47,5 +47,5 @@ reconf_step(struct flow *f)
     const int64_t now = clock_mono_ms();
     not_after(&f->next_flush_ms, now + c->target->flush_interval_ms);
     not_after(&f->next_beat_ms, now + c->heartbeats_interval_s * 1000);
-    not_after(&f->next_refresh_ms, now);
+    atomic_store(&f->survey_now, true);
 }

@@ -1,81 +1,54 @@
 /*
- * A step back of the source forgets what lay at or behind it: the records are
- * copied again, further on.  What lies before stays true: it can only make a
- * reader read more.  A step back of the target (made anew) forgets all.
+ * Owns the array.  The newest run is the last one, as in `state`.  A record
+ * right behind the last one, which nearly all are, only makes it longer.
+ *
+ * Runs that are forgotten make positions in them early by their length: the
+ * further back, the more, but nothing is forgotten altogether.
  */
 #include "replicator/runs.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/cursor.h"
 #include "common/base/xmem.h"
 
-static int64_t
-last_down(const struct run *r)
+static size_t
+max_of(const struct runs *r)
 {
-    return r->down + r->len - 1;
+    return r->max ? r->max : RUNS_DEFAULT_MAX;
 }
 
 static void
-forget_from(struct runs *r, int64_t up)
+thin_out(struct runs *r)
 {
-    while (r->n > 0 && r->v[r->n - 1].up >= up)
-        r->n--;
-    if (r->n == 0)
-        return;
-    struct run *last = &r->v[r->n - 1];
-    if (last->up + last->len > up)
-        last->len = up - last->up;
+    size_t to = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (i >= r->n / 2 || i % 2 == 0)
+            r->v[to++] = r->v[i];
+    r->n = to;
 }
 
 static void
-append(struct runs *r, struct sync_point at)
+append(struct runs *r, struct run run)
 {
-    if (r->n == RUNS_MAX) {
-        r->n /= 2;
-        memmove(r->v, r->v + RUNS_MAX - r->n, r->n * sizeof(*r->v));
-    }
     if (r->n == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 8;
+        r->cap = r->cap ? r->cap * 2 : 4;
         r->v = xreallocarray(r->v, r->cap, sizeof(*r->v));
     }
-    r->v[r->n++] = (struct run){.up = at.up, .down = at.down, .len = 1};
+    r->v[r->n++] = run;
 }
 
 static void
-make_room(struct runs *r, struct sync_point at)
+push(struct runs *r, struct run run)
 {
-    if (r->n > 0 && at.down <= last_down(&r->v[r->n - 1]))
-        r->n = 0;
-    forget_from(r, at.up);
+    if (r->n >= max_of(r))
+        thin_out(r);
+    append(r, run);
 }
 
-void
-runs_acked(struct runs *r, struct sync_point at)
-{
-    make_room(r, at);
-    struct run *last = r->n > 0 ? &r->v[r->n - 1] : NULL;
-    if (last && last->up + last->len == at.up &&
-        last->down + last->len == at.down)
-        last->len++;
-    else
-        append(r, at);
-}
-
-void
-runs_synced(struct runs *r, struct sync_point at)
-{
-    if (r->n > 0 && at.up == r->v[r->n - 1].up &&
-        at.down == r->v[r->n - 1].down)
-        return;
-    make_room(r, at);
-    append(r, at);
-}
-
-/* The last run that begins at or before `up`; NULL: none. */
-static const struct run *
-find(const struct runs *r, int64_t up)
+/* How many begin at or before `up`. */
+static size_t
+upto(const struct runs *r, int64_t up)
 {
     size_t low = 0, high = r->n;
     while (low < high) {
@@ -85,17 +58,89 @@ find(const struct runs *r, int64_t up)
         else
             high = mid;
     }
-    return low > 0 ? &r->v[low - 1] : NULL;
+    return low;
+}
+
+static void
+put(struct runs *r, struct run run)
+{
+    if (r->n > 0 && r->v[r->n - 1].up == run.up)
+        r->v[r->n - 1] = run;
+    else
+        push(r, run);
+}
+
+static void
+take_step(struct runs *r, const struct runs_step *s)
+{
+    if (s->change == RUNS_RESTART)
+        r->n = 0;
+    if (s->change == RUNS_BACK) {
+        while (r->n > 0 && r->v[r->n - 1].up >= s->from)
+            r->n--;
+        if (s->kept.length > 0)
+            put(r, s->kept);
+    }
+    if (s->change != RUNS_SAME)
+        put(r, s->put);
+    r->state = s->next;
+}
+
+static bool
+is_next(const struct runs *r, struct sync_point at)
+{
+    const struct run *last = &r->state.newest;
+    return r->n > 0 && !r->state.doubt && last->up + last->length == at.up &&
+           last->down + last->length == at.down;
+}
+
+void
+runs_add(struct runs *r, struct sync_point at)
+{
+    struct runs_step step;
+    if (is_next(r, at)) {
+        r->v[r->n - 1].length = ++r->state.newest.length;
+        r->state.gap = false;
+        return;
+    }
+    const size_t before = upto(r, at.up);
+    if (runs_apply(&r->state, before > 0 ? &r->v[before - 1] : NULL, at.up,
+                   at.down, &step) == 0) /* else: no offset of a Kafka log */
+        take_step(r, &step);
+}
+
+void
+runs_gap(struct runs *r)
+{
+    r->state.gap = true;
+}
+
+void
+runs_collect(struct runs *r, struct sync_point at)
+{
+    struct run *last = r->n > 0 ? &r->v[r->n - 1] : NULL;
+    if (last && last->up + last->length == at.up &&
+        last->down + last->length == at.down)
+        last->length++;
+    else
+        append(r, (struct run){at.up, at.down, 1});
+}
+
+void
+runs_clear(struct runs *r)
+{
+    r->n = 0;
+    r->state = (struct runs_state){0};
 }
 
 int64_t
 runs_translate(const struct runs *r, int64_t position)
 {
-    const struct run *run = find(r, position);
-    if (!run)
-        return -1;
-    const int64_t into = position - run->up;
-    return run->down + (into < run->len ? into : run->len);
+    struct runs_answer a;
+    const size_t n = upto(r, position);
+    runs_forward(&r->state, n > 0 ? &r->v[n - 1] : NULL,
+                 n < r->n ? &r->v[n] : NULL, position, RUNS_END_UNKNOWN, &a);
+    return a.quality == RUNS_NONE || a.quality == RUNS_BEFORE ? -1 : a.position;
 }
 
 void
@@ -105,7 +150,7 @@ runs_encode(const struct runs *r, void *bytes)
     for (size_t i = 0; i < r->n; i++) {
         write_i64(&w, r->v[i].up);
         write_i64(&w, r->v[i].down);
-        write_i64(&w, r->v[i].len);
+        write_i64(&w, r->v[i].length);
     }
 }
 
@@ -116,10 +161,8 @@ runs_decode(struct runs *r, const void *bytes, size_t len)
     while (in.left >= RUN_BYTES) {
         const int64_t up = read_i64(&in), down = read_i64(&in);
         const int64_t n = read_i64(&in);
-        if (up < 0 || down < 0 || n < 1)
-            continue;
-        append(r, (struct sync_point){.up = up, .down = down});
-        r->v[r->n - 1].len = n;
+        if (up >= 0 && down >= 0 && n >= 1)
+            append(r, (struct run){up, down, n});
     }
 }
 
@@ -127,5 +170,5 @@ void
 runs_fini(struct runs *r)
 {
     free(r->v);
-    *r = (struct runs){0};
+    *r = (struct runs){.max = r->max};
 }

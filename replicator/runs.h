@@ -1,6 +1,6 @@
 /*
- * What this process knows of where a partition's records went: runs of
- * records that lie one after another on both sides.  Never answers past the
+ * What this process knows of where a partition's records went: the runs of
+ * common/mm2/runs.h, by its rules, kept in memory.  Never answers past the
  * right position.  Not locked.
  */
 #ifndef SHUNT_REPLICATOR_RUNS_H
@@ -9,27 +9,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/mm2/runs.h"
 #include "replicator/syncs.h"
 
-#define RUNS_MAX ((size_t)1 << 16) /* per partition; the oldest half goes */
-
-struct run {
-    int64_t up, down, len;
-};
+#define RUNS_DEFAULT_MAX ((size_t)1024)
 
 struct runs {
-    struct run *v; /* owned; `up` ascends */
+    struct run *v; /* owned; both offsets ascend */
     size_t n, cap;
+    size_t max; /* above it every other one of the older half is forgotten;
+                   0: RUNS_DEFAULT_MAX */
+    struct runs_state state;
+    uint64_t gaps; /* how many its reader had met at its last sync */
 };
 
-/* A record that this process saw acknowledged. */
-void runs_acked(struct runs *r, struct sync_point at);
-/* A sync that was read: says nothing of its neighbours. */
-void runs_synced(struct runs *r, struct sync_point at);
+/* A record that was acknowledged, or a sync that was read, in their order. */
+void runs_add(struct runs *r, struct sync_point at);
+/* Syncs before the next one are missing. */
+void runs_gap(struct runs *r);
+/* Only gathers: every record added is in it, and no other; nothing is
+ * concluded, nothing forgotten. Not to be mixed with runs_add(). */
+void runs_collect(struct runs *r, struct sync_point at);
+void runs_clear(struct runs *r);
 /* The position on the target of a reader that reads `position` next on the
  * source; -1: before everything that is known. */
 int64_t runs_translate(const struct runs *r, int64_t position);
-/* As bytes, RUN_BYTES each, and back: what is no whole run is left out. */
+/* As bytes, RUN_BYTES each, and back (collected): what is no whole run is left
+ * out. */
 #define RUN_BYTES 24
 void runs_encode(const struct runs *r, void *bytes);
 void runs_decode(struct runs *r, const void *bytes, size_t len);

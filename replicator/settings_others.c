@@ -18,18 +18,6 @@ struct other_key {
 /* Known to the tables of options, but their part is not there yet: who makes it
  * takes its lines out. */
 static const struct other_key pending[] = {
-    {"sync.group.offsets.enabled", "false", true,
-     "no group would find its offsets on the target"},
-    {"sync.group.offsets.interval.seconds", NULL, false, "not supported yet"},
-    {"sync.topic.configs.enabled", "false", false, "not supported yet"},
-    {"sync.topic.configs.interval.seconds", NULL, false, "not supported yet"},
-    {"config.properties.exclude", NULL, false, "not supported yet"},
-    {"use.defaults.from", NULL, false, "not supported yet"},
-    {"sync.topic.acls.enabled", "false", false, "not supported yet"},
-    {"sync.topic.acls.interval.seconds", NULL, false, "not supported yet"},
-    {"refresh.groups.enabled", "true", false, "not supported yet"},
-    {"refresh.groups.interval.seconds", NULL, false, "not supported yet"},
-    {"admin.timeout.ms", NULL, false, "not supported yet"},
     {0},
 };
 

@@ -1,12 +1,13 @@
 /*
- * Owns nothing that outlives a call.  Topics are made through the admin API.
- * librdkafka's mock cluster names a controller that is none of its brokers and
- * never answers admin requests; there, asking for a topic's metadata makes it.
+ * Owns nothing that outlives a call.  Topics are made through the admin API,
+ * many with one request; librdkafka's mock cluster has none, there asking for
+ * a topic's metadata makes it.
  */
 #include "replicator/topics.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/xmem.h"
@@ -14,9 +15,10 @@
 #include "replicator/clients.h"
 
 #define METADATA_TIMEOUT_MS 5000
-#define LIST_TIMEOUT_MS     2000 /* a flow copies nothing meanwhile */
-#define ADMIN_TIMEOUT_MS    15000
 #define APPEAR_TIMEOUT_MS   10000
+#define APPEAR_PAUSE_MS     20
+#define CHUNK_TOPICS        100
+#define CHUNK_PARTITIONS    2000
 #define READ_TIMEOUT_MS     60000
 
 int
@@ -24,7 +26,7 @@ topics_list(rd_kafka_t *rk, const struct rd_kafka_metadata **out,
             struct err *err)
 {
     const rd_kafka_resp_err_t code =
-        rd_kafka_metadata(rk, 1, NULL, out, LIST_TIMEOUT_MS);
+        rd_kafka_metadata(rk, 1, NULL, out, METADATA_TIMEOUT_MS);
     return code ? err_kafka(err, code, "cannot list the topics") : 0;
 }
 
@@ -37,19 +39,9 @@ topics_partitions(const struct rd_kafka_metadata *md, const char *name)
     return 0;
 }
 
-static bool
-has_controller(rd_kafka_t *rk, const struct rd_kafka_metadata *md)
-{
-    const int32_t id = rd_kafka_controllerid(rk, METADATA_TIMEOUT_MS);
-    for (int i = 0; i < md->broker_cnt; i++)
-        if (md->brokers[i].id == id)
-            return true;
-    return false;
-}
-
-/* Asks for this one topic. */
-static int
-look(rd_kafka_t *rk, const char *name, int32_t *partitions, struct err *err)
+int
+topics_look(rd_kafka_t *rk, const char *name, int32_t *partitions,
+            struct err *err)
 {
     const struct rd_kafka_metadata *md;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, name, NULL);
@@ -65,120 +57,229 @@ look(rd_kafka_t *rk, const char *name, int32_t *partitions, struct err *err)
     return 0;
 }
 
-static int
-wait_for(rd_kafka_t *rk, const struct topic_want *want, int32_t *partitions,
-         struct err *err)
+/* ---- making and growing ------------------------------------------------ */
+
+static bool
+lacks(const struct topic_want *w)
+{
+    return w->err.code == 0 && w->have < w->partitions;
+}
+
+/* Those of one request; of many partitions a broker refuses too many. */
+struct chunk {
+    struct topic_want *of[CHUNK_TOPICS];
+    size_t n;
+};
+
+static size_t
+next_chunk(struct topic_want *wants, size_t n, size_t from, bool new,
+           struct chunk *out)
+{
+    int64_t partitions = 0;
+    out->n = 0;
+    for (; from < n && out->n < CHUNK_TOPICS; from++) {
+        struct topic_want *w = &wants[from];
+        if (!lacks(w) || (w->have == 0) != new)
+            continue;
+        partitions += w->partitions - w->have;
+        if (out->n > 0 && partitions > CHUNK_PARTITIONS)
+            break;
+        out->of[out->n++] = w;
+    }
+    return from;
+}
+
+/* What one topic of the request came to: who was quicker has done our work. */
+static void
+verdict(struct topic_want *w, const rd_kafka_topic_result_t *res,
+        const char *what)
+{
+    const rd_kafka_resp_err_t code = rd_kafka_topic_result_error(res);
+    const char *why = rd_kafka_topic_result_error_string(res);
+    if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS ||
+        code == RD_KAFKA_RESP_ERR_INVALID_PARTITIONS)
+        return;
+    (void)err_set(&w->err, ERR_KAFKA, "cannot %s topic %s: %s (%s)", what,
+                  w->name, why ? why : rd_kafka_err2str(code),
+                  rd_kafka_err2name(code));
+}
+
+static void
+verdicts(struct chunk *c, const rd_kafka_topic_result_t **results, size_t n,
+         const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < c->n; k++)
+            if (strcmp(c->of[k]->name,
+                       rd_kafka_topic_result_name(results[i])) == 0)
+                verdict(c->of[k], results[i], what);
+}
+
+static void
+fail_all(struct chunk *c, const struct err *err)
+{
+    for (size_t i = 0; i < c->n; i++)
+        c->of[i]->err = *err;
+}
+
+static rd_kafka_NewTopic_t *
+new_topic(struct topic_want *w)
+{
+    char why[256];
+    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(
+        w->name, w->partitions, (int)w->replication, why, sizeof(why));
+    if (!t)
+        (void)err_set(&w->err, ERR_INVALID, "cannot create topic %s: %s",
+                      w->name, why);
+    for (size_t i = 0; t && w->configs && i < w->configs->n; i++)
+        (void)rd_kafka_NewTopic_set_config(t, w->configs->v[i].key,
+                                           w->configs->v[i].value);
+    return t;
+}
+
+static void
+create(const struct admin *a, struct chunk *c)
+{
+    rd_kafka_NewTopic_t *topics[CHUNK_TOPICS];
+    struct admin_call call;
+    struct err err = {0};
+    rd_kafka_event_t *ev;
+    size_t n = 0, answered;
+    for (size_t i = 0; i < c->n; i++)
+        if ((topics[n] = new_topic(c->of[i])))
+            n++;
+    admin_begin(&call, a, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_CreateTopics(a->rk, topics, n, call.options, call.queue);
+    rd_kafka_NewTopic_destroy_array(topics, n);
+    if (admin_end(&call, "create topics", &ev, &err)) {
+        fail_all(c, &err);
+        return;
+    }
+    const rd_kafka_CreateTopics_result_t *res =
+        rd_kafka_event_CreateTopics_result(ev);
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(res, &answered);
+    verdicts(c, results, answered, "create");
+    rd_kafka_event_destroy(ev);
+}
+
+static void
+grow(const struct admin *a, struct chunk *c)
+{
+    rd_kafka_NewPartitions_t *topics[CHUNK_TOPICS];
+    struct admin_call call;
+    struct err err = {0};
+    rd_kafka_event_t *ev;
+    size_t n = 0, answered;
+    char why[256];
+    for (size_t i = 0; i < c->n; i++) {
+        struct topic_want *w = c->of[i];
+        topics[n] = rd_kafka_NewPartitions_new(w->name, (size_t)w->partitions,
+                                               why, sizeof(why));
+        if (topics[n])
+            n++;
+        else
+            (void)err_set(&w->err, ERR_INVALID, "cannot grow topic %s: %s",
+                          w->name, why);
+    }
+    admin_begin(&call, a, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
+    rd_kafka_CreatePartitions(a->rk, topics, n, call.options, call.queue);
+    rd_kafka_NewPartitions_destroy_array(topics, n);
+    if (admin_end(&call, "grow topics", &ev, &err)) {
+        fail_all(c, &err);
+        return;
+    }
+    const rd_kafka_CreatePartitions_result_t *res =
+        rd_kafka_event_CreatePartitions_result(ev);
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreatePartitions_result_topics(res, &answered);
+    verdicts(c, results, answered, "grow");
+    rd_kafka_event_destroy(ev);
+}
+
+/* ---- waiting for them -------------------------------------------------- */
+
+static size_t
+look_at_all(const struct rd_kafka_metadata *md, struct topic_want *wants,
+            size_t n)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct topic_want *w = &wants[i];
+        if (!lacks(w))
+            continue;
+        w->have = topics_partitions(md, w->name);
+        open += lacks(w);
+    }
+    return open;
+}
+
+static void
+wait_for_all(const struct admin *a, struct topic_want *wants, size_t n)
 {
     const int64_t until = clock_mono_ms() + APPEAR_TIMEOUT_MS;
-    do {
-        const int rc = look(rk, want->name, partitions, err);
-        if (rc != 0 || *partitions >= want->partitions)
-            return rc;
-        (void)rd_kafka_poll(rk, 50); /* a pause that serves callbacks */
-    } while (clock_mono_ms() < until);
-    return err_set(err, ERR_TIMEOUT,
-                   "topic %s was made, but does not have its %d partitions",
-                   want->name, (int)want->partitions);
-}
-
-static rd_kafka_AdminOptions_t *
-options(rd_kafka_t *rk, rd_kafka_admin_op_t op)
-{
-    char why[128];
-    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, op);
-    (void)rd_kafka_AdminOptions_set_request_timeout(o, ADMIN_TIMEOUT_MS, why,
-                                                    sizeof(why));
-    return o;
-}
-
-/* Takes the event: the code of its only topic, with words. */
-static int
-verdict_take(rd_kafka_event_t *ev, const rd_kafka_topic_result_t **results,
-             const char *what, const char *name, struct err *err)
-{
-    if (!ev)
-        return err_set(err, ERR_TIMEOUT, "cannot %s topic %s: no answer", what,
-                       name);
-    rd_kafka_resp_err_t code = rd_kafka_event_error(ev);
-    const char *why = rd_kafka_event_error_string(ev);
-    if (!code && results) {
-        code = rd_kafka_topic_result_error(results[0]);
-        why = rd_kafka_topic_result_error_string(results[0]);
+    const struct rd_kafka_metadata *md;
+    struct err err = {0};
+    size_t open = 1;
+    while (open > 0 && clock_mono_ms() < until && !atomic_load(a->stop)) {
+        if (topics_list(a->rk, &md, &err) == 0) {
+            open = look_at_all(md, wants, n);
+            rd_kafka_metadata_destroy(md);
+        }
+        const struct timespec pause = {.tv_nsec = APPEAR_PAUSE_MS * 1000000L};
+        if (open > 0)
+            (void)nanosleep(&pause, NULL); /* cut short: looks earlier */
     }
-    int rc = 0;
-    if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-        rc = err_set(err, ERR_KAFKA, "cannot %s topic %s: %s (%s)", what, name,
-                     why ? why : "", rd_kafka_err2name(code));
-    rd_kafka_event_destroy(ev);
-    return rc;
+    for (size_t i = 0; i < n; i++)
+        if (lacks(&wants[i]))
+            (void)err_set(&wants[i].err, ERR_TIMEOUT,
+                          "topic %s has %d partitions after it was given %d",
+                          wants[i].name, (int)wants[i].have,
+                          (int)wants[i].partitions);
 }
 
-static int
-create(rd_kafka_t *rk, const struct topic_want *want, struct err *err)
+static void
+look_at_each(const struct admin *a, struct topic_want *wants, size_t n)
 {
-    char why[256];
-    size_t n;
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(
-        want->name, want->partitions, (int)want->replication, why, sizeof(why));
-    if (!topic)
-        return err_set(err, ERR_INVALID, "cannot create topic %s: %s",
-                       want->name, why);
-    if (want->compact)
-        (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
-    rd_kafka_AdminOptions_t *o = options(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-    rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
-    rd_kafka_CreateTopics(rk, &topic, 1, o, q);
-    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, ADMIN_TIMEOUT_MS + 5000);
-    const rd_kafka_CreateTopics_result_t *res =
-        ev ? rd_kafka_event_CreateTopics_result(ev) : NULL;
-    const int rc = verdict_take(
-        ev, res ? rd_kafka_CreateTopics_result_topics(res, &n) : NULL, "create",
-        want->name, err);
-    rd_kafka_queue_destroy(q);
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_NewTopic_destroy(topic);
-    return rc;
+    for (size_t i = 0; i < n; i++) {
+        struct err err = {0};
+        if (lacks(&wants[i]) &&
+            topics_look(a->rk, wants[i].name, &wants[i].have, &err) != 0)
+            wants[i].err = err;
+    }
 }
 
-static int
-grow(rd_kafka_t *rk, const struct topic_want *want, struct err *err)
+static void
+each_chunk(const struct admin *a, struct topic_want *wants, size_t n, bool new,
+           void (*act)(const struct admin *, struct chunk *))
 {
-    char why[256];
-    size_t n;
-    rd_kafka_NewPartitions_t *parts = rd_kafka_NewPartitions_new(
-        want->name, (size_t)want->partitions, why, sizeof(why));
-    if (!parts)
-        return err_set(err, ERR_INVALID, "cannot grow topic %s: %s", want->name,
-                       why);
-    rd_kafka_AdminOptions_t *o =
-        options(rk, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
-    rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
-    rd_kafka_CreatePartitions(rk, &parts, 1, o, q);
-    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, ADMIN_TIMEOUT_MS + 5000);
-    const rd_kafka_CreatePartitions_result_t *res =
-        ev ? rd_kafka_event_CreatePartitions_result(ev) : NULL;
-    const int rc = verdict_take(
-        ev, res ? rd_kafka_CreatePartitions_result_topics(res, &n) : NULL,
-        "grow", want->name, err);
-    rd_kafka_queue_destroy(q);
-    rd_kafka_AdminOptions_destroy(o);
-    rd_kafka_NewPartitions_destroy(parts);
-    return rc;
+    struct chunk c;
+    for (size_t at = 0; at < n && !atomic_load(a->stop);) {
+        at = next_chunk(wants, n, at, new, &c);
+        if (c.n > 0)
+            act(a, &c);
+    }
 }
 
-int
-topics_ensure(rd_kafka_t *rk, const struct rd_kafka_metadata *md,
-              const struct topic_want *want, int32_t *partitions,
-              struct err *err)
+void
+topics_ensure(const struct admin *a, const struct rd_kafka_metadata *md,
+              struct topic_want *wants, size_t n)
 {
-    *partitions = topics_partitions(md, want->name);
-    if (*partitions >= want->partitions)
-        return 0;
-    if (!has_controller(rk, md))
-        return look(rk, want->name, partitions, err);
-    const int rc =
-        *partitions == 0 ? create(rk, want, err) : grow(rk, want, err);
-    return rc != 0 ? rc : wait_for(rk, want, partitions, err);
+    size_t open = 0;
+    for (size_t i = 0; i < n; i++) {
+        wants[i].err = (struct err){0};
+        wants[i].have = topics_partitions(md, wants[i].name);
+        open += lacks(&wants[i]);
+    }
+    if (open == 0)
+        return;
+    if (!admin_has_controller(a)) {
+        look_at_each(a, wants, n);
+        return;
+    }
+    each_chunk(a, wants, n, true, create);
+    each_chunk(a, wants, n, false, grow);
+    wait_for_all(a, wants, n);
 }
 
 /* A reading under way. */
@@ -251,7 +352,7 @@ static int
 read_from(rd_kafka_t *rk, struct reading *r, const int32_t *wanted, int32_t n,
           struct err *err)
 {
-    int rc = look(rk, r->topic, &r->partitions, err);
+    int rc = topics_look(rk, r->topic, &r->partitions, err);
     if (rc == 0 && r->partitions == 0)
         rc = err_set(err, ERR_NOTFOUND, "topic %s is not there", r->topic);
     if (rc != 0)

@@ -196,7 +196,7 @@ txn_passed(struct part *p, int64_t offset)
 void
 txn_acked(struct part *p, struct sync_point at, size_t bytes, int64_t timestamp)
 {
-    runs_acked(&p->in_txn, at);
+    runs_collect(&p->in_txn, at);
     p->in_txn_to = at.up;
     p->reset = -1;
     p->in_txn_bytes += bytes;
@@ -291,7 +291,7 @@ account(struct part *p)
     if (p->in_txn_to < 0)
         return;
     for (size_t i = 0; i < r->n; i++)
-        for (int64_t k = 0; k < r->v[i].len; k++)
+        for (int64_t k = 0; k < r->v[i].length; k++)
             part_copied(p,
                         (struct sync_point){.up = r->v[i].up + k,
                                             .down = r->v[i].down + k},
@@ -300,7 +300,7 @@ account(struct part *p)
     p->bytes += p->in_txn_bytes;
     p->acked = p->saved = p->in_txn_to;
     pthread_mutex_unlock(&p->flow->lock);
-    r->n = 0;
+    runs_clear(r);
     p->in_txn_to = -1;
     p->in_txn_bytes = 0;
 }
@@ -511,12 +511,12 @@ txn_tell_again(struct part *p)
     size_t len;
     struct runs left = {0};
     const struct run *last = p->runs.n > 0 ? &p->runs.v[p->runs.n - 1] : NULL;
-    const int64_t told = last ? last->up + last->len - 1 : -1;
+    const int64_t told = last ? last->up + last->length - 1 : -1;
     const void *bytes =
         positions_runs(&p->unit->positions, p->topic->name, p->partition, &len);
     runs_decode(&left, bytes, len);
     for (size_t i = 0; i < left.n; i++)
-        for (int64_t k = 0; k < left.v[i].len; k++)
+        for (int64_t k = 0; k < left.v[i].length; k++)
             if (left.v[i].up + k > told)
                 part_tell(p, (struct sync_point){.up = left.v[i].up + k,
                                                  .down = left.v[i].down + k});

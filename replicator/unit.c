@@ -201,6 +201,8 @@ struct taking {
     struct flow *flow;
     struct unit **units;
     int32_t n;
+    int64_t next_sync; /* offset in their topic; 0: none came yet */
+    uint64_t gaps;     /* where it was compacted */
 };
 
 static void
@@ -244,10 +246,13 @@ is_taken(const struct taking *t, const struct unit *u)
 static void
 read_sync(const rd_kafka_message_t *m, void *arg)
 {
-    const struct taking *t = arg;
+    struct taking *t = arg;
     struct flow *f = t->flow;
     struct mm2_offset_sync sync;
     struct err err = {0};
+    if (t->next_sync > 0 && m->offset != t->next_sync)
+        t->gaps++;
+    t->next_sync = m->offset + 1;
     if (mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &sync,
                                &err) != 0) {
         log_warn("%s: %s: record %lld is no offset sync, left out: %s",
@@ -257,8 +262,11 @@ read_sync(const rd_kafka_message_t *m, void *arg)
     struct part *p = flow_part(f, sync.topic, sync.partition);
     if (p && p->anew && is_taken(t, p->unit)) {
         pthread_mutex_lock(&f->lock);
-        runs_synced(&p->runs, (struct sync_point){.up = sync.upstream,
-                                                  .down = sync.downstream});
+        if (p->runs.gaps != t->gaps)
+            runs_gap(&p->runs);
+        p->runs.gaps = t->gaps;
+        runs_add(&p->runs, (struct sync_point){.up = sync.upstream,
+                                               .down = sync.downstream});
         pthread_mutex_unlock(&f->lock);
     }
     mm2_offset_sync_fini(&sync);

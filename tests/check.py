@@ -131,6 +131,7 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
                  ("what clusters refuse the replicator", ["python3", "tests/replicator/test_refusals.py"], 300),
                  ("interop with Java and MirrorMaker 2", ["python3", "tests/interop/test_interop_real.py"], 600),
                  ("replicators that share, exactly once", ["python3", "tests/replicator/test_exactly_once.py"], 900),
+                 ("topics and groups of the replicator", ["python3", "tests/replicator/test_topics.py"], 300),
                  ("mapper on real clusters", ["python3", "tests/mapper/test_mapper_real.py"], 900),
                  ("sdk on real clusters", ["python3", "tests/sdk/test_sdk_real.py", *where], 900),
                  ("a minute of random faults", ["python3", "tests/chaos/run.py", "--seconds", "60", *where], 600)]

@@ -167,21 +167,78 @@ ruled(rd_kafka_event_t *ev)
     return bad ? rd_kafka_error_code(bad) : 0;
 }
 
-/* deny TOPIC PRINCIPAL: whatever it wants to do with it */
-int
-run_deny(struct ktool *k)
+static int
+rule(struct ktool *k, rd_kafka_AclOperation_t operation,
+     rd_kafka_AclPermissionType_t permission)
 {
     char why[256];
     rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(
         RD_KAFKA_RESOURCE_TOPIC, k->words[0], RD_KAFKA_RESOURCE_PATTERN_LITERAL,
-        k->words[1], "*", RD_KAFKA_ACL_OPERATION_ALL,
-        RD_KAFKA_ACL_PERMISSION_TYPE_DENY, why, sizeof(why));
+        k->words[1], "*", operation, permission, why, sizeof(why));
     if (!acl)
         return fail(k->words[0], why);
     rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
     rd_kafka_CreateAcls(k->rk, &acl, 1, NULL, q);
     rd_kafka_AclBinding_destroy(acl);
     return answer_take(q, k->words[0], ruled);
+}
+
+/* deny TOPIC PRINCIPAL: whatever it wants to do with it */
+int
+run_deny(struct ktool *k)
+{
+    return rule(k, RD_KAFKA_ACL_OPERATION_ALL,
+                RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
+}
+
+/* allow TOPIC PRINCIPAL OPERATION */
+int
+run_allow(struct ktool *k)
+{
+    for (int op = RD_KAFKA_ACL_OPERATION_ALL; op < RD_KAFKA_ACL_OPERATION__CNT;
+         op++)
+        if (str_equal(rd_kafka_AclOperation_name((rd_kafka_AclOperation_t)op),
+                      k->words[2]))
+            return rule(k, (rd_kafka_AclOperation_t)op,
+                        RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW);
+    return fail(k->words[2], "is no operation");
+}
+
+static void
+print_rules(rd_kafka_event_t *ev)
+{
+    size_t n;
+    const rd_kafka_AclBinding_t **v = rd_kafka_DescribeAcls_result_acls(
+        rd_kafka_event_DescribeAcls_result(ev), &n);
+    for (size_t i = 0; i < n; i++)
+        (void)printf(
+            "%s %s %s %s\n", rd_kafka_AclBinding_name(v[i]),
+            rd_kafka_AclBinding_principal(v[i]),
+            rd_kafka_AclPermissionType_name(
+                rd_kafka_AclBinding_permission_type(v[i])),
+            rd_kafka_AclOperation_name(rd_kafka_AclBinding_operation(v[i])));
+}
+
+/* rules: "TOPIC PRINCIPAL PERMISSION OPERATION" of all topics */
+int
+run_rules(struct ktool *k)
+{
+    char why[256];
+    rd_kafka_AclBindingFilter_t *all = rd_kafka_AclBindingFilter_new(
+        RD_KAFKA_RESOURCE_TOPIC, NULL, RD_KAFKA_RESOURCE_PATTERN_ANY, NULL,
+        NULL, RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why,
+        sizeof(why));
+    if (!all)
+        return fail("rules", why);
+    rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+    rd_kafka_DescribeAcls(k->rk, all, NULL, q);
+    rd_kafka_AclBinding_destroy(all);
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, DEADLINE_MS);
+    if (ev && !rd_kafka_event_error(ev))
+        print_rules(ev);
+    const int rc = verdict_take(ev, "rules");
+    rd_kafka_queue_destroy(q);
+    return rc;
 }
 
 static int
@@ -202,6 +259,7 @@ print_size(struct ktool *k, const char *topic)
     return found ? 0 : fail(topic, "no such topic");
 }
 
+/* One setting, or (NULL) those of the topic itself with their names. */
 static void
 print_config(rd_kafka_event_t *ev, const char *name)
 {
@@ -211,26 +269,43 @@ print_config(rd_kafka_event_t *ev, const char *name)
             rd_kafka_event_DescribeConfigs_result(ev), &n);
     const rd_kafka_ConfigEntry_t **entries =
         n > 0 ? rd_kafka_ConfigResource_configs(res[0], &m) : NULL;
-    for (size_t i = 0; i < m; i++)
-        if (str_equal(rd_kafka_ConfigEntry_name(entries[i]), name))
-            (void)printf("%s\n", rd_kafka_ConfigEntry_value(entries[i]));
+    for (size_t i = 0; i < m; i++) {
+        const char *key = rd_kafka_ConfigEntry_name(entries[i]);
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+        if (name && str_equal(key, name))
+            (void)printf("%s\n", value);
+        else if (!name && rd_kafka_ConfigEntry_source(entries[i]) ==
+                              RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG)
+            (void)printf("%s=%s\n", key, value);
+    }
 }
 
-/* describe TOPIC CONFIG: "PARTITIONS REPLICATION VALUE" */
-int
-run_describe(struct ktool *k)
+static int
+print_configs(struct ktool *k, const char *name)
 {
-    if (print_size(k, k->words[0]))
-        return 1;
     rd_kafka_ConfigResource_t *res =
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, k->words[0]);
     rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
     rd_kafka_DescribeConfigs(k->rk, &res, 1, NULL, q);
     rd_kafka_event_t *ev = rd_kafka_queue_poll(q, DEADLINE_MS);
     if (ev && !rd_kafka_event_error(ev))
-        print_config(ev, k->words[1]);
+        print_config(ev, name);
     const int rc = verdict_take(ev, k->words[0]);
     rd_kafka_queue_destroy(q);
     rd_kafka_ConfigResource_destroy(res);
     return rc;
+}
+
+/* describe TOPIC CONFIG: "PARTITIONS REPLICATION VALUE" */
+int
+run_describe(struct ktool *k)
+{
+    return print_size(k, k->words[0]) ? 1 : print_configs(k, k->words[1]);
+}
+
+/* settings TOPIC: "KEY=VALUE" each that was set on the topic */
+int
+run_settings(struct ktool *k)
+{
+    return print_configs(k, NULL);
 }

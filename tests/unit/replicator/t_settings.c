@@ -145,13 +145,11 @@ START_TEST(warnings)
                                     "topics = x\ntopics = y\n");
     ck_assert(warned(&s, "line 5: tasks.max: ignored: not needed"));
     ck_assert(!warned(&s, "acls"));
-    ck_assert(
-        warned(&s, "line 7: sync.topic.configs.enabled: ignored: not sup"));
     ck_assert(warned(&s, "line 8: what.is.this: unknown key (= 1)"));
     ck_assert(warned(&s, "line 9: a->b.source.x: unknown key"));
     ck_assert(warned(&s, "line 10: offset.flush.interval.ms: has no effect"));
     ck_assert(warned(&s, "line 12: topics: is given again"));
-    ck_assert_uint_eq(s.warnings.n, 6);
+    ck_assert_uint_eq(s.warnings.n, 5);
     ck_assert_str_eq(settings_flow(&s, "a", "b")->topics_text, "y");
     settings_fini(&s);
 }
@@ -162,10 +160,6 @@ START_TEST(refusals)
     static const char *const bad[][3] = {
         {HEAD "exactly.once.source.support = enabled\n",
          "exactly.once.source.support", "at least once"},
-        {HEAD "sync.group.offsets.enabled = true\n",
-         "sync.group.offsets.enabled", "line 5: "},
-        {HEAD "a->b.sync.group.offsets.enabled = true\n",
-         "a->b.sync.group.offsets.enabled", "not supported"},
         {HEAD "replication.policy.class = com.acme.Policy\n",
          "replication.policy.class", "com.acme.Policy"},
         {HEAD "topic.filter.class = com.acme.Filter\n", "topic.filter.class",

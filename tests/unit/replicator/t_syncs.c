@@ -133,9 +133,9 @@ START_TEST(runs_are_exact)
     struct runs r = {0};
     ck_assert_int_eq(runs_translate(&r, 0), -1);
     for (int64_t i = 0; i < 10; i++)
-        runs_acked(&r, P(100 + i, 50 + i));
+        runs_add(&r, P(100 + i, 50 + i));
     for (int64_t i = 0; i < 5; i++)
-        runs_acked(&r, P(115 + i, 62 + i));
+        runs_add(&r, P(115 + i, 62 + i));
     ck_assert_uint_eq(r.n, 2);
     ck_assert_int_eq(runs_translate(&r, 99), -1);
     ck_assert_int_eq(runs_translate(&r, 100), 50);
@@ -153,41 +153,55 @@ START_TEST(runs_step_back)
 {
     struct runs r = {0};
     for (int64_t i = 0; i < 10; i++)
-        runs_acked(&r, P(i, i));
-    runs_acked(&r, P(5, 10)); /* copied again from 5 */
+        runs_add(&r, P(i, i));
+    runs_add(&r, P(5, 10)); /* copied again from 5 */
     ck_assert_int_eq(runs_translate(&r, 4), 4);
+    /* Should copying end here, 6 to 9 stand only at their old places. */
+    ck_assert_int_eq(runs_translate(&r, 5), 5);
+    ck_assert_int_eq(runs_translate(&r, 6), 5);
+    for (int64_t i = 6; i < 10; i++)
+        runs_add(&r, P(i, i + 5));
     ck_assert_int_eq(runs_translate(&r, 5), 10);
-    ck_assert_int_eq(runs_translate(&r, 6), 11);
-    runs_acked(&r, P(6, 0)); /* the target was made anew */
+    ck_assert_int_eq(runs_translate(&r, 10), 15);
+    runs_add(&r, P(6, 0)); /* the target was made anew */
     ck_assert_int_eq(runs_translate(&r, 4), -1);
     ck_assert_int_eq(runs_translate(&r, 6), 0);
     runs_fini(&r);
 }
 END_TEST
 
-START_TEST(syncs_say_nothing_between_them)
+START_TEST(syncs_of_one_distance)
 {
     struct runs r = {0};
-    runs_synced(&r, P(0, 0));
-    runs_synced(&r, P(101, 101));
-    ck_assert_int_eq(runs_translate(&r, 50), 1);
-    ck_assert_int_eq(runs_translate(&r, 101), 101);
+    runs_add(&r, P(0, 0));
+    runs_add(&r, P(101, 101));
+    ck_assert_int_eq(runs_translate(&r, 50), 50);
     ck_assert_int_eq(runs_translate(&r, 103), 102);
-    runs_acked(&r, P(102, 102)); /* goes on where the last one was */
-    ck_assert_int_eq(runs_translate(&r, 103), 103);
+    runs_gap(&r); /* of the syncs before the next one nobody knows */
+    runs_add(&r, P(201, 201));
+    ck_assert_int_eq(runs_translate(&r, 150), 102);
+    ck_assert_int_eq(runs_translate(&r, 201), 201);
+    runs_add(&r, P(202, 202)); /* goes on where the last one was */
+    ck_assert_int_eq(runs_translate(&r, 203), 203);
     runs_fini(&r);
 }
 END_TEST
 
-START_TEST(runs_are_capped)
+START_TEST(older_runs_grow_coarse)
 {
-    struct runs r = {0};
-    const int64_t many = (int64_t)RUNS_MAX + 10;
-    for (int64_t i = 0; i < many; i++)
-        runs_acked(&r, P(2 * i, i));
-    ck_assert_uint_le(r.n, RUNS_MAX);
-    ck_assert_int_eq(runs_translate(&r, 0), -1);
-    ck_assert_int_eq(runs_translate(&r, 2 * (many - 1)), many - 1);
+    struct runs r = {.max = 64};
+    for (int64_t i = 0; i < 1000; i++) /* each a run of its own */
+        runs_add(&r, P(2 * i, i));
+    ck_assert_uint_le(r.n, 64);
+    ck_assert_int_eq(runs_translate(&r, 2 * 999), 999);
+    ck_assert_int_eq(runs_translate(&r, 2 * 980), 980);
+    int64_t last = 0;
+    for (int64_t up = 0; up < 2000; up++) {
+        const int64_t down = runs_translate(&r, up);
+        ck_assert_int_ge(down, last);
+        ck_assert_int_le(down, (up + 1) / 2);
+        last = down;
+    }
     runs_fini(&r);
 }
 END_TEST
@@ -220,6 +234,22 @@ START_TEST(checkpoints_only_forward)
 }
 END_TEST
 
+START_TEST(what_landed)
+{
+    struct checkpoint_memory m = {0};
+    ck_assert_int_eq(checkpoint_landed(&m, "g", "a.t", 0), -1);
+    checkpoint_land(&m, "g", "a.t", 0, 7);
+    ck_assert_int_eq(checkpoint_landed(&m, "g", "a.t", 0), 7);
+    ck_assert(news(&m, 0, 0)); /* which is no checkpoint */
+    ck_assert_int_eq(checkpoint_landed(&m, "g", "a.t", 0), 7);
+    ck_assert_int_eq(checkpoint_landed(&m, "h", "a.t", 0), -1);
+    checkpoint_forget_landed(&m);
+    ck_assert_int_eq(checkpoint_landed(&m, "g", "a.t", 0), -1);
+    ck_assert(!news(&m, 0, 0));
+    checkpoint_memory_fini(&m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -232,8 +262,9 @@ main(void)
     tcase_add_test(t, trailing);
     tcase_add_test(t, runs_are_exact);
     tcase_add_test(t, runs_step_back);
-    tcase_add_test(t, syncs_say_nothing_between_them);
-    tcase_add_test(t, runs_are_capped);
+    tcase_add_test(t, syncs_of_one_distance);
+    tcase_add_test(t, older_runs_grow_coarse);
+    tcase_add_test(t, what_landed);
     tcase_add_test(t, checkpoints_only_forward);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

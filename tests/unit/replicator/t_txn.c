@@ -49,7 +49,7 @@ look_at_position(const rd_kafka_message_t *m, void *arg)
         if (strlen(key) == m->key_len && memcmp(key, m->key, m->key_len) == 0) {
             l->records[p] = 0;
             for (size_t i = 0; i < runs.n; i++)
-                l->records[p] += runs.v[i].len;
+                l->records[p] += runs.v[i].length;
         }
         free(key);
     }
@@ -132,7 +132,7 @@ START_TEST(syncs_that_a_crash_lost_are_told_again)
     world_make(&w, ONCE);
     char *key, *value;
     char bytes[RUN_BYTES];
-    const struct run run = {.up = 40, .down = 40, .len = 3};
+    const struct run run = {.up = 40, .down = 40, .length = 3};
     const struct runs runs = {.v = (struct run *)(uintptr_t)&run, .n = 1};
     runs_encode(&runs, bytes);
     ck_assert_int_eq(position_key("a", "orders", 1, &key), 0);
