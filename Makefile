@@ -12,7 +12,7 @@ comma    := ,
 Q        := $(if $(V),,@)
 say       = @printf '  %-5s %s\n' $(1) $(2)
 B        := build/$(MODE)$(if $(SAN),-$(subst $(comma),+,$(SAN)))
-PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb libpcre2-8 libxxhash
+PKGS     := rdkafka libevent libevent_pthreads libcurl jansson lmdb libpcre2-8 libxxhash libcrypto
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wmissing-declarations -Wold-style-definition \
@@ -71,7 +71,7 @@ libs_route-service := libevent libevent_pthreads http_parser zookeeper_mt libcur
 deps_offset-mapper := $(NET) $(KLIB) $(PROTO) $(MM2) $(BASE)
 libs_offset-mapper := rdkafka libcurl libevent libevent_pthreads http_parser jansson lmdb libxxhash
 deps_replicator    := $(NET) $(KLIB) $(MM2) $(BASE)
-libs_replicator    := rdkafka libevent libevent_pthreads http_parser jansson libpcre2-8
+libs_replicator    := rdkafka libevent libevent_pthreads http_parser jansson libpcre2-8 libcrypto
 deps_ctl           := $(NET) $(PROTO) $(BASE)
 libs_ctl           := libcurl jansson
 deps_sdk           := $(NET) $(KLIB) $(PROTO) $(BASE)

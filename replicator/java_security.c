@@ -8,9 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/file.h"
 #include "common/base/xmem.h"
 #include "replicator/jaas.h"
 #include "replicator/java.h"
+#include "replicator/stores.h"
+
+#define STORE_MAX_BYTES ((size_t)4 << 20)
 
 /* ---- SASL -------------------------------------------------------------- */
 
@@ -120,6 +124,29 @@ refuse_store(const struct client_setting *c, const char *command,
                            property_shown(c->from), command);
 }
 
+static int
+put_store(struct java *j, const struct client_setting *c, struct err *err)
+{
+    char *data, *pem;
+    size_t len;
+    struct err why = {0};
+    int rc = file_read(c->value, STORE_MAX_BYTES, &data, &len, &why);
+    if (rc == 0) {
+        rc = store_certificates(
+            data, len, client_settings_get(j->from, "ssl.truststore.password"),
+            &pem, &why);
+        free(data);
+    }
+    if (rc != 0)
+        return settings_refuse(err, c->from, rc,
+                               "= %s: %s. The same as PEM: keytool -list -rfc "
+                               "-keystore THIS > trust.pem",
+                               property_shown(c->from), why.text);
+    java_put(j, "ssl.ca.pem", pem, c);
+    free(pem);
+    return 0;
+}
+
 int
 java_truststore(struct java *j, const struct client_setting *c, struct err *err)
 {
@@ -130,10 +157,7 @@ java_truststore(struct java *j, const struct client_setting *c, struct err *err)
     if (rc != 0)
         return rc;
     if (kind != STORE_PEM)
-        return refuse_store(c,
-                            "keytool -list -rfc -keystore THIS -storepass ... "
-                            "> trust.pem",
-                            err);
+        return put_store(j, c, err);
     java_put(j, "ssl.ca.location", c->value, c);
     return 0;
 }

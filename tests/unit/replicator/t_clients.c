@@ -305,7 +305,7 @@ START_TEST(stores)
     settings_fini(&s);
     (void)snprintf(text, sizeof(text), "b.ssl.truststore.location = %s\n",
                    tmpdir_file(&dir, "jks"));
-    refused(text, ERR_UNSUPPORTED, "b.ssl.truststore.location", "keytool");
+    refused(text, ERR_CORRUPT, "b.ssl.truststore.location", "keytool");
     (void)snprintf(text, sizeof(text), "b.ssl.keystore.location = %s\n",
                    tmpdir_file(&dir, "jks"));
     refused(text, ERR_UNSUPPORTED, "b.ssl.keystore.location", "PKCS12");

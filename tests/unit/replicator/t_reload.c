@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "common/base/file.h"
+#include "replicator/check.h"
 #include "replicator/load.h"
 #include "tests/unit/replicator/world.h"
 
@@ -246,6 +247,26 @@ START_TEST(a_flow_follows)
 }
 END_TEST
 
+START_TEST(what_would_be_copied_now)
+{
+    struct world w;
+    struct err err = {0};
+    char *text = NULL;
+    size_t len;
+    world_make(&w, "");
+    ck_assert_msg(clients_check(&w.settings, &err) == 0, "%s", err.text);
+    FILE *to = open_memstream(&text, &len);
+    ck_assert_msg(check_print(&w.settings, "mm2", true, false, to, &err) == 0,
+                  "%s", err.text);
+    (void)fclose(to);
+    ck_assert_msg(strstr(text, "  copies orders to a.orders, 2 partitions\n"),
+                  "%s", text);
+    ck_assert_msg(!strstr(text, "unrelated"), "%s", text);
+    free(text);
+    world_remove(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -258,6 +279,7 @@ main(void)
     tcase_add_test(t, a_bad_file);
     tcase_add_test(t, only_some_clusters);
     tcase_add_test(t, a_flow_follows);
+    tcase_add_test(t, what_would_be_copied_now);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
