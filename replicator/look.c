@@ -21,6 +21,8 @@
 #include "replicator/parts.h"
 
 #define PROBLEM_MAX_BYTES 512
+/* Holds that come and go while a part is copied. */
+#define HOLDS_BRIEF ((unsigned)(HOLD_BACKLOG | HOLD_TXN))
 
 const int64_t look_buckets_ms[LOOK_BUCKETS] = {
     1, 2, 5, 10, 25, 50, 100, 250, 1000, 2500, 10000, 60000};
@@ -35,6 +37,12 @@ sight_init(struct sight *s)
                         .first_low = -1,
                         .first_end = -1,
                         .asked_end = -1};
+}
+
+void
+sight_anew(struct sight *s)
+{
+    s->last_timestamp = s->end_met = s->passed = s->passed_at_ms = -1;
 }
 
 void
@@ -173,9 +181,9 @@ look_judge(struct part_look *p, const struct sight *s, int64_t high,
     if (p->position < 0)
         p->position = s->first_low;
     /* A part that is read, with pauses, knows its end best; or nobody does. */
-    p->end = p->holds & HOLD_BACKLOG ? max64(high, s->asked_end)
-             : high >= 0             ? high
-                                     : s->asked_end;
+    p->end = p->holds & HOLDS_BRIEF ? max64(high, s->asked_end)
+             : high >= 0            ? high
+                                    : s->asked_end;
     p->lag =
         p->end < 0 || p->position < 0 ? -1 : max64(p->end - p->position, 0);
     p->lag_ms = lag_ms_of(p, s, clock);
@@ -223,7 +231,7 @@ look_sum_add(struct look_sum *sum, const struct part_look *p)
     if (!part_look_mine(p))
         return;
     sum->mine++;
-    sum->held += (p->holds & ~(unsigned)HOLD_BACKLOG) != 0;
+    sum->held += (p->holds & ~HOLDS_BRIEF) != 0;
     sum->ill += p->problem != NULL;
     sum->unknown += p->lag < 0;
     sum->lag += max64(p->lag, 0);
@@ -311,8 +319,9 @@ static int64_t
 known_end(const struct flow *f, const struct part_look *p)
 {
     int64_t low, high = -1;
-    if (p->holds || rd_kafka_get_watermark_offsets(
-                        f->consumer, p->topic, p->partition, &low, &high) != 0)
+    if (p->holds & ~HOLDS_BRIEF ||
+        rd_kafka_get_watermark_offsets(f->consumer, p->topic, p->partition,
+                                       &low, &high) != 0)
         return -1;
     return high;
 }

@@ -30,6 +30,8 @@ struct sight {
 };
 
 void sight_init(struct sight *s);
+/* What another process has done meanwhile is not known. */
+void sight_anew(struct sight *s);
 void sight_fini(struct sight *s);
 
 /* How old records were when they were acknowledged: how many up to each of

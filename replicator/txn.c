@@ -299,6 +299,7 @@ account(struct part *p)
     pthread_mutex_lock(&p->flow->lock);
     p->bytes += p->in_txn_bytes;
     p->acked = p->saved = p->in_txn_to;
+    part_seen_acked(p, -1, 0);
     pthread_mutex_unlock(&p->flow->lock);
     runs_clear(r);
     p->in_txn_to = -1;
@@ -316,7 +317,7 @@ committed(struct unit *u)
     u->in_txn = 0;
     u->late = false;
     u->sync_barrier = u->flow->syncs.queued;
-    atomic_store(&u->flow->positions_at_ms, clock_mono_ms());
+    atomic_store(&u->flow->positions_at_ms, clock_coarse_ms());
 }
 
 /* False: it takes longer, for all of them perhaps. */

@@ -119,6 +119,7 @@ begin_anew(struct part *p, int64_t position)
     pthread_mutex_lock(&f->lock);
     p->acked = p->saved = position;
     runs_fini(&p->runs);
+    sight_anew(&p->sight);
     pthread_mutex_unlock(&f->lock);
     p->reset = -1;
     p->begin = discover_begins_at_end(f) ? RD_KAFKA_OFFSET_END
