@@ -502,11 +502,10 @@ take_translation(struct track *tr)
     give_up(tr);
 }
 
-void
-track_start_step(struct track *tr)
+static void
+start_step(struct track *tr)
 {
     struct starter *s = &tr->starter;
-    tell_unmapped(tr);
     take_topics(tr);
     if (!track_start_pending(tr) && !s->commits && !s->source && !s->asking)
         return;
@@ -523,4 +522,13 @@ track_start_step(struct track *tr)
     if (!s->commits && clock_mono_ms() >= s->again_ms &&
         track_start_pending(tr))
         ask_commits(tr);
+}
+
+/* What starts is told of before a record of it can be delivered: who reads a
+ * little and closes has heard of it. */
+void
+track_start_step(struct track *tr)
+{
+    start_step(tr);
+    tell_unmapped(tr);
 }
