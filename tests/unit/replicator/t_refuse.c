@@ -270,6 +270,28 @@ START_TEST(it_stops_until_it_is_resumed)
 }
 END_TEST
 
+/* Those that wait for their turn are read again. */
+START_TEST(a_pause_among_groups_leaves_nothing_out)
+{
+    struct world w;
+    struct err err = {0};
+    world_make(&w, ALONE);
+    put_range(&w, 0, 0, 10);
+    refuse(&w, 1, REFUSED); /* from now on one by one */
+    rd_kafka_mock_broker_set_rtt(w.mock[1], 1, 200);
+    struct flow *f = ready_flow(&w);
+    await_one(&w, "a.orders", 0, 2);
+    ck_assert_int_eq(flow_pause(f, "orders", &err), 0);
+    await_hold(f, HOLD_PAUSED);
+    ck_assert_int_eq(flow_resume(f, "orders", &err), 0);
+    rd_kafka_mock_broker_set_rtt(w.mock[1], 1, 0);
+    await_one(&w, "a.orders", 0, 10);
+    flow_free(f);
+    expect_range(&w, 0, 10);
+    world_remove(&w);
+}
+END_TEST
+
 /* With "latest" as well: the end is that of the beginning. */
 START_TEST(a_pause_leaves_nothing_out)
 {
@@ -390,6 +412,7 @@ main(void)
     tcase_add_test(t, it_waits_and_says_so_once);
     tcase_add_test(t, what_is_too_large_together_goes_apart);
     tcase_add_test(t, it_stops_until_it_is_resumed);
+    tcase_add_test(t, a_pause_among_groups_leaves_nothing_out);
     tcase_add_test(t, a_pause_leaves_nothing_out);
     tcase_add_test(t, a_partition_without_a_leader);
     tcase_add_test(t, a_record_does_not_go_round);
