@@ -39,7 +39,7 @@ class Bench:
         self.url = ""
         self.runs = 0
 
-    def start(self, topics: str, **more: str) -> Proc:
+    def start(self, topics: str, exactly_once: bool = False, **more: str) -> Proc:
         """`more`: keys of the flow, with _ for the dots."""
         self.stop()
         self.runs += 1
@@ -47,6 +47,7 @@ class Bench:
         self.url = f"http://127.0.0.1:{port}"
         keys = {**self.clusters.mm2_properties(), "b->a.enabled": "false", "topics": topics,
                 "emit.checkpoints.enabled": "false",
+                "b.exactly.once.source.support": "enabled" if exactly_once else "disabled",
                 **{f"b.{k}": v for k, v in self.clusters.sasl("b", "copier").items()},
                 **{f"a->b.{k.replace('_', '.')}": v for k, v in more.items()}}
         path = self.world.folder / f"copier-{self.runs}.properties"
@@ -115,6 +116,18 @@ def test_too_large_goes_to_the_dead_letters(bench: Bench) -> None:
     bench.write("big", small(900, 1))
     bench.wait_copied("big", [*before, *after, *small(600, 301)])
     expect(len(bench.letters()) == 1, "the letter is not written again")
+
+
+def test_too_large_in_a_transaction(bench: Bench) -> None:
+    """It is aborted, and the letter stands in the next one."""
+    bench.create("once", LIMIT)
+    before, after = small(0, 300), small(300, 300)
+    bench.write("once", [*before, LARGE, *after])
+    was = len(bench.letters())
+    bench.start("once", exactly_once=True, shunt_on_refused="dead-letter")
+    bench.wait_copied("once", before + after)
+    letters = bench.letters()[was:]
+    expect([v for v, h in letters if h["shunt.topic"] == b"once"] == [LARGE], f"{len(letters)} letters")
 
 
 def test_too_large_waits(bench: Bench) -> None:
