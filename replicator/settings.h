@@ -169,10 +169,6 @@ bool settings_follows_group(const struct flow_settings *f, const char *group);
 /* The option tables (settings_keys.c): what this version honours. */
 extern const struct opt settings_flow_keys[];    /* struct flow_settings */
 extern const struct opt settings_cluster_keys[]; /* struct cluster_settings */
-/* A key of those tables whose part is not there yet. As below;
- * ERR_NOTFOUND: its part works. */
-MUST_CHECK int settings_pending_key(const char *key, const char *value,
-                                    bool *warn, struct err *err);
 /* A key of MirrorMaker 2 that we do not honour (settings_others.c).  0: it may
  * be left out; if it has to be told of, *warn is set and `err` holds the
  * reason.  ERR_UNSUPPORTED with the reason; ERR_NOTFOUND: no such key. */

@@ -127,15 +127,6 @@ apply_other(struct settings *s, const struct item *it, struct err *err)
     return tell(s, it, rc, warn, &why, err);
 }
 
-static int
-check_pending(struct settings *s, const struct item *it, struct err *err)
-{
-    bool warn;
-    struct err why = {0};
-    const int rc = settings_pending_key(it->key, it->p->value, &warn, &why);
-    return rc == ERR_NOTFOUND ? 0 : tell(s, it, rc, warn, &why, err);
-}
-
 /* A key of clusters that stands elsewhere: MirrorMaker 2 does not see it. */
 static int
 misplaced(struct settings *s, const struct item *it, struct err *err)
@@ -175,10 +166,10 @@ is_workers(const char *key)
 int
 settings_apply_top(struct settings *s, const struct item *it, struct err *err)
 {
-    int rc = check_pending(s, it, err);
-    if (rc != 0 || strcmp(it->key, "clusters") == 0 || is_workers(it->key) ||
+    int rc = 0;
+    if (strcmp(it->key, "clusters") == 0 || is_workers(it->key) ||
         settings_is_security(it->key))
-        return rc;
+        return 0;
     if (str_starts_with(it->key, "config.providers"))
         return apply_provider(s, it);
     if (strcmp(it->key, "use.defaults.from") == 0) {
@@ -202,12 +193,11 @@ int
 settings_apply_cluster(struct settings *s, const struct item *it,
                        struct err *err)
 {
-    const int rc = check_pending(s, it, err);
-    if (rc != 0 || settings_is_security(it->key) ||
+    if (settings_is_security(it->key) ||
         str_starts_with(it->key, "consumer.") ||
         str_starts_with(it->key, "producer.") ||
         str_starts_with(it->key, "admin."))
-        return rc;
+        return 0;
     if (opt_find(settings_cluster_keys, it->key))
         return set(settings_cluster_keys, it->cluster, it, err);
     if (opt_find(settings_flow_keys, it->key)) {
@@ -248,14 +238,11 @@ check_alias(const struct item *it, struct err *err)
 int
 settings_apply_flow(struct settings *s, const struct item *it, struct err *err)
 {
-    int rc = check_pending(s, it, err);
-    if (rc != 0)
-        return rc;
     if (opt_find(settings_flow_keys, it->key))
         return set(settings_flow_keys, it->flow, it, err);
     if (opt_find(settings_cluster_keys, it->key))
         return misplaced(s, it, err);
-    rc = check_alias(it, err);
+    const int rc = check_alias(it, err);
     if (rc != ERR_NOTFOUND)
         return rc;
     const char *client = settings_client_key(it->key);

@@ -15,12 +15,6 @@ struct other_key {
     const char *why;
 };
 
-/* Known to the tables of options, but their part is not there yet: who makes it
- * takes its lines out. */
-static const struct other_key pending[] = {
-    {0},
-};
-
 #define AS_BYTES                                                               \
     "records are copied as bytes; only ByteArrayConverter changes nothing"
 
@@ -161,13 +155,6 @@ look_up(const struct other_key *table, const char *key, const char *value,
                   o->refuse ? "= %s: not supported: %s" : "%s%s",
                   o->refuse ? value : "", o->why);
     return o->refuse ? ERR_UNSUPPORTED : 0;
-}
-
-int
-settings_pending_key(const char *key, const char *value, bool *warn,
-                     struct err *err)
-{
-    return look_up(pending, key, value, warn, err);
 }
 
 int
