@@ -158,7 +158,7 @@ color_of(const char *state)
 {
     static const char *const bad[] = {"problems", "failing", "stopped"};
     static const char *const odd[] = {"starting", "paused", "retrying",
-                                      "waiting"};
+                                      "waiting", "unselected"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (strcmp(state, bad[i]) == 0)
             return OUT_RED;

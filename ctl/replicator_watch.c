@@ -17,7 +17,7 @@
 struct progress {
     char *flow;
     int64_t records, of, rate, bytes, lag, left_ms; /* -1: not known */
-    bool known, ready;
+    bool known, ready, paused;
     size_t problems;
 };
 
@@ -52,6 +52,7 @@ add(struct watch *w, const struct json_t *flow)
     p->problems += (size_t)out_int(flow, "problems", 0);
     p->problems += js_str(js_any(flow, "error")) != NULL;
     p->ready = p->ready && strcmp(out_str(flow, "ready"), "true") == 0;
+    p->paused = p->paused || strcmp(out_str(flow, "paused"), "true") == 0;
     p->known = p->known && out_int(first, "percent", -1) >= 0;
     p->left_ms = left < 0 || p->left_ms < 0 ? -1
                  : left > p->left_ms        ? left
@@ -136,6 +137,9 @@ print_progress(const struct progress *p)
                      (double)p->bytes / 1e6);
         print_left(p);
     }
+    if (p->paused)
+        (void)printf("  %spaused%s", out_color(OUT_YELLOW),
+                     out_color(OUT_PLAIN));
     if (p->problems > 0)
         (void)printf("  %s%zu problem%s%s", out_color(OUT_RED), p->problems,
                      p->problems == 1 ? "" : "s", out_color(OUT_PLAIN));

@@ -301,6 +301,7 @@ account(struct part *p)
     p->acked = p->saved = p->in_txn_to;
     part_seen_acked(p, -1, 0);
     pthread_mutex_unlock(&p->flow->lock);
+    atomic_fetch_add(&p->flow->refusals[NOTE_POSITION].written, 1);
     runs_clear(r);
     p->in_txn_to = -1;
     p->in_txn_bytes = 0;
