@@ -53,7 +53,7 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->next_of_unit = p->unit->parts;
     p->unit->parts = p;
     p->acked = p->saved = p->next = p->reset = -1;
-    p->guilty = p->said_at = p->in_txn_to = -1;
+    p->guilty = p->said_at = p->in_txn_to = p->to_save = -1;
     atomic_init(&p->holds, HOLD_NEW | HOLD_NOT_MINE |
                                (f->paused || t->paused ? HOLD_PAUSED : 0));
     p->begin = first_offset(f->conf);

@@ -364,7 +364,9 @@ emit_flush_step(struct flow *f)
     {
         for (int32_t i = 0; i < t->n_parts; i++) {
             struct part *p = t->parts[i];
-            if (p->to_save < 0 || p->to_save == p->saved)
+            /* A unit may have been lost since the flush began. */
+            if (p->to_save < 0 || p->to_save == p->saved ||
+                !unit_is_mine(p->unit))
                 continue;
             const rd_kafka_resp_err_t code = save(f, p);
             if (code && code != RD_KAFKA_RESP_ERR__QUEUE_FULL)

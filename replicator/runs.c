@@ -155,13 +155,14 @@ runs_encode(const struct runs *r, void *bytes)
 }
 
 void
-runs_decode(struct runs *r, const void *bytes, size_t len)
+runs_decode(struct runs *r, const void *bytes, size_t len, int64_t last)
 {
     struct reader in = reader_of(bytes, len);
-    while (in.left >= RUN_BYTES) {
+    while (in.left >= RUN_BYTES && r->n < RUNS_MAX) {
         const int64_t up = read_i64(&in), down = read_i64(&in);
         const int64_t n = read_i64(&in);
-        if (up >= 0 && down >= 0 && n >= 1)
+        if (up >= 0 && down >= 0 && n >= 1 && n <= RUN_LEN_MAX &&
+            up <= last - (n - 1))
             append(r, (struct run){up, down, n});
     }
 }

@@ -34,11 +34,13 @@ void runs_clear(struct runs *r);
 /* The position on the target of a reader that reads `position` next on the
  * source; -1: before everything that is known. */
 int64_t runs_translate(const struct runs *r, int64_t position);
-/* As bytes, RUN_BYTES each, and back (collected): what is no whole run is left
- * out. */
-#define RUN_BYTES 24
+/* As bytes, RUN_BYTES each, and back (collected).  Left out is what cannot be a
+ * run that ends at or before `last`: too long, negative, behind it, or half of
+ * one. */
+#define RUN_BYTES   24
+#define RUN_LEN_MAX ((int64_t)1 << 20)
 void runs_encode(const struct runs *r, void *bytes);
-void runs_decode(struct runs *r, const void *bytes, size_t len);
+void runs_decode(struct runs *r, const void *bytes, size_t len, int64_t last);
 void runs_fini(struct runs *r);
 
 #endif

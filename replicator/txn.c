@@ -29,7 +29,7 @@
 #define ANSWERS_MS     100 /* of a round of commits, which the flow waits for */
 #define COMMIT_MS      1000
 #define IDLE_FACTOR    3 /* a round may take one part of so many and one */
-#define RECORDS_MAX    ((size_t)20000) /* of a unit's transaction */
+#define RECORDS_MAX    ((size_t)20000) /* of a unit's transaction, about */
 #define RUNS_OF_TXN    ((size_t)1000)  /* of a part's */
 #define WAIT_MIN_MS    2
 #define WARM_MS        5000
@@ -516,7 +516,7 @@ txn_tell_again(struct part *p)
     const int64_t told = last ? last->up + last->length - 1 : -1;
     const void *bytes =
         positions_runs(&p->unit->positions, p->topic->name, p->partition, &len);
-    runs_decode(&left, bytes, len);
+    runs_decode(&left, bytes, len, p->acked);
     for (size_t i = 0; i < left.n; i++)
         for (int64_t k = 0; k < left.v[i].length; k++)
             if (left.v[i].up + k > told)

@@ -16,6 +16,7 @@
 #include "common/kafka/kconf.h"
 #include "common/mm2/codec.h"
 #include "replicator/parts.h"
+#include "replicator/refuse.h"
 #include "replicator/topics.h"
 
 #define TAKE_RETRY_MS 1000
@@ -167,8 +168,10 @@ unit_give(struct unit *u)
 static void
 hold_parts(struct unit *u)
 {
-    for (struct part *p = u->parts; p; p = p->next_of_unit)
+    for (struct part *p = u->parts; p; p = p->next_of_unit) {
         part_hold(p, HOLD_NOT_MINE);
+        refuse_forget_kept(p);
+    }
 }
 
 void
@@ -291,20 +294,36 @@ read_positions(struct taking *t, struct err *err)
     return rc;
 }
 
-static int
-read_syncs(struct taking *t, struct err *err)
+/* Has something been copied before, by whomever? */
+static bool
+need_syncs(const struct taking *t)
+{
+    for (int32_t i = 0; i < t->n; i++)
+        for (const struct part *p = t->units[i]->parts; p; p = p->next_of_unit)
+            if (p->anew && p->acked >= 0)
+                return t->flow->conf->syncs_enabled;
+    return false;
+}
+
+/* They tell where groups are, no more: copying goes on without them. */
+static void
+read_syncs(struct taking *t)
 {
     struct flow *f = t->flow;
     const struct flow_settings *c = f->conf;
-    if (!c->syncs_enabled)
-        return 0;
+    struct err err = {0};
+    if (!need_syncs(t))
+        return;
     char *id = xasprintf("shunt-replicator-%s-reader", c->name);
     const enum client_role at =
         c->syncs_on_target ? ROLE_TARGET_CONSUMER : ROLE_SOURCE_CONSUMER;
     const int rc = topics_read(&c->clients[at], id, f->syncs_topic, &f->stop,
-                               read_sync, t, err);
+                               read_sync, t, &err);
     free(id);
-    return rc;
+    if (rc != 0 && rc != ERR_CLOSED)
+        log_warn("%s: %s; positions that were copied before are not told in "
+                 "checkpoints",
+                 c->name, err.text);
 }
 
 static int
@@ -333,12 +352,12 @@ take(struct taking *t, struct err *err)
         return rc;
     holds_apply(t->flow);
     /* What they copy meanwhile is newer. */
-    rc = read_syncs(t, err);
-    for (int32_t i = 0; i < t->n && rc == 0; i++)
+    read_syncs(t);
+    for (int32_t i = 0; i < t->n; i++)
         for (struct part *p = t->units[i]->parts; p; p = p->next_of_unit)
             txn_tell_again(p);
     atomic_fetch_add(&t->flow->takes, 1);
-    return rc;
+    return 0;
 }
 
 static void

@@ -86,7 +86,7 @@ class Load:
         self.writer.send("\n".join(numbered(self.topic, PARTITIONS, self.sent, n)))
         self.sent += n
 
-    def until(self, done: Callable[[], object], what: str, n: int = 120) -> None:
+    def until(self, done: Callable[[], object], what: str, n: int = 90) -> None:
         """Goes on until something is true."""
         def step() -> object:
             self.push(n)

@@ -42,7 +42,7 @@ look_at_position(const rd_kafka_message_t *m, void *arg)
                      0);
     ck_assert_int_eq(rd_kafka_message_headers(m, &h), 0);
     ck_assert_int_eq(rd_kafka_header_get_last(h, RUNS_HEADER, &bytes, &len), 0);
-    runs_decode(&runs, bytes, len);
+    runs_decode(&runs, bytes, len, INT64_MAX);
     for (int p = 0; p < PARTITIONS; p++) {
         char *key;
         ck_assert_int_eq(position_key("a", "orders", p, &key), 0);
@@ -158,6 +158,36 @@ START_TEST(syncs_that_a_crash_lost_are_told_again)
 }
 END_TEST
 
+/* Anybody may have written there. */
+START_TEST(what_cannot_be_a_run_is_left_out)
+{
+    static const struct run some[] = {
+        {.up = 40, .down = 50, .len = 3},
+        {.up = 43, .down = 60, .len = INT64_MAX},
+        {.up = INT64_MAX, .down = 60, .len = INT64_MAX},
+        {.up = 43, .down = 60, .len = RUN_LEN_MAX + 1},
+        {.up = -1, .down = 60, .len = 1},
+        {.up = 43, .down = -1, .len = 1},
+        {.up = 43, .down = 60, .len = 0},
+        {.up = 43, .down = 60, .len = 3}, /* behind its position */
+        {.up = 43, .down = 60, .len = 2},
+    };
+    const size_t n = sizeof(some) / sizeof(some[0]);
+    const struct runs all = {.v = (struct run *)(uintptr_t)some, .n = n};
+    char bytes[sizeof(some) / sizeof(some[0]) * RUN_BYTES];
+    struct runs left = {0};
+    runs_encode(&all, bytes);
+    runs_decode(&left, bytes, sizeof(bytes) - 1, 44);
+    ck_assert_uint_eq(left.n, 1); /* half a run is none */
+    runs_fini(&left);
+    runs_decode(&left, bytes, sizeof(bytes), 44);
+    ck_assert_uint_eq(left.n, 2);
+    ck_assert_int_eq(left.v[0].up + left.v[0].down + left.v[0].len, 93);
+    ck_assert_int_eq(left.v[1].up + left.v[1].down + left.v[1].len, 105);
+    runs_fini(&left);
+}
+END_TEST
+
 /* ---- refusals ------------------------------------------------------------- */
 
 START_TEST(a_refusal_takes_the_whole_transaction_back)
@@ -193,6 +223,7 @@ main(void)
     tcase_add_test(t, positions_stand_beside_the_records);
     tcase_add_test(t, syncs_follow_the_commit);
     tcase_add_test(t, syncs_that_a_crash_lost_are_told_again);
+    tcase_add_test(t, what_cannot_be_a_run_is_left_out);
     tcase_add_test(t, a_refusal_takes_the_whole_transaction_back);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
