@@ -244,10 +244,13 @@ send_group(struct part *p)
     }
 }
 
+/* With transactions each group has its own: else the refused one would take
+ * back with it those that have passed before it, again and again. */
 void
 refuse_go_on(struct part *p)
 {
-    if (p->inflight == 0 && p->kept.n > 0)
+    const bool uncommitted = p->window > 0 && p->in_txn_to >= 0;
+    if (p->inflight == 0 && p->kept.n > 0 && !uncommitted)
         send_group(p);
 }
 

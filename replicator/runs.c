@@ -12,6 +12,8 @@
 #include "common/base/cursor.h"
 #include "common/base/xmem.h"
 
+#define DECODED_MAX ((size_t)1 << 16)
+
 static size_t
 max_of(const struct runs *r)
 {
@@ -158,7 +160,7 @@ void
 runs_decode(struct runs *r, const void *bytes, size_t len, int64_t last)
 {
     struct reader in = reader_of(bytes, len);
-    while (in.left >= RUN_BYTES && r->n < RUNS_MAX) {
+    while (in.left >= RUN_BYTES && r->n < DECODED_MAX) {
         const int64_t up = read_i64(&in), down = read_i64(&in);
         const int64_t n = read_i64(&in);
         if (up >= 0 && down >= 0 && n >= 1 && n <= RUN_LEN_MAX &&

@@ -23,6 +23,7 @@
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
 #include "replicator/parts.h"
+#include "replicator/refuse.h"
 
 #define INIT_MS        20000 /* all producers of a taking */
 #define INIT_SLICE_MS  100
@@ -318,6 +319,8 @@ committed(struct unit *u)
     u->in_txn = 0;
     u->late = false;
     u->sync_barrier = u->flow->syncs.queued;
+    for (struct part *p = u->parts; p; p = p->next_of_unit)
+        refuse_go_on(p);
     atomic_store(&u->flow->positions_at_ms, clock_coarse_ms());
 }
 
@@ -440,8 +443,8 @@ renew(struct unit *u)
     if (fenced && !f->share.joined)
         u->given = false; /* only by our claim: the group will decide */
     if (fenced)
-        log_warn("%s: unit %d was taken by another process: what was not "
-                 "committed is dropped%s",
+        log_warn("%s: unit %d was taken by another process, or its transaction "
+                 "ran out of time: what was not committed is dropped%s",
                  f->conf->name, (int)u->id,
                  u->given ? "; we ask for it again, as the group gave it to us"
                           : "");

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.lib import clusters, records, series  # noqa: E402
 from tests.lib.procs import Proc  # noqa: E402
-from tests.lib.records import Log, expect, finish, numbered, plain  # noqa: E402
+from tests.lib.records import Log, coded, expect, finish, numbered, plain  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 
 BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release")).resolve()
@@ -253,6 +253,24 @@ def test_exactly_once_starts_stops_and_sleeps(bench: Bench) -> None:
     want = {p: log[-1].offset for p, log in bench.dump("a", "zombie").items()}
     wait_until(lambda: saved(bench, "zombie") == want, WAIT_S, f"positions {want}")
     expect(team[0].terminate(20) == 0, "SIGTERM is a good end")
+
+
+def test_what_is_refused_takes_nothing_with_it(bench: Bench) -> None:
+    before, after = ([b"%d" % i for i in range(first, first + 5)] for first in (0, 5))
+    for cluster, topic in (("a", "huge"), ("b", "a.huge")):
+        bench.clusters.create_topic(cluster, topic, 1)
+    bench.clusters.ktool("alter", bench.clusters.b, "a.huge", "max.message.bytes=2000")
+    records.write(bench.clusters, "a", "huge",
+                  [f"0 0 - {coded(v)}" for v in (*before, b"L" * 10_000, *after)])
+    for what, want in (("wait", before), ("dead-letter", before + after)):
+        (proc,) = bench.team("huge", 1, {**ONCE, "shunt.on.refused": what})
+        proc.start()
+        proc.wait_for("record 5 of huge/0 was refused", WAIT_S)
+        wait_until(lambda: [plain(r.value) for r in bench.dump("b", "a.huge").get(0, ())] == want, WAIT_S,
+                   f"{what}: what is not refused stands on b")
+        expect(proc.terminate(20) == 0, "SIGTERM is a good end")
+    letters = [r for log in bench.dump("b", "a.dead-letter").values() for r in log]
+    expect([plain(r.value) for r in letters] == [b"L" * 10_000], f"{len(letters)} dead letters")
 
 
 def schedule(chance: random.Random) -> list[str]:
