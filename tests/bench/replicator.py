@@ -15,7 +15,7 @@ from tests.bench.replicator_rows.env import Env  # noqa: E402
 from tests.bench.table import show, write  # noqa: E402
 
 PARTS = {"speed": copying.speed, "catch-up": copying.catch_up, "partitions": copying.many, "latency": moments.latency,
-         "start": moments.start}
+         "start": moments.start, "exactly-once": copying.exactly_once}
 
 
 def main() -> int:

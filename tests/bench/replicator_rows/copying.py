@@ -5,7 +5,8 @@ from typing import Iterable
 
 from tests.bench.table import Row, row
 
-from .env import MM2, OURS, WHO, Env, Sample
+from .env import EXACTLY_ONCE, MM2, OURS, WHO, Env, Sample
+from .moments import latency_rows
 
 WARM = 0.25  # of the records are copied before CPU time counts: Java's compiler has had its turn, too
 
@@ -43,16 +44,16 @@ class Copied:
         self.peak_mb = round(max(s.resident for s in samples if s.at_us >= first.at_us) / 1e6, 1)
 
 
-def copy(env: Env, who: str, kinds: Iterable[Kind]) -> Copied:
-    """Fresh topics, fresh process."""
+def copy(env: Env, who: str, kinds: Iterable[Kind], more: dict[str, str] | None = None) -> Copied:
+    """Fresh topics, fresh process. Markers of transactions count as records, which is one in some hundred at most."""
     kinds = [Kind(k.n // 10, k.size, k.partitions, k.codec) if env.quick else k for k in kinds]
     codec = kinds[0].codec
     topics = []
     for k in kinds:
-        topics.append(env.topic(k.partitions, **({} if codec == "none" else {"compression_type": codec})))
+        topics.append(env.topic(k.partitions, codec))
         env.fill(topics[-1], k.n, k.partitions, k.size, codec)
     n = sum(k.n for k in kinds)
-    copier = env.start(who, **({} if codec == "none" else {"b.producer.compression.type": codec}))
+    copier = env.start(who, {**(more or {}), **({} if codec == "none" else {"b.producer.compression.type": codec})})
     copied = Copied(n, copier.began_us, env.watch(copier, topics, sum(k.partitions for k in kinds), n))
     env.stop(copier)
     return copied
@@ -66,6 +67,15 @@ def speed(env: Env) -> list[Row]:
         rows += [row(f"records per CPU-second, {what}", round(ours.per_cpu_s), "records", round(theirs.per_cpu_s), limit, "at least"),
                  row(f"records a second, {what}", round(kind.n / ours.seconds), "records/s", round(kind.n / theirs.seconds))]
     return rows
+
+
+def exactly_once(env: Env) -> list[Row]:
+    kind, _ = KINDS["100 B"]
+    copied = {who: copy(env, who, [kind], EXACTLY_ONCE) for who in WHO}
+    ours, theirs = copied[OURS], copied[MM2]
+    return [row("records per CPU-second, 100 B, exactly once", round(ours.per_cpu_s), "records", round(theirs.per_cpu_s)),
+            row("records a second, 100 B, exactly once", round(kind.n / ours.seconds), "records/s", round(kind.n / theirs.seconds)),
+            *latency_rows(env, ", exactly once", EXACTLY_ONCE)]
 
 
 def catch_up(env: Env) -> list[Row]:

@@ -11,6 +11,7 @@ from tests.lib.procs import Proc, run
 OURS, MM2 = "ours", "mm2"
 WHO = (MM2, OURS)
 COPY_S = 400
+EXACTLY_ONCE = {"b.exactly.once.source.support": "enabled", "a.consumer.isolation.level": "read_committed"}
 STOP_S = 60
 # As connect-mirror-maker.sh starts it, but for the heap.
 JVM = ["-Xmx512m", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
@@ -47,22 +48,22 @@ class Env(shared.Env):
         super().end_all()
         self.clusters.stop()
 
-    def topic(self, partitions: int, **settings: str) -> str:
+    def topic(self, partitions: int, codec: str = "none") -> str:
         """A new one on a."""
         self._runs += 1
         name = f"run{self._runs}"
         self.clusters.create_topic("a", name, partitions)
-        if settings:
-            self.clusters.ktool("alter", self.clusters.a, name, ",".join(f"{k.replace('_', '.')}={v}" for k, v in settings.items()))
+        if codec != "none":
+            self.clusters.ktool("alter", self.clusters.a, name, f"compression.type={codec}")
         return name
 
     def fill(self, topic: str, n: int, partitions: int, size: int, codec: str = "none") -> None:
         run([self.build / "bin/bench_replicator", "fill", self.clusters.a, topic, n, partitions, size, codec], COPY_S)
 
-    def start(self, who: str, **more: str) -> Copier:
+    def start(self, who: str, more: dict[str, str] | None = None) -> Copier:
         """`more`: over what both are told."""
         path = self.folder / f"{who}.properties"
-        properties = {**self.clusters.mm2_properties(), "topics": "run.*", **{k.replace("_", "."): v for k, v in more.items()}}
+        properties = {**self.clusters.mm2_properties(), "topics": "run.*", **(more or {})}
         path.write_text("".join(f"{k} = {v}\n" for k, v in properties.items()))
         argv = self._mm2(path) if who == MM2 else [self.build / "bin/shunt-replicator", path]
         return Copier(who, self.spawn(f"{who}-{self._next()}", argv, env=jvm_env(), start=False))

@@ -11,19 +11,23 @@ LATENCY, START = 0.3, 0.15
 
 
 def latency(env: Env) -> list[Row]:
+    return latency_rows(env, "", {}, LATENCY)
+
+
+def latency_rows(env: Env, words: str, more: dict[str, str], limit: float | None = None) -> list[Row]:
     """A topic of its own for each, which is copied already when the clock starts."""
     seconds, warm_up_s = (3, 3) if env.quick else (20, 15)
     said = {}
     for who in WHO:
         topic = env.topic(PARTITIONS)
         env.fill(topic, PARTITIONS, PARTITIONS, 100)
-        copier = env.start(who)
+        copier = env.start(who, more)
         env.watch(copier, [topic], PARTITIONS, PARTITIONS)
         said[who] = env.tool("bench_replicator", "latency", env.clusters.a, env.clusters.b, topic, f"a.{topic}", PARTITIONS, RATE,
                              seconds, warm_up_s)
         env.stop(copier)
-    rows = [row(f"latency at {RATE} records/s, from the produce call to a reader of the copy, {q}", said[OURS]["copy"][f"{q}_us"], "us",
-                said[MM2]["copy"][f"{q}_us"], LATENCY) for q in ("p50", "p99")]
+    rows = [row(f"latency at {RATE} records/s{words}, from the produce call to a reader of the copy, {q}", said[OURS]["copy"][f"{q}_us"],
+                "us", said[MM2]["copy"][f"{q}_us"], limit) for q in ("p50", "p99")]
     return rows + [row(f"the same to a reader of the original, {q}", said[OURS]["original"][f"{q}_us"], "us",
                        said[MM2]["original"][f"{q}_us"]) for q in ("p50", "p99")]
 
