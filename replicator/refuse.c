@@ -244,12 +244,15 @@ send_group(struct part *p)
     }
 }
 
-/* With transactions each group has its own: else the refused one would take
- * back with it those that have passed before it, again and again. */
+/* With transactions each group up to the refused record has its own: else that
+ * one would take back with it those that have passed before it, again and
+ * again. */
 void
 refuse_go_on(struct part *p)
 {
-    const bool uncommitted = p->window > 0 && p->in_txn_to >= 0;
+    const bool uncommitted = p->window > 0 && p->in_txn_to >= 0 &&
+                             p->kept.n > 0 &&
+                             first_kept(p)->offset <= p->refused_at;
     if (p->inflight == 0 && p->kept.n > 0 && !uncommitted)
         send_group(p);
 }

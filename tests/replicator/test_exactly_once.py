@@ -263,7 +263,8 @@ def test_what_is_refused_takes_nothing_with_it(bench: Bench) -> None:
     records.write(bench.clusters, "a", "huge",
                   [f"0 0 - {coded(v)}" for v in (*before, b"L" * 10_000, *after)])
     for what, want in (("wait", before), ("dead-letter", before + after)):
-        (proc,) = bench.team("huge", 1, {**ONCE, "shunt.on.refused": what})
+        (proc,) = bench.team("huge", 1, {**ONCE, "shunt.on.refused": what,
+                                         "sync.topic.configs.enabled": "false"})
         proc.start()
         proc.wait_for("record 5 of huge/0 was refused", WAIT_S)
         wait_until(lambda: [plain(r.value) for r in bench.dump("b", "a.huge").get(0, ())] == want, WAIT_S,
