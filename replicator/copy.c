@@ -231,7 +231,7 @@ part_of(const rd_kafka_message_t *m)
 static void
 met_end(struct part *p, int64_t offset)
 {
-    if (!p->assigned || offset < p->next)
+    if (!p->assigned || p->rewound || offset < p->next)
         return;
     part_at_end(p, offset);
     if (p->inflight == 0 && atomic_load(&p->holds) == 0)
@@ -260,10 +260,13 @@ copy_message_take(struct flow *f, rd_kafka_message_t *m)
         no_record(f, p, m);
         return false;
     }
+    if (!p->assigned || p->rewound || m->offset < p->next)
+        return false; /* of an assignment before, or read again after all */
     /* What is here already may pass a hold for backlog. */
-    if (!p->assigned || m->offset < p->next ||
-        atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG)
-        return false; /* it is read again; of an assignment before */
+    if (atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG) {
+        part_skipped(p);
+        return false;
+    }
     if (p->acked < 0 && p->begin < 0)
         p->begin = m->offset; /* "latest" must not move before an answer */
     p->next = m->offset + 1;

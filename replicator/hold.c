@@ -46,13 +46,19 @@ part_release(struct part *p, enum hold why)
 }
 
 void
+part_skipped(struct part *p)
+{
+    p->rewound = true;
+    note_change(p);
+}
+
+void
 part_rewind(struct part *p)
 {
     refuse_forget_kept(p);
     p->next = -1;
-    p->rewound = true;
     part_seen_rewound(p);
-    note_change(p);
+    part_skipped(p);
 }
 
 static int64_t

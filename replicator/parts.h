@@ -277,6 +277,9 @@ void part_hold(struct part *p, enum hold why);
 void part_release(struct part *p, enum hold why);
 /* It goes on behind what is acknowledged (or at `reset`), wherever it is. */
 void part_rewind(struct part *p);
+/* A record was left out: it goes on there, even if its hold ends before it
+ * was applied. */
+void part_skipped(struct part *p);
 void holds_apply(struct flow *f);
 
 /* backlog.c: a record is sent or kept; is answered or given up. Bounds what

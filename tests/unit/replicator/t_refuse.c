@@ -180,6 +180,29 @@ START_TEST(a_letter_refused_waits)
 }
 END_TEST
 
+/* The producer itself refuses it, before it has sent anything. */
+START_TEST(one_that_is_refused_at_once)
+{
+    struct world w;
+    static char large[5001];
+    memset(large, 'L', sizeof(large) - 1);
+    world_make(&w, ALONE "b.producer.message.max.bytes = 2000\n"
+                         "shunt.on.refused = dead-letter\n");
+    put(&w, 0, large);
+    put_range(&w, 0, 1, 8); /* in the same batch */
+    struct flow *f = ready_flow(&w);
+    ck_assert(wait_until(is_dead, f, DEADLINE_MS));
+    await_one(&w, "a.orders", 0, 7);
+    flow_free(f);
+    expect_range(&w, 1, 8);
+    const struct letter l = letter_of(&w);
+    ck_assert_int_eq(l.n, 1);
+    ck_assert(l.bare);
+    ck_assert_str_eq(l.offset, "0");
+    world_remove(&w);
+}
+END_TEST
+
 static atomic_int refused_said;
 
 static void
@@ -409,6 +432,7 @@ main(void)
     tcase_add_test(t, the_guilty_one_becomes_a_letter);
     tcase_add_test(t, a_letter_too_large_goes_without_its_value);
     tcase_add_test(t, a_letter_refused_waits);
+    tcase_add_test(t, one_that_is_refused_at_once);
     tcase_add_test(t, it_waits_and_says_so_once);
     tcase_add_test(t, what_is_too_large_together_goes_apart);
     tcase_add_test(t, it_stops_until_it_is_resumed);
