@@ -12,10 +12,11 @@
 #include "replicator/parts.h"
 #include "replicator/survey.h"
 
-#define RETRY_MIN_MS 500
-#define RUNS_OF_FLOW ((size_t)400000) /* 24 bytes each */
-#define RUNS_LEAST   ((size_t)256)
-#define RETRY_MAX_MS 30000
+#define WATERMARKS_MS 1000
+#define RETRY_MIN_MS  500
+#define RUNS_OF_FLOW  ((size_t)400000) /* 24 bytes each */
+#define RUNS_LEAST    ((size_t)256)
+#define RETRY_MAX_MS  30000
 
 struct part *
 flow_part(struct flow *f, const char *topic, int32_t partition)
@@ -133,27 +134,65 @@ set_gone(struct flow *f, struct topic *t, bool gone)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Whatever it held was another topic's: the new one is read from its
- * beginning. */
+/* A log that begins at 0, or ends before where copying was, is another one. */
+static bool
+is_another(const struct part *p, bool *another)
+{
+    int64_t low, high;
+    if (rd_kafka_query_watermark_offsets(p->flow->consumer, p->topic->name,
+                                         p->partition, &low, &high,
+                                         WATERMARKS_MS) != 0)
+        return false;
+    *another = low == 0 || high <= p->acked;
+    return true;
+}
+
+/* Whatever was copied was another topic's: also in Kafka, for whoever takes
+ * the part over before a record of the new one is copied. */
+static void
+begin_anew(struct part *p)
+{
+    struct flow *f = p->flow;
+    pthread_mutex_lock(&f->lock);
+    p->acked = p->saved = -1;
+    pthread_mutex_unlock(&f->lock);
+    p->to_save = -1;
+    p->reset = 0;
+    emit_no_position(p);
+    part_rewind(p);
+}
+
+/* False: not yet. */
+static bool
+part_comes_back(struct part *p)
+{
+    bool another = false;
+    if (p->inflight > 0 || !is_another(p, &another))
+        return false;
+    if (another && unit_is_mine(p->unit)) {
+        const bool stop = p->flow->conf->on_truncation == TRUNCATION_STOP;
+        log_warn("%s: %s/%d was made anew on %s: %s", p->flow->conf->name,
+                 p->topic->name, (int)p->partition, p->flow->conf->source->name,
+                 stop ? "it stops, as shunt.on.truncation says, until it is "
+                        "resumed; then it is copied from its beginning"
+                      : "it is copied from its beginning");
+        begin_anew(p);
+        if (stop)
+            part_hold(p, HOLD_STOPPED);
+    }
+    part_release(p, HOLD_GONE);
+    part_well(p);
+    return true;
+}
+
 static void
 come_back(struct flow *f, struct topic *t)
 {
-    const bool stop = f->conf->on_truncation == TRUNCATION_STOP;
-    log_warn("%s: topic %s was made anew on %s: %s", f->conf->name, t->name,
-             f->conf->source->name,
-             stop ? "it stops, as shunt.on.truncation says, until it is "
-                    "resumed; then it is copied from its beginning"
-                  : "it is copied from its beginning");
-    for (int32_t i = 0; i < t->n_parts; i++) {
-        struct part *p = t->parts[i];
-        p->reset = 0;
-        part_rewind(p);
-        if (stop)
-            part_hold(p, HOLD_STOPPED);
-        part_release(p, HOLD_GONE);
-        part_well(p);
-    }
-    set_gone(f, t, false);
+    bool all = true;
+    for (int32_t i = 0; i < t->n_parts; i++)
+        if (atomic_load(&t->parts[i]->holds) & HOLD_GONE)
+            all = part_comes_back(t->parts[i]) && all;
+    set_gone(f, t, !all); /* the others at the next survey */
 }
 
 /* Its copy stays, and nothing is read any more. */

@@ -353,6 +353,22 @@ save(struct flow *f, struct part *p)
 }
 
 void
+emit_no_position(struct part *p)
+{
+    char *key;
+    if (txn_wanted(p->flow)) /* which writes the next one soon */
+        return;
+    if (position_key(p->flow->conf->source->name, p->topic->name, p->partition,
+                     &key) != 0)
+        abort(); /* out of memory */
+    /* Not taken: the next position replaces it all the same. */
+    (void)emit_note(p->flow, unit_producer(p->unit), NOTE_POSITION,
+                    p->flow->positions_topic, p->unit->id, key, strlen(key),
+                    NULL, 0);
+    free(key);
+}
+
+void
 emit_flush_step(struct flow *f)
 {
     struct topic *t, *next;

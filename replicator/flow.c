@@ -21,6 +21,7 @@
 #include "replicator/refuse.h"
 #include "replicator/topics.h"
 
+#define DESTROY_WAIT_S  3
 #define NAME_MAX_BYTES  512
 #define START_RETRY_MS  1000
 #define TURN_MAX_MS     50
@@ -134,22 +135,14 @@ try_start(struct flow *f, struct err *err)
     return rc;
 }
 
-/* Only the flow's thread writes it; others read it behind the lock. */
-static void
-set_complaint(struct flow *f, const char *why)
-{
-    pthread_mutex_lock(&f->lock);
-    (void)snprintf(f->complaint, sizeof(f->complaint), "%s", why);
-    pthread_mutex_unlock(&f->lock);
-}
-
 void
 flow_complain(struct flow *f, const char *what, const char *why)
 {
-    if (strcmp(f->complaint, why) == 0)
-        return;
-    set_complaint(f, why);
-    if (why[0])
+    pthread_mutex_lock(&f->lock);
+    const bool said = strcmp(f->complaint, why) == 0;
+    (void)snprintf(f->complaint, sizeof(f->complaint), "%s", why);
+    pthread_mutex_unlock(&f->lock);
+    if (why[0] && !said)
         log_warn("%s: %s: %s; trying again", f->conf->name, what, why);
 }
 
@@ -371,6 +364,32 @@ close_topics(struct flow *f)
     }
 }
 
+static void *
+destroy_consumer(void *rk)
+{
+    rd_kafka_destroy(rk);
+    return NULL;
+}
+
+/* librdkafka 2.0.2 waits for ever when a topic that was read has been deleted;
+ * the end of the process ends that, too. */
+static void
+end_consumer(struct flow *f)
+{
+    pthread_t thread;
+    struct timespec until;
+    if (pthread_create(&thread, NULL, destroy_consumer, f->consumer) != 0)
+        return; /* the end of the process will do */
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += DESTROY_WAIT_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+        return;
+    (void)pthread_detach(thread);
+    log_warn("%s: the consumer of %s does not end; left to the end of the "
+             "process",
+             f->conf->name, f->conf->source->name);
+}
+
 static void
 release(struct flow *f)
 {
@@ -382,7 +401,7 @@ release(struct flow *f)
     if (f->records)
         rd_kafka_queue_destroy(f->records);
     if (f->consumer)
-        rd_kafka_destroy(f->consumer);
+        end_consumer(f);
     flow_end_producer(f->producer);
     flow_end_producer(f->back);
     if (f->wake_fd >= 0)

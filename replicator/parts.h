@@ -385,6 +385,8 @@ void emit_heartbeats(struct flow *f);
 /* Begins a flush of the positions, or carries on with it. */
 void emit_flush_begin(struct flow *f);
 void emit_flush_step(struct flow *f);
+/* The part's position is no more: Connect's way to say it is an empty value. */
+void emit_no_position(struct part *p);
 /* A record of ours to partition `p` of a topic (RD_KAFKA_PARTITION_UA: by
  * key); copied.  Not 0: it was not taken, which is said if it is more than a
  * full queue.  Any thread, but positions, which are counted in `notes`, are for

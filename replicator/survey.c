@@ -116,13 +116,10 @@ find_gone(struct flow *f, struct survey *s)
         abort(); /* out of memory */
     pthread_mutex_unlock(&f->lock);
     s->v = xreallocarray(s->v, found + missing.n + 1, sizeof(*s->v));
-    for (size_t i = 0; i < missing.n; i++) {
-        struct err err = {0};
-        int32_t n = 0;
+    for (size_t i = 0; i < missing.n; i++)
         if (settings_copies_topic(f->conf, missing.v[i]) &&
-            topics_look(f->consumer, missing.v[i], &n, &err) == 0 && n == 0)
+            topics_is_gone(f->consumer, missing.v[i]))
             s->v[s->n++] = (struct surveyed){.name = xstrdup(missing.v[i])};
-    }
     strlist_fini(&missing);
 }
 

@@ -57,6 +57,25 @@ topics_look(rd_kafka_t *rk, const char *name, int32_t *partitions,
     return 0;
 }
 
+bool
+topics_is_gone(rd_kafka_t *rk, const char *name)
+{
+    const struct rd_kafka_metadata *md;
+    bool gone = false;
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, name, NULL);
+    if (!rkt)
+        return false;
+    if (rd_kafka_metadata(rk, 0, rkt, &md, METADATA_TIMEOUT_MS) == 0) {
+        for (int i = 0; i < md->topic_cnt; i++)
+            if (strcmp(md->topics[i].topic, name) == 0)
+                gone = md->topics[i].err ==
+                       RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        rd_kafka_metadata_destroy(md);
+    }
+    rd_kafka_topic_destroy(rkt);
+    return gone;
+}
+
 /* ---- making and growing ------------------------------------------------ */
 
 static bool

@@ -34,6 +34,9 @@ int32_t topics_partitions(const struct rd_kafka_metadata *md, const char *name);
  * (an embedded cluster), it is made. */
 MUST_CHECK int topics_look(rd_kafka_t *rk, const char *name,
                            int32_t *partitions, struct err *err);
+/* Is the cluster sure that there is no such topic?  A refusal, or no answer, is
+ * no proof. */
+bool topics_is_gone(rd_kafka_t *rk, const char *name);
 /* Makes topics or grows them, and waits until they are there.  Each says by
  * itself what came of it.  Where the cluster has no controller to ask (an
  * embedded one) it makes them as it likes. */

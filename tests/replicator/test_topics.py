@@ -207,6 +207,9 @@ def test_topics_are_found_grown_and_let_go(bench: Bench) -> None:
     bench.clusters.create_topic("a", "many0", 1)
     bench.write("many0", numbered("many0", 1, 3, 5))  # more than there was: the end alone does not show it
     wait_until(lambda: bench.clusters.ends("b", "a.many0") == [8], WAIT_S, "many0 is copied anew")
+    bench.ktool("delete-topic", "a", "many1")
+    bench.replicator.wait_for("topic many1 is not on a any more", WAIT_S)
+    expect(bench.replicator.terminate(20) == 0, "SIGTERM is a good end, whatever was deleted")
 
 
 def start_bench() -> Bench:
