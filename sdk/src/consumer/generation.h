@@ -42,7 +42,7 @@ struct part {
     struct part_key key;
     enum part_state state;
     uint64_t life;     /* inhand.h; another one with each change of the owner */
-    bool lost;         /* taken away without a chance to commit */
+    bool lost;         /* taken away before its position was committed */
     bool granted;      /* the group's to us; the application may take it */
     bool paused;       /* by the application */
     bool sought;       /* commits from before that may still be on their way */

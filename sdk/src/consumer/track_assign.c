@@ -64,15 +64,12 @@ track_call_revoke(struct track *tr, const rd_kafka_topic_partition_list_t *l)
     return call(tr, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, l);
 }
 
-static void
-mark_lost(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+/* The group does not know how far it was read, and nobody has it yet: if the
+ * rebalance does not end before a move, the position goes over from here. */
+static bool
+untold(const struct track *tr, const struct generation *g, const struct part *p)
 {
-    for (int i = 0; i < l->cnt; i++) {
-        struct part *p =
-            generation_find(g, l->elems[i].topic, l->elems[i].partition);
-        if (p && p->state == PART_RUNNING)
-            p->lost = true;
-    }
+    return tr->e.auto_commit && g->revoked && track_finished(tr, p) > p->acked;
 }
 
 void
@@ -80,15 +77,16 @@ track_revoked(struct track *tr, struct generation *g,
               const rd_kafka_topic_partition_list_t *l, bool lost)
 {
     track_note_rewind(tr, l);
-    if (lost)
-        mark_lost(g, l);
-    else
+    if (!lost)
         track_commit_wait(tr, g, l);
     for (int i = 0; i < l->cnt; i++) {
         struct part *p =
             generation_find(g, l->elems[i].topic, l->elems[i].partition);
-        if (p)
-            track_freeze(tr, p);
+        if (!p)
+            continue;
+        if (p->state == PART_RUNNING && (lost || untold(tr, g, p)))
+            p->lost = true;
+        track_freeze(tr, p);
     }
 }
 

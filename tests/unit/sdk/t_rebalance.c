@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer.h"
+#include "sdk/src/consumer/consumer_impl.h"
 #include "sdk/src/consumer/consumer_ops.h"
 #include "sdk/src/consumer/place.h"
 #include "tests/unit/sdk/consumer_member.h"
@@ -415,6 +416,40 @@ START_TEST(the_callback_gives_positions_of_the_cluster_before)
 }
 END_TEST
 
+/* ---- a rebalance that does not end ---------------------------------------- */
+
+/* What could not be committed when the partitions were taken away goes over
+ * with whoever had them, while the group has given them to nobody. */
+START_TEST(what_the_old_group_was_not_told_of_goes_over)
+{
+    const int16_t heartbeat = 12, commit = 8;
+    member_make(&m);
+    member_set(&m, "session.timeout.ms", "30000"); /* so long it rebalances */
+    m.e.auto_commit_interval_ms = 0;
+    m.e.settle_ms = 1000;
+    m.e.close_ms = 30000;
+    start(NULL);
+    member_read(&m, 0, 0, 0, 60);
+    member_read(&m, 0, 1, 0, 60);
+    rd_kafka_mock_push_request_errors(a.mock, commit, 1,
+                                      RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+    rd_kafka_mock_push_request_errors(a.mock, heartbeat, 1,
+                                      RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
+    while (!m.c->track->cur->revoked) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        member_poll(&m);
+    }
+    member_route(&m, "b", 4, "a");
+    member_switched(&m, 1);
+    member_read(&m, 0, 0, 60, 80);
+    member_read(&m, 0, 1, 60, 80);
+    member_once(0, 0, 0, 80);
+    member_once(0, 1, 0, 80);
+    member_stop(&m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -431,6 +466,7 @@ main(void)
     tcase_add_test(c, closing_does_not_wait_for_ever_for_the_answer);
     tcase_add_test(c, closing_tells_who_is_in_the_way);
     tcase_add_test(c, the_callback_gives_positions_of_the_cluster_before);
+    tcase_add_test(c, what_the_old_group_was_not_told_of_goes_over);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
