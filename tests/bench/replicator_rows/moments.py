@@ -26,10 +26,11 @@ def latency_rows(env: Env, words: str, more: dict[str, str], limit: float | None
         said[who] = env.tool("bench_replicator", "latency", env.clusters.a, env.clusters.b, topic, f"a.{topic}", PARTITIONS, RATE,
                              seconds, warm_up_s)
         env.stop(copier)
-    rows = [row(f"latency at {RATE} records/s{words}, from the produce call to a reader of the copy, {q}", said[OURS]["copy"][f"{q}_us"],
-                "us", said[MM2]["copy"][f"{q}_us"], limit) for q in ("p50", "p99")]
-    return rows + [row(f"the same to a reader of the original, {q}", said[OURS]["original"][f"{q}_us"], "us",
-                       said[MM2]["original"][f"{q}_us"]) for q in ("p50", "p99")]
+    def row_of(what: str, of: str, q: str, limit: float | None = None) -> Row:
+        return row(f"{what} at {RATE} records/s{words}, {q}", said[OURS][of][f"{q}_us"], "us", said[MM2][of][f"{q}_us"], limit)
+    return [*[row_of("latency added", "added", q, limit) for q in ("p50", "p99")],
+            *[row_of("from the produce call to a reader of the copy", "copy", q) for q in ("p50", "p99")],
+            *[row_of("from the produce call to a reader of the original", "original", q) for q in ("p50", "p99")]]
 
 
 def _first_ms(env: Env, who: str, topic: str, there: int) -> tuple[Copier, float]:
