@@ -101,11 +101,11 @@ parse(const char *at, struct jaas *out, struct err *err)
     char *class = take_word(&at);
     skip_blanks(&at);
     char *flag = take_word(&at);
-    const bool both = class && flag;
-    if (both) {
-        const char *dot = strrchr(class, '.');
-        out->module = xstrdup(dot ? dot + 1 : class);
-    }
+    const char *dot = class ? strrchr(class, '.') : NULL;
+    const char *module = dot ? dot + 1 : class;
+    const bool both = module && *module && flag;
+    if (both)
+        out->module = xstrdup(module);
     free(class);
     free(flag);
     if (!both)

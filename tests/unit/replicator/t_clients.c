@@ -246,6 +246,7 @@ START_TEST(jaas_texts)
         "A required x=;",
         "A required =y;",
         "A required x=y; B required;",
+        "a. required x=y;",
     };
     struct jaas j;
     struct err err = {0};
