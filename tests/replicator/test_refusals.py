@@ -47,6 +47,7 @@ class Bench:
         self.url = f"http://127.0.0.1:{port}"
         keys = {**self.clusters.mm2_properties(), "b->a.enabled": "false", "topics": topics,
                 "emit.checkpoints.enabled": "false",
+                "sync.topic.configs.enabled": "false",  # copies keep their limits
                 "b.exactly.once.source.support": "enabled" if exactly_once else "disabled",
                 **{f"b.{k}": v for k, v in self.clusters.sasl("b", "copier").items()},
                 **{f"a->b.{k.replace('_', '.')}": v for k, v in more.items()}}
