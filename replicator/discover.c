@@ -97,13 +97,11 @@ topic_new(struct flow *f, const struct surveyed *found, struct err *err)
     struct topic *t = xcalloc(1, sizeof(*t));
     t->name = xstrdup(found->name);
     t->remote = xstrdup(found->remote);
-    t->codec = found->codec ? xstrdup(found->codec) : NULL;
     t->from = open_source(t, f->consumer);
     if (!t->from) {
         (void)err_kafka(err, rd_kafka_last_error(), "topic %s", t->name);
         free(t->name);
         free(t->remote);
-        free(t->codec);
         free(t);
         return NULL;
     }

@@ -345,7 +345,6 @@ free_topics(struct flow *f)
         free(t->parts);
         free(t->name);
         free(t->remote);
-        free(t->codec);
         free(t);
     }
 }

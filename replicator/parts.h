@@ -152,7 +152,6 @@ struct part {
 
 struct topic {
     char *name, *remote;
-    char *codec; /* that the topic's configuration names; NULL: none */
     rd_kafka_topic_t *from; /* its opaque is this topic */
     struct part **parts;    /* (L) */
     int32_t n_parts;        /* (L) */

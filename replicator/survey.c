@@ -30,7 +30,6 @@ survey_free(struct survey *s)
         free(s->v[i].name);
         free(s->v[i].remote);
         free(s->v[i].leaders);
-        free(s->v[i].codec);
         free(s->v[i].problem);
         props_fini(&s->v[i].configs);
     }
@@ -134,27 +133,6 @@ struct asked {
     size_t n;
 };
 
-static bool
-is_new(struct flow *f, const char *name)
-{
-    struct topic *t;
-    pthread_mutex_lock(&f->lock);
-    HASH_FIND_STR(f->topics, name, t);
-    pthread_mutex_unlock(&f->lock);
-    return !t;
-}
-
-static char *
-codec_of(const struct config *c)
-{
-    for (size_t i = 0; i < c->n; i++)
-        if (str_equal(c->v[i].name, "compression.type"))
-            return !c->v[i].value || strcmp(c->v[i].value, "producer") == 0
-                       ? NULL
-                       : xstrdup(c->v[i].value);
-    return NULL;
-}
-
 static void
 keep_config(void *arg, size_t i, const struct config *config,
             const struct err *err)
@@ -162,12 +140,9 @@ keep_config(void *arg, size_t i, const struct config *config,
     const struct asked *a = arg;
     struct surveyed *t = &a->survey->v[a->of[i]];
     const struct config_rule rule = configs_rule(a->flow->conf);
-    if (err && t->there == 0)
-        trouble(t, err->text);
     if (err)
-        return;
-    t->codec = codec_of(config);
-    if (t->there == 0)
+        trouble(t, err->text);
+    else
         config_of_new(&rule, config, &t->configs);
 }
 
@@ -181,12 +156,10 @@ ask(struct asked *a)
     if (configs_read(&source, a->names, a->n, keep_config, a, &err) == 0)
         return;
     for (size_t i = 0; i < a->n; i++)
-        if (a->survey->v[a->of[i]].there == 0)
-            trouble(&a->survey->v[a->of[i]], err.text);
+        trouble(&a->survey->v[a->of[i]], err.text);
 }
 
-/* Of copies that are to be made, and of topics that are seen for the first
- * time. */
+/* Of copies that are to be made. */
 static void
 read_settings(struct flow *f, struct survey *s)
 {
@@ -196,7 +169,7 @@ read_settings(struct flow *f, struct survey *s)
                       .names = xcalloc(s->n + 1, sizeof(*a.names))};
     for (size_t i = 0; i < s->n; i++) {
         const struct surveyed *t = &s->v[i];
-        if (t->problem || t->here == 0 || (t->there > 0 && !is_new(f, t->name)))
+        if (t->problem || t->here == 0 || t->there > 0)
             continue;
         a.of[a.n] = i;
         a.names[a.n++] = t->name;

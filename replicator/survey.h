@@ -16,7 +16,6 @@ struct surveyed {
     char *name, *remote;
     int32_t here, there;  /* partitions; there: 0 when it could not be made */
     int32_t *leaders;     /* of those here; -1: none */
-    char *codec;          /* that the source's topic names; NULL: none */
     char *problem;        /* why not all can be copied; NULL: all can */
     struct props configs; /* of a copy that is to be made */
 };
