@@ -22,25 +22,12 @@ static const struct http_limits limits = {
     .body_timeout_ms = 30000,
 };
 
-void
-api_reply_built(struct http_req *req, int status, struct json_t *v, int rc)
-{
-    struct err err;
-    if (rc == 0) {
-        http_reply_json_take(req, status, v);
-        return;
-    }
-    js_free(v);
-    (void)err_nomem(&err); /* returns its code */
-    http_reply_err(req, &err);
-}
-
 static void
 get_healthz(struct http_req *req, void *ctx)
 {
     (void)ctx;
     struct json_t *v = js_object();
-    api_reply_built(req, 200, v, js_put_str(v, "status", "ok"));
+    http_reply_built_take(req, 200, v, js_put_str(v, "status", "ok"));
 }
 
 static const struct http_route routes[] = {

@@ -37,7 +37,7 @@ api_get_readyz(struct http_req *req, void *ctx)
     }
     struct json_t *v = js_object();
     rc |= js_put_bool(v, "ready", ready) | js_put_take(v, "flows", flows);
-    api_reply_built(req, ready ? 200 : 503, v, rc);
+    http_reply_built_take(req, ready ? 200 : 503, v, rc);
 }
 
 static struct json_t *
@@ -101,5 +101,5 @@ api_get_flows(struct http_req *req, void *ctx)
     }
     struct json_t *v = js_object();
     rc |= js_put_take(v, "flows", flows);
-    api_reply_built(req, 200, v, rc);
+    http_reply_built_take(req, 200, v, rc);
 }

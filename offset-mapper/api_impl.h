@@ -23,10 +23,6 @@ struct api {
     int64_t translated[API_QUALITIES]; /* positions, by enum po_quality */
 };
 
-/* Answers with `v` (taken); `rc` is what building it came to. */
-void api_reply_built(struct http_req *req, int status, struct json_t *v,
-                     int rc);
-
 struct translate_asks api_translate_asks(struct api *api);
 /* The positions of a group, for a question; as in struct translate_asks. */
 void api_ask_group(void *api, const char *cluster, const char *group,

@@ -100,5 +100,5 @@ api_get_runs(struct http_req *req, void *ctx)
     }
     struct json_t *v = js_object();
     list.rc |= js_put_take(v, "runs", list.array);
-    api_reply_built(req, 200, v, list.rc);
+    http_reply_built_take(req, 200, v, list.rc);
 }

@@ -27,7 +27,7 @@ api_get_verify(struct http_req *req, void *ctx)
     }
     rc |= js_put_int(v, "interval_ms", verify_interval_ms(api->parts.verify)) |
           js_put_take(v, "flows", flows);
-    api_reply_built(req, 200, v, rc);
+    http_reply_built_take(req, 200, v, rc);
 }
 
 /* ---- a run ---------------------------------------------------------------- */
@@ -57,7 +57,7 @@ on_done(void *arg, const struct verify_tally *t)
 {
     struct asked *a = arg;
     if (a->req)
-        api_reply_built(a->req, 200, tally_encode(t, a->flow), 0);
+        http_reply_built_take(a->req, 200, tally_encode(t, a->flow), 0);
     asked_free(a);
 }
 

@@ -18,10 +18,6 @@ struct api {
     int64_t started_ms, started_wall_ms; /* monotonic; since 1970 */
 };
 
-/* Answers with `v` (taken); `rc` is what building it came to. */
-void api_reply_built(struct http_req *req, int status, struct json_t *v,
-                     int rc);
-
 /* ERR_NOTFOUND: there is no such flow, but those that it names. */
 MUST_CHECK int api_find_flow(const struct api *api, const char *name,
                              struct flow **out, struct err *err);

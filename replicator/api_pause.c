@@ -41,7 +41,7 @@ answer(struct http_req *req, const struct api *api, change_fn *fn, bool paused)
         js_put_str(v, "flow", flow) |
         (topic ? js_put_words(v, "topic", topic) : js_put_null(v, "topic")) |
         js_put_bool(v, "paused", paused);
-    api_reply_built(req, 200, v, rc);
+    http_reply_built_take(req, 200, v, rc);
 }
 
 void

@@ -170,6 +170,20 @@ http_reply_json_take(struct http_req *req, int status, struct json_t *v)
 }
 
 void
+http_reply_built_take(struct http_req *req, int status, struct json_t *v,
+                      int rc)
+{
+    struct err err;
+    if (rc == 0) {
+        http_reply_json_take(req, status, v);
+        return;
+    }
+    js_free(v);
+    (void)err_nomem(&err); /* returns its code */
+    http_reply_err(req, &err);
+}
+
+void
 http_reply_status(struct http_req *req, int status, const char *extra,
                   const struct err *err)
 {

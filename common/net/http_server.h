@@ -130,6 +130,9 @@ MUST_CHECK int http_req_json(struct http_req *req, struct json_t **out);
 
 /* Answering ends the request; `req` is gone afterwards. */
 void http_reply_json_take(struct http_req *req, int status, struct json_t *v);
+/* The same; `rc` is what building it came to: not 0 is out of memory. */
+void http_reply_built_take(struct http_req *req, int status, struct json_t *v,
+                           int rc);
 void http_reply_text(struct http_req *req, int status, const char *type,
                      const char *text);
 /* `bytes` are copied or sent before it returns. */
