@@ -3,35 +3,24 @@
 
 What each row means stands in docs/benchmarks.md. Exit code 1: a row is not within its limit. Needs Apache Kafka, as `make check` does."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.bench.command import run  # noqa: E402
 from tests.bench.mapper_rows import exact, syncs, translate  # noqa: E402
 from tests.bench.mapper_rows.env import Env  # noqa: E402
-from tests.bench.table import show, write  # noqa: E402
+from tests.bench.table import Row  # noqa: E402
 
 PARTS = {"translate": translate.measure, "syncs": syncs.measure, "exact": exact.measure, "transactions": exact.measure_transactions}
+KNOWN: dict[str, float] = {}  # figures of the parts that were measured before
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default="build/release")
-    parser.add_argument("--json", default="build/bench/mapper.json", type=Path)
-    parser.add_argument("--only", action="append", choices=PARTS, help="these parts; may be given several times")
-    parser.add_argument("--quick", action="store_true", help="a tenth of everything, to see that it runs")
-    options = parser.parse_args()
-    rows, known = [], {}
-    for name in options.only or PARTS:
-        print(f"  {name}", flush=True)
-        with Env(name, options.build, options.quick, known) as env:
-            rows += PARTS[name](env)
-    show(rows)
-    write(rows, options.json)
-    return 0 if all(r["ok"] for r in rows) else 1
+def measure(part: str, build: str, quick: bool) -> list[Row]:
+    with Env(part, build, quick, KNOWN) as env:
+        return PARTS[part](env)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, "mapper", PARTS, measure))
