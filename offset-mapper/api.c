@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 
-#include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "offset-mapper/api_impl.h"
 
@@ -22,16 +21,8 @@ static const struct http_limits limits = {
     .body_timeout_ms = 30000,
 };
 
-static void
-get_healthz(struct http_req *req, void *ctx)
-{
-    (void)ctx;
-    struct json_t *v = js_object();
-    http_reply_built_take(req, 200, v, js_put_str(v, "status", "ok"));
-}
-
 static const struct http_route routes[] = {
-    {"GET", "/healthz", get_healthz},
+    {"GET", "/healthz", http_get_healthz},
     {"GET", "/readyz", api_get_readyz},
     {"GET", "/metrics", api_get_metrics},
     {"GET", "/v1/flows", api_get_flows},

@@ -9,7 +9,6 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
-#include "common/base/js.h"
 #include "common/base/xmem.h"
 #include "replicator/api_impl.h"
 
@@ -25,14 +24,6 @@ static const struct http_limits limits = {
     .head_timeout_ms = 10000,
     .body_timeout_ms = 10000,
 };
-
-static void
-get_healthz(struct http_req *req, void *ctx)
-{
-    (void)ctx;
-    struct json_t *v = js_object();
-    http_reply_built_take(req, 200, v, js_put_str(v, "status", "ok"));
-}
 
 static void
 name_flows(const struct api *api, struct buf *to)
@@ -61,7 +52,7 @@ api_find_flow(const struct api *api, const char *name, struct flow **out,
 }
 
 static const struct http_route routes[] = {
-    {"GET", "/healthz", get_healthz},
+    {"GET", "/healthz", http_get_healthz},
     {"GET", "/readyz", api_get_readyz},
     {"GET", "/metrics", api_get_metrics},
     {"GET", "/status?flow&topic&problems&limit", api_get_status},

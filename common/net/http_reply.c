@@ -184,6 +184,14 @@ http_reply_built_take(struct http_req *req, int status, struct json_t *v,
 }
 
 void
+http_get_healthz(struct http_req *req, void *ctx)
+{
+    (void)ctx;
+    struct json_t *v = js_object();
+    http_reply_built_take(req, 200, v, js_put_str(v, "status", "ok"));
+}
+
+void
 http_reply_status(struct http_req *req, int status, const char *extra,
                   const struct err *err)
 {

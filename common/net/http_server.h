@@ -133,6 +133,8 @@ void http_reply_json_take(struct http_req *req, int status, struct json_t *v);
 /* The same; `rc` is what building it came to: not 0 is out of memory. */
 void http_reply_built_take(struct http_req *req, int status, struct json_t *v,
                            int rc);
+/* A route's handler: the process answers, and that is all it says. */
+void http_get_healthz(struct http_req *req, void *ctx);
 void http_reply_text(struct http_req *req, int status, const char *type,
                      const char *text);
 /* `bytes` are copied or sent before it returns. */
