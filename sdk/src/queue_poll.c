@@ -115,7 +115,7 @@ finish(struct polling *p)
 static bool
 is_idle(const struct polling *p)
 {
-    return p->end->events.n == 0 && !p->end->yield &&
+    return event_queue_length(&p->end->events) == 0 && !p->end->yield &&
            p->forwards == p->rk->queues.forwards &&
            !(p->main && atomic_load(&p->rk->calls_due));
 }

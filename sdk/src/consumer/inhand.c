@@ -75,7 +75,7 @@ aged(const struct inhand *t, const struct hand *h, int64_t now_ms)
 static bool
 is_vacant(const struct inhand *t, const struct hand *h, int64_t now_ms)
 {
-    return !h->polling &&
+    return h->polls == 0 &&
            (aged(t, h, now_ms) || (h->n == 0 && t->n >= HANDS_MANY));
 }
 
@@ -99,14 +99,18 @@ vacant(struct inhand *t, int64_t now_ms)
 static bool
 make_room(struct hand *h, size_t n)
 {
-    const size_t cap = n + ROOM_MIN; /* a callback may poll too */
-    if (h->cap >= cap)
+    const size_t room = h->room + n;
+    const size_t cap = room + ROOM_MIN;
+    if (h->cap >= room) {
+        h->room = room;
         return true;
+    }
     struct hold *v = reallocarray(h->v, cap, sizeof(*v));
     if (!v)
         return false;
     h->v = v;
     h->cap = cap;
+    h->room = room;
     return true;
 }
 
@@ -118,19 +122,22 @@ inhand_begin(struct inhand *t, size_t n, int64_t now_ms)
         h = vacant(t, now_ms);
     if (!h)
         return NULL;
-    h->n = 0;
+    if (h->polls == 0)
+        h->n = h->room = 0;
     h->thread = this_thread();
     h->since_ms = now_ms;
-    h->polling = make_room(h, n);
     t->recent = h;
-    return h->polling ? h : NULL;
+    if (!make_room(h, n))
+        return NULL;
+    h->polls++;
+    return h;
 }
 
 void
 inhand_end(struct hand *h)
 {
     if (h)
-        h->polling = false;
+        h->polls--;
 }
 
 static size_t
@@ -160,7 +167,7 @@ bool
 inhand_finish(struct inhand *t)
 {
     struct hand *h = mine(t);
-    if (h)
+    if (h && h->polls == 0)
         h->n = 0;
     return h != NULL;
 }

@@ -22,9 +22,9 @@ struct hold {
 struct hand {
     struct hand *next;
     uint64_t thread;
-    bool polling;
+    int polls;        /* under way: one, and those of callbacks within */
     int64_t since_ms; /* its last poll */
-    size_t n, cap;
+    size_t n, room, cap;
     struct hold *v;
 };
 
@@ -36,7 +36,8 @@ struct inhand {
 
 void inhand_init(struct inhand *t, int64_t max_age_ms);
 void inhand_fini(struct inhand *t);
-/* The calling thread polls: what it had in hand is finished.  Its hand, with
+/* The calling thread polls: what it had in hand is finished, unless it is in a
+ * callback of another poll, whose records it has not seen yet.  Its hand, with
  * room for `n` records, of any partitions; NULL: no memory. */
 struct hand *inhand_begin(struct inhand *t, size_t n, int64_t now_ms);
 /* The poll is over. NULL allowed. */
@@ -44,8 +45,7 @@ void inhand_end(struct hand *h);
 /* The thread of `h` gets a record; there must be room.  *hint: where the
  * partition's hold was the last time, kept by the caller. */
 void inhand_take(struct hand *h, uint64_t life, int64_t offset, size_t *hint);
-/* What the calling thread has in hand is finished.  False: it is none of those
- * that poll. */
+/* The same, without a poll.  False: the thread is none of those that poll. */
 bool inhand_finish(struct inhand *t);
 /* Everything is finished, whoever has it. */
 void inhand_finish_all(struct inhand *t);

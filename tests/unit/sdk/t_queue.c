@@ -77,6 +77,19 @@ fill(void)
     shunt_destroy(p);
 }
 
+static int64_t
+sum_committed(void)
+{
+    rd_kafka_topic_partition_list_t *all = NULL;
+    int64_t sum = 0;
+    ck_assert_int_eq(shunt_assignment(rk, &all), 0);
+    ck_assert_int_eq(shunt_committed(rk, all, DEADLINE_MS), 0);
+    for (int i = 0; i < all->cnt; i++)
+        sum += all->elems[i].offset > 0 ? all->elems[i].offset : 0;
+    rd_kafka_topic_partition_list_destroy(all);
+    return sum;
+}
+
 /* ---- producer ----------------------------------------------------------- */
 
 START_TEST(delivery_reports_by_event)
@@ -210,16 +223,9 @@ START_TEST(automatic_commits_of_an_event_loop)
         if (shunt_event_type(e) == RD_KAFKA_EVENT_OFFSET_COMMIT) {
             rd_kafka_topic_partition_list_t *l =
                 shunt_event_topic_partition_list(e);
-            committed = 0;
             ck_assert_int_eq(shunt_event_error(e), 0);
-            rd_kafka_topic_partition_list_t *all = NULL;
-            ck_assert_int_eq(shunt_assignment(rk, &all), 0);
-            ck_assert_int_le(l->cnt, all->cnt);
-            ck_assert_int_eq(shunt_committed(rk, all, DEADLINE_MS), 0);
-            for (int i = 0; i < all->cnt; i++)
-                committed +=
-                    all->elems[i].offset > 0 ? all->elems[i].offset : 0;
-            rd_kafka_topic_partition_list_destroy(all);
+            ck_assert_int_le(l->cnt, 2);
+            committed = sum_committed();
         }
         shunt_event_destroy(e);
     }
@@ -366,6 +372,77 @@ START_TEST(batches_of_a_queue)
     }
     ck_assert_int_eq(seen, N);
     ck_assert_int_eq(shunt_consume_batch_queue(mainq, 50, v, N + 1), 0);
+    end();
+}
+END_TEST
+
+static bool in_batch;
+
+static int
+poll_and_commit(shunt_t *handle, char *json, size_t len, void *opaque)
+{
+    (void)json;
+    (void)len;
+    if (!in_batch || shunt_queue_length(consumerq) > 0)
+        return 0; /* no record is in its hand yet */
+    ck_assert_ptr_null(shunt_consumer_poll(handle, 0));
+    (void)shunt_commit(handle, NULL, 0); /* there may be nothing to commit */
+    ++*(int *)opaque;
+    return 0;
+}
+
+static void
+wait_assigned(void)
+{
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
+    disk_subscribe(rk);
+    for (int n = 0; n == 0;) {
+        rd_kafka_topic_partition_list_t *l = NULL;
+        ck_assert_int_lt(clock_mono_ms(), until_ms);
+        ck_assert_ptr_null(shunt_consumer_poll(rk, 50));
+        ck_assert_int_eq(shunt_assignment(rk, &l), 0);
+        n = l->cnt;
+        rd_kafka_topic_partition_list_destroy(l);
+    }
+}
+
+static bool
+holds(size_t n)
+{
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
+    while (shunt_queue_length(consumerq) < n && clock_mono_ms() < until_ms)
+        (void)poll(NULL, 0, 5);
+    return shunt_queue_length(consumerq) >= n;
+}
+
+/* The application has not seen the records of a batch that waits for more. */
+START_TEST(a_callback_amid_a_batch_finishes_nothing)
+{
+    rd_kafka_message_t *v[N + 1];
+    int calls = 0, before;
+    int64_t finished = 0;
+    shunt_conf_t *conf = conf_of(0);
+    disk_set(conf, "enable.auto.commit", "false");
+    disk_set(conf, "statistics.interval.ms", "50");
+    shunt_conf_set_stats_cb(conf, poll_and_commit);
+    shunt_conf_set_opaque(conf, &calls);
+    start_take(RD_KAFKA_CONSUMER, conf);
+    wait_assigned();
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
+    do {
+        fill();
+        ck_assert(holds(N));
+        before = calls;
+        in_batch = true;
+        ssize_t n = shunt_consume_batch_queue(consumerq, 1000, v, N + 1);
+        in_batch = false;
+        ck_assert_int_le(sum_committed(), finished);
+        for (finished += n; n > 0;)
+            rd_kafka_message_destroy(v[--n]);
+    } while (calls == before && clock_mono_ms() < until_ms);
+    ck_assert_int_gt(calls, before);
+    ck_assert_int_eq(shunt_commit(rk, NULL, 0), 0);
+    ck_assert_int_eq(sum_committed(), finished);
     end();
 }
 END_TEST
@@ -664,6 +741,7 @@ main(void)
     tcase_add_test(c, a_commit_and_the_end_on_a_queue);
     tcase_add_test(c, records_of_a_queue_without_events);
     tcase_add_test(c, batches_of_a_queue);
+    tcase_add_test(c, a_callback_amid_a_batch_finishes_nothing);
     tcase_add_test(c, a_poll_is_ended_by_yield);
     tcase_add_test(c, woken_by_a_call);
     tcase_add_loop_test(b, statistics_by_callback, 0, 2);
