@@ -28,46 +28,101 @@ struct record_flight {
     size_t bytes;
 };
 
-/* Under the lock. */
-static size_t
-note_copied(struct part *p, struct sync_point at, struct sync_point told[2])
-{
-    const struct flow_settings *c = p->flow->conf;
-    runs_add(&p->runs, at);
-    return c->syncs_enabled ? sync_acked(&p->sync, c->lag_max, at, told) : 0;
-}
-
-void
-part_tell(struct part *p, struct sync_point at)
-{
-    struct sync_point told[2];
-    pthread_mutex_lock(&p->flow->lock);
-    const size_t n = note_copied(p, at, told);
-    pthread_mutex_unlock(&p->flow->lock);
-    for (size_t i = 0; i < n; i++)
-        emit_sync(p->flow, p, told[i]);
-}
-
-void
-part_copied(struct part *p, struct sync_point at, size_t bytes,
-            int64_t timestamp)
+static void
+tell(struct part *p, struct run run)
 {
     struct flow *f = p->flow;
+    const int64_t more = run.length - 1, lag_max = f->conf->lag_max;
+    const struct sync_point at = {run.up, run.down};
     struct sync_point told[2];
+    if (!f->conf->syncs_enabled)
+        return;
+    const size_t n = sync_acked(&p->sync, lag_max, at, told);
+    for (size_t i = 0; i < n; i++)
+        emit_sync(f, p, told[i]);
+    const struct sync_point last = {at.up + more, at.down + more};
+    while (sync_goes_on(&p->sync, lag_max, last, told))
+        emit_sync(f, p, told[0]);
+}
+
+void
+part_tell(struct part *p, struct run run)
+{
+    pthread_mutex_lock(&p->flow->lock);
+    runs_add_run(&p->runs, run);
+    pthread_mutex_unlock(&p->flow->lock);
+    tell(p, run);
+}
+
+void
+part_copied(struct part *p, const struct copied *c)
+{
+    struct flow *f = p->flow;
     pthread_mutex_lock(&f->lock);
-    p->acked = at.up;
+    p->acked = c->run.up + c->run.length - 1;
     p->reset = -1;
-    p->records++;
-    p->bytes += bytes;
-    part_seen_acked(p, timestamp, f->wall_ms);
-    const size_t n = note_copied(p, at, told);
+    p->records += (uint64_t)c->run.length;
+    p->bytes += c->bytes;
+    part_seen_acked(p, c);
+    runs_add_run(&p->runs, c->run);
     pthread_mutex_unlock(&f->lock);
     backoff_reset(&p->backoff);
     part_well(p);
-    refuse_acked(p);
-    for (size_t i = 0; i < n; i++)
-        emit_sync(f, p, told[i]);
+    refuse_acked(p, c->run.length);
+    tell(p, c->run);
 }
+
+/* ---- what is acknowledged, but not counted yet ------------------------- */
+
+static void
+count(struct part *p)
+{
+    const struct copied c = p->copied;
+    p->copied = (struct copied){0};
+    if (c.run.length > 0)
+        part_copied(p, &c);
+}
+
+void
+copy_count(struct flow *f)
+{
+    for (struct part *p = f->counting; p; p = p->next_counts) {
+        p->counts = false;
+        count(p);
+    }
+    f->counting = NULL;
+}
+
+static bool
+goes_on(const struct run *run, struct sync_point at)
+{
+    return run->length > 0 && run->up + run->length == at.up &&
+           run->down + run->length == at.down;
+}
+
+/* Counting costs a lock and what follows from it: it is done run by run. */
+static void
+add_acked(struct part *p, struct sync_point at, const struct record_flight *r)
+{
+    struct flow *f = p->flow;
+    struct copied *c = &p->copied;
+    if (!goes_on(&c->run, at)) {
+        count(p);
+        c->run = (struct run){.up = at.up, .down = at.down};
+    }
+    c->run.length++;
+    c->bytes += r->bytes;
+    c->age_ms += look_count_age(&f->latencies, r->timestamp, f->wall_ms, 1);
+    if (r->timestamp > 0)
+        c->timestamp = r->timestamp;
+    if (p->counts)
+        return;
+    p->counts = true;
+    p->next_counts = f->counting;
+    f->counting = p;
+}
+
+/* ---- records ----------------------------------------------------------- */
 
 /* What it has taken up to there is on the target, or need not be. */
 int64_t
@@ -79,6 +134,7 @@ part_reached(const struct part *p)
 void
 copy_passed(struct part *p, int64_t offset)
 {
+    count(p);
     backoff_reset(&p->backoff);
     part_well(p);
     if (p->unit->producer) {
@@ -88,17 +144,8 @@ copy_passed(struct part *p, int64_t offset)
     pthread_mutex_lock(&p->flow->lock);
     p->acked = offset;
     p->reset = -1;
-    part_seen_acked(p, -1, 0);
+    part_seen_acked(p, NULL);
     pthread_mutex_unlock(&p->flow->lock);
-}
-
-static void
-count(struct part *p, struct sync_point at, const struct record_flight *r)
-{
-    if (p->unit->producer)
-        txn_acked(p, at, r->bytes, r->timestamp);
-    else
-        part_copied(p, at, r->bytes, r->timestamp);
 }
 
 static void
@@ -115,7 +162,8 @@ on_answer(struct flight *flight, const rd_kafka_message_t *m)
     else if (m->err)
         part_refused(p, r->offset, m->err);
     else if (!p->broken || r->offset < p->refused_at)
-        count(p, at, r);
+        p->unit->producer ? txn_acked(p, at, r->bytes, r->timestamp)
+                          : add_acked(p, at, r);
     free(r);
     copy_settled(p);
 }
@@ -311,6 +359,7 @@ copy_settled(struct part *p)
 {
     if (p->inflight > 0)
         return;
+    count(p);
     if (p->broken && p->retry_at_ms == INT64_MAX)
         refuse_settle(p);
     if (p->broken && clock_mono_ms() >= p->retry_at_ms)

@@ -50,6 +50,7 @@ flow_serve(struct flow *f, int timeout_ms)
         kqueue_drain_fd(f->delivery_fd);
         n = serve_all(f);
     }
+    copy_count(f);
     emit_waiting_syncs(f);
     return n > 0;
 }

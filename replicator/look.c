@@ -120,27 +120,30 @@ part_seen_rewound(struct part *p)
     pthread_mutex_unlock(&p->flow->lock);
 }
 
-static void
-count_latency(struct latencies *l, int64_t ms)
+int64_t
+look_count_age(struct latencies *l, int64_t timestamp_ms, int64_t now_ms,
+               uint64_t n)
 {
+    if (timestamp_ms <= 0)
+        return 0;
+    const int64_t age = now_ms > timestamp_ms ? now_ms - timestamp_ms : 0;
     size_t i = 0;
-    while (i < LOOK_BUCKETS && ms > look_buckets_ms[i])
+    while (i < LOOK_BUCKETS && age > look_buckets_ms[i])
         i++;
     /* Nobody else writes: no locked instruction is needed. */
     atomic_store_explicit(
-        &l->n[i], atomic_load_explicit(&l->n[i], memory_order_relaxed) + 1,
+        &l->n[i], atomic_load_explicit(&l->n[i], memory_order_relaxed) + n,
         memory_order_relaxed);
+    return age * (int64_t)n;
 }
 
 void
-part_seen_acked(struct part *p, int64_t timestamp_ms, int64_t now_ms)
+part_seen_acked(struct part *p, const struct copied *c)
 {
     struct sight *s = &p->sight;
-    if (timestamp_ms > 0) {
-        const int64_t age = now_ms > timestamp_ms ? now_ms - timestamp_ms : 0;
-        s->last_timestamp = timestamp_ms;
-        s->latency_ms += age;
-        count_latency(&p->flow->latencies, age);
+    if (c && c->timestamp > 0) {
+        s->last_timestamp = c->timestamp;
+        s->latency_ms += c->age_ms;
     }
     if (s->end_met > p->acked)
         pass_end(p);

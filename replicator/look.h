@@ -53,9 +53,13 @@ void part_well(struct part *p);
 void part_at_end(struct part *p, int64_t offset);
 /* Without the lock: it is read again from elsewhere. */
 void part_seen_rewound(struct part *p);
-/* Under the lock: a record of this time (-1: none, it was passed over) is
- * acknowledged, at `now_ms`. */
-void part_seen_acked(struct part *p, int64_t timestamp_ms, int64_t now_ms);
+/* Counts the age of `n` records of this time (-1: not known), at `now_ms`;
+ * returns all their ages together. */
+int64_t look_count_age(struct latencies *l, int64_t timestamp_ms,
+                       int64_t now_ms, uint64_t n);
+/* Under the lock: records are acknowledged, or passed over (NULL). */
+struct copied;
+void part_seen_acked(struct part *p, const struct copied *c);
 
 /* ---- any thread ---------------------------------------------------------- */
 

@@ -93,6 +93,15 @@ struct kept {
     size_t first, n, cap;
 };
 
+/* Records that were acknowledged, each one offset further than the one before
+ * on both sides; none: its length is 0. */
+struct copied {
+    struct run run;
+    size_t bytes;
+    int64_t age_ms;    /* of all together, when they were acknowledged */
+    int64_t timestamp; /* of the last one that has any, or 0 */
+};
+
 /* One partition of a source topic. Lives as long as its flow. */
 struct part {
     struct flow *flow;
@@ -117,9 +126,12 @@ struct part {
     int64_t inflight; /* records sent and not yet answered */
     size_t waiting;   /* their bytes, as backlog.c reckons */
     int64_t acked;    /* (L) the last one of the unbroken prefix, or -1 */
-    int64_t saved;    /* (L) the position that stands in Kafka, or -1 */
-    int64_t to_save;  /* snapshot of a flush under way */
-    bool broken;      /* a record was refused: nothing behind it counts, and
+    struct copied copied; /* behind `acked`: acknowledged, not counted yet */
+    bool counts;          /* it is in the flow's list of such */
+    struct part *next_counts; /* there */
+    int64_t saved;            /* (L) the position that stands in Kafka, or -1 */
+    int64_t to_save;          /* snapshot of a flush under way */
+    bool broken; /* a record was refused: nothing behind it counts, and
                           copying starts again at it once all is answered */
     int64_t refused_at;
     rd_kafka_resp_err_t refused_code;
@@ -229,6 +241,7 @@ struct flow {
     atomic_bool survey_now; /* the keeper shall not wait */
     _Atomic uint64_t configs_changed, acls_made, group_offsets_written;
     struct sync_queue syncs;
+    struct part *counting; /* with records acknowledged that do not count yet */
     struct part *holds_changed;
     int64_t holds_retry_at_ms;
     size_t n_broken;   /* parts that are broken or lost */
@@ -396,11 +409,12 @@ rd_kafka_resp_err_t emit_note(struct flow *f, rd_kafka_t *rk, enum note kind,
                               size_t value_len);
 /* copy.c: up to where it is copied, though perhaps not committed; or -1. */
 int64_t part_reached(const struct part *p);
-/* A record stands on the target, and counts. */
-void part_copied(struct part *p, struct sync_point at, size_t bytes,
-                 int64_t timestamp);
+/* Records stand on the target, and count. */
+void part_copied(struct part *p, const struct copied *c);
+/* What was acknowledged since the last time counts. */
+void copy_count(struct flow *f);
 /* It was counted before; perhaps nobody was told. */
-void part_tell(struct part *p, struct sync_point at);
+void part_tell(struct part *p, struct run run);
 /* flow.c: serves deliveries of all producers; true: there were any. */
 bool flow_serve(struct flow *f, int timeout_ms);
 /* Deliveries of a new producer wake the flow's thread. */

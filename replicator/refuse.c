@@ -268,9 +268,9 @@ refuse_keep_take(struct part *p, rd_kafka_message_t *m)
 }
 
 void
-refuse_acked(struct part *p)
+refuse_acked(struct part *p, int64_t n)
 {
-    if (p->window > 0 && --p->careful_for <= 0) {
+    if (p->window > 0 && (p->careful_for -= n) <= 0) {
         p->window_before = p->window;
         p->window = 0;
     }

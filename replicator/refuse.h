@@ -13,7 +13,7 @@ void part_refused(struct part *p, int64_t offset, rd_kafka_resp_err_t code);
 /* All is answered: decides what to do, and when to go on (`retry_at_ms`). */
 void refuse_settle(struct part *p);
 /* A record passed. */
-void refuse_acked(struct part *p);
+void refuse_acked(struct part *p, int64_t n);
 /* True: the part goes carefully, the record is taken, and sent in its turn. */
 bool refuse_keep_take(struct part *p, rd_kafka_message_t *m);
 /* Sends what is kept, if nothing is on its way. */

@@ -96,19 +96,40 @@ is_next(const struct runs *r, struct sync_point at)
            last->down + last->length == at.down;
 }
 
+static void
+extend(struct runs *r, int64_t by)
+{
+    r->state.newest.length += by;
+    r->v[r->n - 1].length = r->state.newest.length;
+    r->state.gap = false;
+}
+
 void
 runs_add(struct runs *r, struct sync_point at)
 {
     struct runs_step step;
     if (is_next(r, at)) {
-        r->v[r->n - 1].length = ++r->state.newest.length;
-        r->state.gap = false;
+        extend(r, 1);
         return;
     }
     const size_t before = upto(r, at.up);
     if (runs_apply(&r->state, before > 0 ? &r->v[before - 1] : NULL, at.up,
                    at.down, &step) == 0) /* else: no offset of a Kafka log */
         take_step(r, &step);
+}
+
+void
+runs_add_run(struct runs *r, struct run run)
+{
+    while (run.length > 0) {
+        const struct sync_point at = {.up = run.up, .down = run.down};
+        if (is_next(r, at)) {
+            extend(r, run.length);
+            return;
+        }
+        runs_add(r, at);
+        run = (struct run){run.up + 1, run.down + 1, run.length - 1};
+    }
 }
 
 void

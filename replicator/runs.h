@@ -25,6 +25,8 @@ struct runs {
 
 /* A record that was acknowledged, or a sync that was read, in their order. */
 void runs_add(struct runs *r, struct sync_point at);
+/* The same of each record of a run. */
+void runs_add_run(struct runs *r, struct run run);
 /* Syncs before the next one are missing. */
 void runs_gap(struct runs *r);
 /* Only gathers: every record added is in it, and no other; nothing is

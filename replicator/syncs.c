@@ -34,6 +34,14 @@ sync_reset(struct sync_state *s)
     s->due = false;
 }
 
+static void
+told(struct sync_state *s, struct sync_point at)
+{
+    s->sent = at;
+    s->last_down = at.down;
+    sync_reset(s);
+}
+
 size_t
 sync_acked(struct sync_state *s, int64_t lag_max, struct sync_point at,
            struct sync_point out[2])
@@ -46,11 +54,23 @@ sync_acked(struct sync_state *s, int64_t lag_max, struct sync_point at,
         out[n++] = prev;
     if (sync_rule(s, lag_max, at) || breaks) {
         out[n++] = at;
-        s->sent = at;
-        s->last_down = at.down;
-        sync_reset(s);
+        told(s, at);
     }
     return n;
+}
+
+bool
+sync_goes_on(struct sync_state *s, int64_t lag_max, struct sync_point last,
+             struct sync_point *out)
+{
+    if (last.down - (s->last_down + 1) < lag_max) {
+        s->prev = last;
+        return false;
+    }
+    const int64_t down = s->last_down + 1 + lag_max;
+    *out = s->prev = (struct sync_point){last.up - (last.down - down), down};
+    told(s, *out);
+    return true;
 }
 
 bool
@@ -59,7 +79,7 @@ sync_trailing(struct sync_state *s, struct sync_point *out)
     if (s->prev.up < 0 ||
         (s->sent.up == s->prev.up && s->sent.down == s->prev.down))
         return false;
-    *out = s->sent = s->prev;
-    s->last_down = s->prev.down;
+    *out = s->prev;
+    told(s, s->prev);
     return true;
 }

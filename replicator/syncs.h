@@ -29,6 +29,10 @@ void sync_reset(struct sync_state *s);
 /* A record was acknowledged: the syncs (0 to 2) to write now, in order. */
 size_t sync_acked(struct sync_state *s, int64_t lag_max, struct sync_point at,
                   struct sync_point out[2]);
+/* Then more right behind it, up to `last`.  Called until it is false: the next
+ * sync to write. */
+bool sync_goes_on(struct sync_state *s, int64_t lag_max, struct sync_point last,
+                  struct sync_point *out);
 /* At a flush: the newest record, unless it was told already. */
 bool sync_trailing(struct sync_state *s, struct sync_point *out);
 

@@ -289,20 +289,23 @@ static void
 account(struct part *p)
 {
     struct runs *r = &p->in_txn;
+    struct flow *f = p->flow;
     if (p->in_txn_to < 0)
         return;
-    for (size_t i = 0; i < r->n; i++)
-        for (int64_t k = 0; k < r->v[i].length; k++)
-            part_copied(p,
-                        (struct sync_point){.up = r->v[i].up + k,
-                                            .down = r->v[i].down + k},
-                        0, p->in_txn_timestamp);
-    pthread_mutex_lock(&p->flow->lock);
+    for (size_t i = 0; i < r->n; i++) {
+        const int64_t at = p->in_txn_timestamp, n = r->v[i].length;
+        part_copied(p, &(struct copied){.run = r->v[i],
+                                        .age_ms = look_count_age(&f->latencies,
+                                                                 at, f->wall_ms,
+                                                                 (uint64_t)n),
+                                        .timestamp = at});
+    }
+    pthread_mutex_lock(&f->lock);
     p->bytes += p->in_txn_bytes;
     p->acked = p->saved = p->in_txn_to;
-    part_seen_acked(p, -1, 0);
-    pthread_mutex_unlock(&p->flow->lock);
-    atomic_fetch_add(&p->flow->refusals[NOTE_POSITION].written, 1);
+    part_seen_acked(p, NULL);
+    pthread_mutex_unlock(&f->lock);
+    atomic_fetch_add(&f->refusals[NOTE_POSITION].written, 1);
     runs_clear(r);
     p->in_txn_to = -1;
     p->in_txn_bytes = 0;
@@ -520,10 +523,14 @@ txn_tell_again(struct part *p)
     const void *bytes =
         positions_runs(&p->unit->positions, p->topic->name, p->partition, &len);
     runs_decode(&left, bytes, len, p->acked);
-    for (size_t i = 0; i < left.n; i++)
-        for (int64_t k = 0; k < left.v[i].length; k++)
-            if (left.v[i].up + k > told)
-                part_tell(p, (struct sync_point){.up = left.v[i].up + k,
-                                                 .down = left.v[i].down + k});
+    for (size_t i = 0; i < left.n; i++) {
+        struct run run = left.v[i];
+        const int64_t known = told + 1 - run.up;
+        if (known > 0)
+            run = (struct run){run.up + known, run.down + known,
+                               run.length - known};
+        if (run.length > 0)
+            part_tell(p, run);
+    }
     runs_fini(&left);
 }

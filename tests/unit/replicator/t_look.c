@@ -350,10 +350,14 @@ START_TEST(an_end_is_passed_when_all_is_acknowledged)
     part_at_end(&p, 15);
     ck_assert_int_eq(p.sight.passed, -1); /* 10 and 11 are on their way */
     p.acked = 10, p.inflight = 1;
-    part_seen_acked(&p, 1000, 1003);
+    const struct copied one = {.age_ms =
+                                   look_count_age(&f.latencies, 1000, 1003, 1),
+                               .timestamp = 1000};
+    part_seen_acked(&p, &one);
     ck_assert_int_eq(p.sight.passed, -1);
     p.acked = 11, p.inflight = 0;
-    part_seen_acked(&p, 1000, 1003);
+    (void)look_count_age(&f.latencies, 1000, 1003, 1);
+    part_seen_acked(&p, &one);
     ck_assert_int_eq(p.sight.passed, 15);
     ck_assert_int_eq(p.sight.latency_ms, 6);
     ck_assert_uint_eq(f.latencies.n[2], 2); /* up to 5 ms */
@@ -365,7 +369,7 @@ START_TEST(an_end_is_passed_when_all_is_acknowledged)
     part_at_end(&p, 17);
     ck_assert_int_eq(p.sight.passed, 12);
     p.acked = 13; /* passed over: no record of it is on the target */
-    part_seen_acked(&p, -1, 0);
+    part_seen_acked(&p, NULL);
     ck_assert_int_eq(p.sight.passed, 17);
     ck_assert_int_eq(p.sight.latency_ms, 6);
 }

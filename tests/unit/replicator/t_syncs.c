@@ -112,6 +112,58 @@ START_TEST(lag_counts_from_the_last_sync)
 }
 END_TEST
 
+/* The same syncs as of its records one by one. */
+START_TEST(a_run_at_once)
+{
+    static const struct run v[] = {
+        {0, 0, 50},      {50, 50, 1},     {51, 51, 900}, {960, 951, 300},
+        {1260, 1251, 7}, {100, 1258, 40}, {200, 2, 500}};
+    static const int64_t lags[] = {0, 1, 7, 100, 1000000};
+    for (size_t l = 0; l < sizeof(lags) / sizeof(lags[0]); l++) {
+        struct sync_state one, all;
+        sync_init(&one);
+        sync_init(&all);
+        for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+            struct sync_point want[2000], is[2000];
+            size_t n = 0, m;
+            for (int64_t k = 0; k < v[i].length; k++)
+                n += sync_acked(&one, lags[l], P(v[i].up + k, v[i].down + k),
+                                &want[n]);
+            m = sync_acked(&all, lags[l], P(v[i].up, v[i].down), is);
+            while (sync_goes_on(
+                &all, lags[l],
+                P(v[i].up + v[i].length - 1, v[i].down + v[i].length - 1),
+                &is[m]))
+                m++;
+            ck_assert_uint_eq(m, n);
+            for (size_t k = 0; k < n; k++)
+                ck_assert(is[k].up == want[k].up && is[k].down == want[k].down);
+        }
+        struct sync_point a, b;
+        ck_assert_int_eq(sync_trailing(&one, &a), sync_trailing(&all, &b));
+    }
+}
+END_TEST
+
+START_TEST(a_run_added_at_once)
+{
+    struct runs one = {0}, all = {0};
+    static const struct run v[] = {
+        {0, 0, 50}, {50, 60, 10}, {30, 70, 40}, {70, 110, 5}, {75, 115, 1}};
+    for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+        for (int64_t k = 0; k < v[i].length; k++)
+            runs_add(&one, P(v[i].up + k, v[i].down + k));
+        runs_add_run(&all, v[i]);
+        for (int64_t up = 0; up < 80; up++)
+            ck_assert_int_eq(runs_translate(&all, up),
+                             runs_translate(&one, up));
+    }
+    ck_assert_uint_eq(all.n, one.n);
+    runs_fini(&one);
+    runs_fini(&all);
+}
+END_TEST
+
 START_TEST(trailing)
 {
     struct sync_state s;
@@ -259,6 +311,8 @@ main(void)
     tcase_add_test(t, mirror_maker_lag_0);
     tcase_add_test(t, both_sides_of_a_break);
     tcase_add_test(t, lag_counts_from_the_last_sync);
+    tcase_add_test(t, a_run_at_once);
+    tcase_add_test(t, a_run_added_at_once);
     tcase_add_test(t, trailing);
     tcase_add_test(t, runs_are_exact);
     tcase_add_test(t, runs_step_back);
