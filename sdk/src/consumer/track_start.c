@@ -141,6 +141,18 @@ track_start_part(struct track *tr, struct generation *g, struct part *p,
         track_land(tr, p->key.topic, p->key.partition, s->offset);
 }
 
+/* What this member has finished here; -1 where somebody has committed since:
+ * the group is where that says, behind it too, as after a seek, or in a topic
+ * that was made anew. */
+static int64_t
+own(const struct track *tr, const struct part *p)
+{
+    const struct generation *g = tr->cur;
+    const bool here = !g->previous || p->commit_since == g->since;
+    const bool of_others = p->commit >= 0 && p->commit != p->acked && here;
+    return of_others ? -1 : track_carry(tr, p);
+}
+
 static struct start
 decide(const struct track *tr, const struct part *p)
 {
@@ -150,7 +162,7 @@ decide(const struct track *tr, const struct part *p)
         .has_previous = tr->cur->previous != NULL,
         .commit = p->commit,
         .commit_since = p->commit_since,
-        .own = track_carry(tr, p),
+        .own = own(tr, p),
         .may_wait =
             !tr->by_hand && clock_mono_ms() < p->assigned_ms + tr->e.settle_ms,
         .map_done = p->map_done || alone,

@@ -267,6 +267,41 @@ START_TEST(the_commit_is_the_start_if_nothing_is_said)
 }
 END_TEST
 
+/* Somebody else's, of the same group. */
+static void
+commit_elsewhere(struct site *s, const char *topic, int64_t offset)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    rd_kafka_conf_set(conf, "group.id", "g", NULL, 0);
+    rd_kafka_conf_set(conf, "bootstrap.servers",
+                      rd_kafka_mock_cluster_bootstraps(s->mock), NULL, 0);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+    ck_assert_ptr_nonnull(rk);
+    rd_kafka_topic_partition_list_t *l = at(topic, 0, offset);
+    ck_assert_int_eq(rd_kafka_commit(rk, l, 0), 0);
+    rd_kafka_topic_partition_list_destroy(l);
+    rd_kafka_destroy(rk);
+}
+
+/* As librdkafka: what this consumer once had is not where the group is. */
+START_TEST(who_comes_back_starts_where_the_group_is)
+{
+    member_make(&m);
+    member_route(&m, "a", 3, NULL);
+    assign_take(at("orders", 0, 0));
+    member_read(&m, 0, 0, 0, 60);
+    assign_take(NULL);
+    commit_elsewhere(&a, "orders", 20);
+    memset(seen, 0, sizeof(seen));
+    assign_take(at("orders", 0, RD_KAFKA_OFFSET_STORED));
+    member_read(&m, 0, 0, 20, 60);
+    ck_assert_int_eq(seen[0][0][19], 0);
+    member_stop(&m);
+}
+END_TEST
+
 START_TEST(a_subscription_follows)
 {
     member_make(&m);
@@ -603,6 +638,7 @@ main(void)
     tcase_add_test(c, bad_lists_are_refused);
     tcase_add_test(c, logical_starts);
     tcase_add_test(c, the_commit_is_the_start_if_nothing_is_said);
+    tcase_add_test(c, who_comes_back_starts_where_the_group_is);
     tcase_add_test(c, a_subscription_follows);
     tcase_add_test(c, a_saved_position_is_given_back_on_another_cluster);
     tcase_add_test(c, a_kept_partition_is_read_whole);
