@@ -30,6 +30,8 @@ run(void *arg)
         shunt_event_t *e = shunt_queue_poll(&q, -1);
         if (e)
             handle_event(rk, e);
+        else if (rk->consumer && consumer_closed(rk->consumer))
+            queue_rest(&q); /* a closed consumer ends polls at once */
     }
     return NULL;
 }

@@ -23,5 +23,7 @@ void queue_unref(struct queue_node *n);
  * something, and the worker when time is what makes them so. */
 void queue_watch(shunt_t *rk);
 void queue_watch_time(shunt_t *rk);
+/* Until an event, a yield, or another forwarding. */
+void queue_rest(shunt_queue_t *q);
 
 #endif

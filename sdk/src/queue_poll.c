@@ -3,6 +3,7 @@
  * has, if its root ends there too.  Callbacks that are due are made on the way.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "common/base/clock.h"
@@ -227,6 +228,43 @@ has_more(const struct polling *p, int *tries)
            consumer_length(p->rk->consumer) > 0;
 }
 
+/* Nothing will come: its consumer is closed. */
+static bool
+ended(const struct polling *p)
+{
+    return p->consumer && consumer_closed(p->rk->consumer);
+}
+
+void
+queue_rest(shunt_queue_t *q)
+{
+    struct polling p;
+    begin(&p, q);
+    if (!p.yield)
+        wait_for_change(&p, until(-1));
+    finish(&p);
+}
+
+/* As in librdkafka an event has the code and the words of the error itself. */
+static shunt_event_t *
+say_fatal(shunt_t *rk, shunt_event_t *e)
+{
+    char text[512];
+    const bool is = shunt_event_type(e) == RD_KAFKA_EVENT_ERROR &&
+                    e->code == RD_KAFKA_RESP_ERR__FATAL;
+    const rd_kafka_resp_err_t code =
+        is ? shunt_fatal_error(rk, text, sizeof(text))
+           : RD_KAFKA_RESP_ERR_NO_ERROR;
+    char *words = code ? strdup(text) : NULL;
+    if (!words)
+        return e;
+    free(e->text);
+    e->text = words;
+    e->code = code;
+    e->fatal = true;
+    return e;
+}
+
 shunt_event_t *
 shunt_queue_poll(shunt_queue_t *rkqu, int timeout_ms)
 {
@@ -238,10 +276,10 @@ shunt_queue_poll(shunt_queue_t *rkqu, int timeout_ms)
         begin(&p, rkqu);
         e = p.yield ? NULL : look(&p, until_ms);
         finish(&p);
-    } while (!e && !p.yield &&
+    } while (!e && !p.yield && !ended(&p) &&
              (clock_mono_ms() < until_ms || has_more(&p, &tries)));
     queue_watch_time(rkqu->rk);
-    return e;
+    return say_fatal(rkqu->rk, e);
 }
 
 /* ---- records and callbacks ---------------------------------------------- */
@@ -262,7 +300,7 @@ shunt_consume_queue(shunt_queue_t *rkqu, int timeout_ms)
         else if (!p.yield)
             wait_for_change(&p, until_ms);
         finish(&p);
-    } while (!m && !p.yield &&
+    } while (!m && !p.yield && !ended(&p) &&
              (clock_mono_ms() < until_ms || has_more(&p, &tries)));
     queue_watch_time(rkqu->rk);
     return m;
@@ -281,7 +319,7 @@ fill(struct polling *p, int64_t until_ms, rd_kafka_message_t **v, size_t n,
         *got = consumer_poll_batch(p->rk->consumer, left(until_ms), v, n);
     else
         wait_for_change(p, until_ms);
-    return *got > 0 || clock_mono_ms() >= until_ms;
+    return *got > 0 || ended(p) || clock_mono_ms() >= until_ms;
 }
 
 ssize_t
@@ -364,7 +402,7 @@ shunt_queue_poll_callback(shunt_queue_t *rkqu, int timeout_ms)
         if (!p.yield)
             n += serve(&p, left(until_ms));
         finish(&p);
-    } while (n == 0 && !p.yield && clock_mono_ms() < until_ms);
+    } while (n == 0 && !p.yield && !ended(&p) && clock_mono_ms() < until_ms);
     queue_watch_time(rkqu->rk);
     return n;
 }

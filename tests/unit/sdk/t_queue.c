@@ -447,6 +447,13 @@ START_TEST(a_callback_amid_a_batch_finishes_nothing)
 }
 END_TEST
 
+static void
+take_one(rd_kafka_message_t *m, void *opaque)
+{
+    (void)m;
+    (void)opaque;
+}
+
 static atomic_bool polling;
 
 static void *
@@ -469,6 +476,24 @@ expect_yield(shunt_queue_t *q)
     ck_assert_int_eq(pthread_join(thread, &event), 0);
     ck_assert_ptr_null(event);
 }
+
+/* Nothing comes to its queue any more. */
+START_TEST(a_poll_of_a_closed_consumer_ends)
+{
+    rd_kafka_message_t *v[2];
+    shunt_conf_t *conf = conf_of(0);
+    shunt_conf_set_consume_cb(conf, take_one);
+    start_take(RD_KAFKA_CONSUMER, conf);
+    watch(consumerq);
+    ck_assert_int_eq(shunt_consumer_close(rk), 0);
+    ck_assert_ptr_null(shunt_queue_poll(consumerq, -1));
+    ck_assert_ptr_null(shunt_consume_queue(consumerq, -1));
+    ck_assert_ptr_null(shunt_consumer_poll(rk, -1));
+    ck_assert_int_eq(shunt_consume_batch_queue(consumerq, -1, v, 2), 0);
+    ck_assert_int_eq(shunt_queue_poll_callback(consumerq, -1), 0);
+    end();
+}
+END_TEST
 
 START_TEST(a_poll_is_ended_by_yield)
 {
@@ -613,6 +638,19 @@ START_TEST(errors_by_event)
     }
     ck_assert(seen);
     rd_kafka_mock_broker_set_up(disk_mock, 1);
+    ck_assert_int_eq(
+        shunt_test_fatal_error(
+            rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "made up"),
+        0);
+    for (seen = false; !seen && clock_mono_ms() < until_ms;) {
+        shunt_event_t *e = shunt_queue_poll(mainq, 100);
+        seen = e &&
+               shunt_event_error(e) ==
+                   RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER &&
+               shunt_event_error_is_fatal(e) == 1;
+        shunt_event_destroy(e);
+    }
+    ck_assert(seen);
     end();
 }
 END_TEST
@@ -742,6 +780,7 @@ main(void)
     tcase_add_test(c, records_of_a_queue_without_events);
     tcase_add_test(c, batches_of_a_queue);
     tcase_add_test(c, a_callback_amid_a_batch_finishes_nothing);
+    tcase_add_test(c, a_poll_of_a_closed_consumer_ends);
     tcase_add_test(c, a_poll_is_ended_by_yield);
     tcase_add_test(c, woken_by_a_call);
     tcase_add_loop_test(b, statistics_by_callback, 0, 2);
