@@ -168,8 +168,8 @@ static int
 list_copies(const struct flow_settings *f, struct json_t *list, struct err *err)
 {
     rd_kafka_t *rk;
-    int rc = client_consumer(&f->clients[ROLE_SOURCE_CONSUMER], NULL, "check",
-                             true, &rk, err);
+    int rc =
+        client_consumer(&f->clients[ROLE_SOURCE_CONSUMER], "check", &rk, err);
     if (rc != 0)
         return rc;
     rc = add_copies(list, f, rk, err);

@@ -15,6 +15,7 @@
 #include "replicator/java.h"
 
 #define POLL_INTERVAL_MS 300000
+#define LEVEL_DEBUG      7 /* syslog's */
 
 struct pair {
     const char *key, *value;
@@ -170,25 +171,77 @@ client_producer(const struct client_settings *c, const struct props *over,
     return make_take(RD_KAFKA_PRODUCER, &p, out, err);
 }
 
+/* Without "debug" in the file its lines are for us alone. */
+static void
+hear(const rd_kafka_t *rk, int level, const char *fac, const char *line)
+{
+    struct codecs *codecs = rk ? rd_kafka_opaque(rk) : NULL;
+    if (codecs && level == LEVEL_DEBUG)
+        codecs_hear(codecs, fac, line);
+    else
+        kconf_log_line(rk, level, fac, line);
+}
+
+static void
+hear_and_log(const rd_kafka_t *rk, int level, const char *fac, const char *line)
+{
+    hear(rk, level, fac, line);
+    if (rk && level == LEVEL_DEBUG)
+        kconf_log_line(rk, level, fac, line);
+}
+
+static void
+put_debug(struct props *p)
+{
+    const char *users = props_get(p, "debug");
+    char *both = users ? xasprintf("%s,msg", users) : NULL;
+    put(p, "debug", both ? both : "msg");
+    free(both);
+}
+
+static void
+put_consumer(struct props *p, const struct client_settings *c, const char *id)
+{
+    put_settings(p, c);
+    put_pairs(p, consumer_fixed);
+    put(p, "enable.partition.eof", "true");
+    put_id(p, id);
+    put(p, "group.id", id); /* rd_kafka_assign() wants one */
+}
+
 int
-client_consumer(const struct client_settings *c, const struct props *over,
-                const char *id, bool earliest, rd_kafka_t **out,
-                struct err *err)
+client_copier(const struct client_settings *c, const char *id,
+              struct codecs *codecs, rd_kafka_t **out, struct err *err)
+{
+    struct props p = {0};
+    rd_kafka_conf_t *conf;
+    put_pairs(&p, consumer_defaults);
+    put_pairs(&p, copier_defaults);
+    put_consumer(&p, c, id);
+    /* Whoever copies must know what it skips. */
+    put(&p, "auto.offset.reset", "error");
+    const bool debugs = props_get(&p, "debug");
+    if (codecs)
+        put_debug(&p);
+    const int rc = conf_take(&p, &conf, err);
+    if (rc != 0)
+        return rc;
+    if (codecs) {
+        rd_kafka_conf_set_log_cb(conf, debugs ? hear_and_log : hear);
+        rd_kafka_conf_set_opaque(conf, codecs);
+    }
+    return kafka_new_take(RD_KAFKA_CONSUMER, conf, out, err);
+}
+
+int
+client_consumer(const struct client_settings *c, const char *id,
+                rd_kafka_t **out, struct err *err)
 {
     struct props p = {0};
     put_pairs(&p, consumer_defaults);
-    if (!earliest)
-        put_pairs(&p, copier_defaults);
-    put_settings(&p, c);
-    put_all(&p, over);
-    put_pairs(&p, consumer_fixed);
-    /* "error": whoever copies must know what it skips. */
-    put(&p, "auto.offset.reset", earliest ? "earliest" : "error");
-    put(&p, "enable.partition.eof", "true");
-    if (earliest) /* our own topics: what was aborted was never said */
-        put(&p, "isolation.level", "read_committed");
-    put_id(&p, id);
-    put(&p, "group.id", id); /* rd_kafka_assign() wants one */
+    put_consumer(&p, c, id);
+    put(&p, "auto.offset.reset", "earliest");
+    put(&p, "isolation.level", "read_committed"); /* aborted: never said */
     return make_take(RD_KAFKA_CONSUMER, &p, out, err);
 }
 

@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "common/base/err.h"
+#include "replicator/codecs.h"
 #include "replicator/settings.h"
 
 /* The opaque of a produced record. done() runs once, in rd_kafka_poll() of its
@@ -21,13 +22,16 @@ struct flight {
 MUST_CHECK int client_producer(const struct client_settings *c,
                                const struct props *over, const char *id,
                                rd_kafka_t **out, struct err *err);
-/* Never commits.  Reports the ends of partitions, and a position that is not
- * there (RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) unless that leads to the
- * `earliest` record. */
-MUST_CHECK int client_consumer(const struct client_settings *c,
-                               const struct props *over, const char *id,
-                               bool earliest, rd_kafka_t **out,
-                               struct err *err);
+/* Both never commit, and report the ends of partitions.  The one whose records
+ * are copied reports a position that is not there
+ * (RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET), and tells `codecs` how batches are
+ * compressed (NULL: nobody; borrowed until the handle is destroyed); the other,
+ * for topics of our own, begins there at the first record. */
+MUST_CHECK int client_copier(const struct client_settings *c, const char *id,
+                             struct codecs *codecs, rd_kafka_t **out,
+                             struct err *err);
+MUST_CHECK int client_consumer(const struct client_settings *c, const char *id,
+                               rd_kafka_t **out, struct err *err);
 /* For reading what `group` has committed; must never subscribe. */
 MUST_CHECK int client_of_group(const struct client_settings *c,
                                const char *group, rd_kafka_t **out,

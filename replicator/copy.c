@@ -186,7 +186,7 @@ send_record(rd_kafka_message_t *m, rd_kafka_headers_t *headers,
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };
     const size_t n = sizeof(v) / sizeof(v[0]) - (headers ? 0 : 1);
-    rd_kafka_error_t *bad = rd_kafka_produceva(unit_producer(p->unit), v, n);
+    rd_kafka_error_t *bad = rd_kafka_produceva(p->via, v, n);
     if (!bad)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     const rd_kafka_resp_err_t code = rd_kafka_error_code(bad);
@@ -230,11 +230,13 @@ copy_send(struct part *p, rd_kafka_message_t *m)
         free(r); /* it is read again */
         return;
     }
+    rd_kafka_resp_err_t code = part_follow_codec(p);
     /* Counted first: the answer may come while others wait for room. */
     p->inflight++;
     f->inflight++;
     backlog_add(p, r->bytes);
-    const rd_kafka_resp_err_t code = send_when_room(f, m, r);
+    if (!code)
+        code = send_when_room(f, m, r);
     if (!code)
         return;
     p->inflight--;
@@ -360,6 +362,7 @@ copy_settled(struct part *p)
     if (p->inflight > 0)
         return;
     count(p);
+    part_release(p, HOLD_CODEC);
     if (p->broken && p->retry_at_ms == INT64_MAX)
         refuse_settle(p);
     if (p->broken && clock_mono_ms() >= p->retry_at_ms)

@@ -105,6 +105,8 @@ topic_new(struct flow *f, const struct surveyed *found, struct err *err)
         free(t);
         return NULL;
     }
+    if (f->codecs)
+        t->codec = codecs_of(f->codecs, t->name);
     pthread_mutex_lock(&f->lock);
     HASH_ADD_KEYPTR(hh, f->topics, t->name, strlen(t->name), t);
     pthread_mutex_unlock(&f->lock);

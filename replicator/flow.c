@@ -35,6 +35,7 @@ serve_all(struct flow *f)
     int n = rd_kafka_poll(f->producer, 0);
     if (f->back)
         n += rd_kafka_poll(f->back, 0);
+    n += compress_serve(f);
     for (int32_t i = 0; i < f->n_units; i++)
         if (f->units[i].producer)
             n += rd_kafka_poll(f->units[i].producer, 0);
@@ -91,8 +92,9 @@ make_handles(struct flow *f, struct err *err)
 {
     const struct flow_settings *c = f->conf;
     char *id = xasprintf("shunt-replicator-%s", c->name);
-    int rc = client_consumer(&c->clients[ROLE_SOURCE_CONSUMER], NULL, id, false,
-                             &f->consumer, err);
+    f->codecs = compression_is_kept(c) ? codecs_new() : NULL;
+    int rc = client_copier(&c->clients[ROLE_SOURCE_CONSUMER], id, f->codecs,
+                           &f->consumer, err);
     if (rc == 0)
         rc = client_producer(&c->clients[ROLE_TARGET_PRODUCER], NULL, id,
                              &f->producer, err);
@@ -199,7 +201,8 @@ chores(struct flow *f, int64_t now)
     struct survey *found = atomic_exchange(&f->found, NULL);
     if (found)
         discover_apply_take(f, found);
-    if (rd_kafka_fatal_error(f->producer, why, sizeof(why)) &&
+    if ((rd_kafka_fatal_error(f->producer, why, sizeof(why)) ||
+         compress_fatal_error(f, why, sizeof(why))) &&
         !atomic_exchange(&f->broken, true))
         log_error("%s: the producer to %s cannot go on: %s", c->name,
                   c->target->name, why);
@@ -236,6 +239,7 @@ turn(struct flow *f)
     share_turn(f);
     units_turn(f);
     txn_turn(f);
+    compress_turn(f);
     chores(f, clock_mono_ms());
     holds_apply(f);
     if (!atomic_load(&f->ready))
@@ -373,21 +377,22 @@ destroy_consumer(void *rk)
 
 /* librdkafka 2.0.2 waits for ever when a topic that was read has been deleted;
  * the end of the process ends that, too. */
-static void
+static bool
 end_consumer(struct flow *f)
 {
     pthread_t thread;
     struct timespec until;
     if (pthread_create(&thread, NULL, destroy_consumer, f->consumer) != 0)
-        return; /* the end of the process will do */
+        return false; /* the end of the process will do */
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += DESTROY_WAIT_S;
     if (pthread_timedjoin_np(thread, NULL, &until) == 0)
-        return;
+        return true;
     (void)pthread_detach(thread);
     log_warn("%s: the consumer of %s does not end; left to the end of the "
              "process",
              f->conf->name, f->conf->source->name);
+    return false;
 }
 
 static void
@@ -400,10 +405,11 @@ release(struct flow *f)
         txn_drop(&f->units[i]);
     if (f->records)
         rd_kafka_queue_destroy(f->records);
-    if (f->consumer)
-        end_consumer(f);
+    if (!f->consumer || end_consumer(f))
+        codecs_free(f->codecs); /* else it may still log */
     flow_end_producer(f->producer);
     flow_end_producer(f->back);
+    compress_end(f);
     if (f->wake_fd >= 0)
         (void)close(f->wake_fd); /* nothing to do about a failure */
     if (f->delivery_fd >= 0)

@@ -16,6 +16,7 @@
 
 #include "common/base/backoff.h"
 #include "replicator/clients.h"
+#include "replicator/codecs.h"
 #include "replicator/flow.h"
 #include "replicator/look.h"
 #include "replicator/positions.h"
@@ -72,6 +73,8 @@ struct unit {
     bool late;                  /* its end is not waited for any more */
     int64_t notes;              /* positions that are not answered */
     uint64_t sync_barrier; /* the next commit waits until so many are written */
+    bool odd; /* it compresses otherwise than the source's batches are */
+    int64_t odd_wait_ms; /* until it may be taken anew for that */
 };
 
 /* Why a part is not read; it is assigned to the consumer while nothing is. */
@@ -85,6 +88,7 @@ enum hold {
     HOLD_UNWANTED = 64, /* the file does not select its topic any more */
     HOLD_TXN = 128,     /* its transaction takes long to end */
     HOLD_GONE = 256,    /* its topic is not on the source any more */
+    HOLD_CODEC = 512,   /* its batches are compressed otherwise now */
 };
 
 /* Records that were read and wait for their turn, in order. */
@@ -109,7 +113,10 @@ struct part {
     struct unit *unit;
     struct part *next_of_unit;
     int32_t partition;
-    rd_kafka_topic_t *to;      /* of the unit's producer; NULL: not opened */
+    rd_kafka_topic_t *to;      /* NULL: not opened */
+    rd_kafka_t *via;           /* the producer of `to`; borrowed */
+    enum codec codec;          /* of `to` */
+    int odd;                   /* records sent with another one than is due */
     atomic_uint holds;         /* of enum hold; the flow's thread writes */
     bool assigned, rewound;    /* hold.c: to the consumer; where to changed */
     bool hold_changed;         /* it is in the flow's list */
@@ -164,14 +171,15 @@ struct part {
 
 struct topic {
     char *name, *remote;
-    rd_kafka_topic_t *from; /* its opaque is this topic */
-    struct part **parts;    /* (L) */
-    int32_t n_parts;        /* (L) */
-    bool complained;        /* a failure was said in the log */
-    bool gone;              /* (L) it is not on the source any more */
-    bool paused;            /* (L) by an administrator, on any thread */
-    bool go_on;             /* (L) its stopped parts shall */
-    UT_hash_handle hh;      /* (L) by name */
+    rd_kafka_topic_t *from;  /* its opaque is this topic */
+    const atomic_int *codec; /* of what was read last; NULL: of no interest */
+    struct part **parts;     /* (L) */
+    int32_t n_parts;         /* (L) */
+    bool complained;         /* a failure was said in the log */
+    bool gone;               /* (L) it is not on the source any more */
+    bool paused;             /* (L) by an administrator, on any thread */
+    bool go_on;              /* (L) its stopped parts shall */
+    UT_hash_handle hh;       /* (L) by name */
 };
 
 struct waiting_sync {
@@ -221,7 +229,10 @@ struct flow {
     atomic_bool stop, ready, broken, checkpoints_may_run;
 
     rd_kafka_t *consumer, *producer;
-    rd_kafka_t *back;          /* producer to the source; NULL: not needed */
+    rd_kafka_t *back; /* producer to the source; NULL: not needed */
+    rd_kafka_t *compressing[CODECS]; /* producers; NULL: not needed yet */
+    int64_t compressing_retry_ms;
+    struct codecs *codecs; /* NULL: the file says how copies are compressed */
     rd_kafka_queue_t *records; /* of the consumer */
     int wake_fd;               /* records or deliveries are there */
     int delivery_fd;
@@ -334,9 +345,21 @@ bool units_settled(const struct flow *f);
 int64_t unit_inflight(const struct unit *u);
 /* A part found in a unit: it begins where it was left, if that is ours. */
 void part_enter(struct part *p);
-/* Opens `to`, if it is not open; closes it. */
+
+/* compress.c: are copies compressed as what they are copies of? */
+bool compression_is_kept(const struct flow_settings *c);
+/* Opens `to`, if it is not open and nothing has to be known first. */
 MUST_CHECK int part_open(struct part *p, struct err *err);
 void part_close(struct part *p);
+/* Before a record is sent. Not 0: it cannot be. */
+MUST_CHECK rd_kafka_resp_err_t part_follow_codec(struct part *p);
+/* Units whose producers compress otherwise than is due are taken anew. */
+void compress_turn(struct flow *f);
+/* Serves deliveries of the producers that compress; how many. */
+int compress_serve(struct flow *f);
+rd_kafka_resp_err_t compress_fatal_error(struct flow *f, char *why,
+                                         size_t size);
+void compress_end(struct flow *f);
 
 /* txn.c: exactly once. True: no unit is without its transactions. */
 bool txn_wanted(const struct flow *f);

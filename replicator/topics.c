@@ -395,7 +395,7 @@ topics_read_some(const struct client_settings *c, const char *id,
     struct reading r = {
         .topic = topic, .stop = stop, .record = record, .arg = arg};
     rd_kafka_t *rk;
-    int rc = client_consumer(c, NULL, id, true, &rk, err);
+    int rc = client_consumer(c, id, &rk, err);
     if (rc != 0)
         return rc;
     rc = read_from(rk, &r, wanted, n, err);

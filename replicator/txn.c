@@ -149,6 +149,7 @@ txn_drop(struct unit *u)
     u->producer = NULL;
     u->txn = TXN_NONE;
     u->failed = 0;
+    u->odd = false;
     u->in_txn = 0;
     u->late = false;
 }

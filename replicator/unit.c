@@ -93,26 +93,6 @@ unit_inflight(const struct unit *u)
 
 /* ---- parts ------------------------------------------------------------- */
 
-int
-part_open(struct part *p, struct err *err)
-{
-    if (p->to || !unit_is_mine(p->unit))
-        return 0;
-    p->to = rd_kafka_topic_new(unit_producer(p->unit), p->topic->remote, NULL);
-    if (!p->to)
-        return err_kafka(err, rd_kafka_last_error(), "topic %s",
-                         p->topic->remote);
-    return 0;
-}
-
-void
-part_close(struct part *p)
-{
-    if (p->to)
-        rd_kafka_topic_destroy(p->to);
-    p->to = NULL;
-}
-
 static void
 begin_anew(struct part *p, int64_t position)
 {

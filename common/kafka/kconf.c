@@ -123,8 +123,9 @@ level_of(int syslog_level)
     return syslog_level <= 6 ? LOG_INFO : LOG_DEBUG;
 }
 
-static void
-log_line(const rd_kafka_t *rk, int level, const char *fac, const char *text)
+void
+kconf_log_line(const rd_kafka_t *rk, int level, const char *fac,
+               const char *text)
 {
     log_at(level_of(level), "%s: %s: %s", rk ? rd_kafka_name(rk) : "librdkafka",
            fac, text);
@@ -133,7 +134,7 @@ log_line(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 void
 kconf_log_to_base(rd_kafka_conf_t *conf)
 {
-    rd_kafka_conf_set_log_cb(conf, log_line);
+    rd_kafka_conf_set_log_cb(conf, kconf_log_line);
 }
 
 int

@@ -29,6 +29,9 @@ MUST_CHECK int kafka_new_take(rd_kafka_type_t type, rd_kafka_conf_t *conf,
                               rd_kafka_t **out, struct err *err);
 /* librdkafka's lines to common/base/log at their level; for programs. */
 void kconf_log_to_base(rd_kafka_conf_t *conf);
+/* One of them: a log callback. */
+void kconf_log_line(const rd_kafka_t *rk, int level, const char *fac,
+                    const char *text);
 
 /* "cannot X: Local: Broker transport failure (_TRANSPORT)", ERR_KAFKA. */
 int err_kafka(struct err *err, rd_kafka_resp_err_t code, const char *fmt, ...)

@@ -34,6 +34,8 @@ class Pair:
     def _settings(self) -> dict[str, str]:
         settings = {**self.clusters.mm2_properties(), "a.consumer.isolation.level": "read_committed", "offset.lag.max": "10",
                     "b.consumer.isolation.level": "read_committed",
+                    # What compresses copies is who copies, not their topic.
+                    "config.properties.exclude": r"min\\.insync\\.replicas, compression\\.type",
                     # Records of 1 MiB and a little more.
                     "a.producer.max.request.size": "3000000", "b.producer.max.request.size": "3000000"}
         if self.exactly_once:

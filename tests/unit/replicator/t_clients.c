@@ -355,8 +355,8 @@ START_TEST(a_handle_can_be_made)
     const struct flow_settings *f = settings_flow(&s, "a", "b");
     struct err err = {0};
     rd_kafka_t *rk;
-    ck_assert_msg(client_consumer(&f->clients[ROLE_SOURCE_CONSUMER], NULL, "x",
-                                  true, &rk, &err) == 0,
+    ck_assert_msg(client_copier(&f->clients[ROLE_SOURCE_CONSUMER], "x", NULL,
+                                &rk, &err) == 0,
                   "%s", err.text);
     rd_kafka_destroy(rk);
     ck_assert_msg(client_producer(&f->clients[ROLE_TARGET_PRODUCER], NULL, "x",
