@@ -66,7 +66,8 @@ run(void *arg)
         commit_free(c);
         return;
     }
-    c->event->code = consumer_commit(rk->consumer, c->offsets, false);
+    c->event->code =
+        consumer_commit_told(rk->consumer, c->offsets, c->event->partitions);
     queue_put_at_take(&c->q, c->event);
     c->event = NULL;
     leave(rk, c->q.node);
@@ -79,11 +80,12 @@ commit_new(const rd_kafka_topic_partition_list_t *offsets, void *opaque)
     struct commit *c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;
-    c->event = event_of_list(RD_KAFKA_EVENT_OFFSET_COMMIT, 0, offsets);
+    c->event = event_new(RD_KAFKA_EVENT_OFFSET_COMMIT);
     if (!c->event) {
         free(c);
         return NULL;
     }
+    c->event->partitions = rd_kafka_topic_partition_list_new(1);
     c->event->opaque = opaque;
     if (offsets)
         c->offsets = rd_kafka_topic_partition_list_copy(offsets);
@@ -94,14 +96,12 @@ static rd_kafka_resp_err_t
 commit_now(shunt_t *rk, const rd_kafka_topic_partition_list_t *offsets,
            queue_commit_cb *cb, void *opaque)
 {
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
     const rd_kafka_resp_err_t code =
-        consumer_commit(rk->consumer, offsets, false);
-    rd_kafka_topic_partition_list_t *l =
-        offsets ? rd_kafka_topic_partition_list_copy(offsets) : NULL;
+        consumer_commit_told(rk->consumer, offsets, l);
     if (cb)
         cb(rk, code, l, opaque);
-    if (l)
-        rd_kafka_topic_partition_list_destroy(l);
+    rd_kafka_topic_partition_list_destroy(l);
     return code;
 }
 

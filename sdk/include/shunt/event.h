@@ -205,8 +205,10 @@ SHUNT_EXPORT int shunt_consume_callback_queue(
 
 /*
  * Commits `offsets` (NULL: what is finished) and answers on `rkqu`: by an
- * OFFSET_COMMIT event with `commit_opaque` and the offsets as given, or, with
- * `cb`, by its call from whoever polls the queue.  rkqu NULL: waits, calls `cb`.
+ * OFFSET_COMMIT event with `commit_opaque` and what was committed, or, with `cb`,
+ * by its call from whoever polls the queue.  The list has an .err of each, and
+ * names of the cluster that it was committed on; it is empty where nothing was
+ * asked of a cluster.  rkqu NULL: waits, calls `cb`.
  * Returns as shunt_commit() for what can be said at once.
  */
 SHUNT_EXPORT rd_kafka_resp_err_t shunt_commit_queue(

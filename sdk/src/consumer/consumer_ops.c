@@ -277,6 +277,7 @@ consumer_pause(struct consumer *c, rd_kafka_topic_partition_list_t *partitions,
 
 struct commit_call {
     bool async, any;
+    rd_kafka_topic_partition_list_t *committed; /* NULL: not asked for */
     rd_kafka_resp_err_t error;   /* the first one */
     rd_kafka_resp_err_t nothing; /* why nothing was to be committed */
 };
@@ -285,7 +286,8 @@ static rd_kafka_error_t *
 commit_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
 {
     struct commit_call *call = arg;
-    const rd_kafka_resp_err_t code = track_commit(tr, l, call->async);
+    const rd_kafka_resp_err_t code = 
+        track_commit(tr, l, call->async, call->committed);
     if (!code)
         call->any = true;
     else if (!l && (code == RD_KAFKA_RESP_ERR__NO_OFFSET ||
@@ -296,23 +298,39 @@ commit_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
     return NULL;
 }
 
+static rd_kafka_resp_err_t
+commit(struct consumer *c, const rd_kafka_topic_partition_list_t *offsets,
+       struct commit_call *call)
+{
+    rd_kafka_topic_partition_list_t *l =
+        offsets ? rd_kafka_topic_partition_list_copy(offsets) : NULL;
+    consumer_lock(c);
+    /* What each says is in `call`. */
+    (void)(l ? lists_each(c, l, commit_own, call)
+             : lists_all(c, commit_own, call));
+    consumer_unlock(c);
+    if (l)
+        rd_kafka_topic_partition_list_destroy(l);
+    return call->error ? call->error
+           : call->any ? RD_KAFKA_RESP_ERR_NO_ERROR
+                       : call->nothing;
+}
+
 rd_kafka_resp_err_t
 consumer_commit(struct consumer *c,
                 const rd_kafka_topic_partition_list_t *offsets, bool async)
 {
     struct commit_call call = {.async = async};
-    rd_kafka_topic_partition_list_t *l =
-        offsets ? rd_kafka_topic_partition_list_copy(offsets) : NULL;
-    consumer_lock(c);
-    /* What each says is in `call`. */
-    (void)(l ? lists_each(c, l, commit_own, &call)
-             : lists_all(c, commit_own, &call));
-    consumer_unlock(c);
-    if (l)
-        rd_kafka_topic_partition_list_destroy(l);
-    return call.error ? call.error
-           : call.any ? RD_KAFKA_RESP_ERR_NO_ERROR
-                      : call.nothing;
+    return commit(c, offsets, &call);
+}
+
+rd_kafka_resp_err_t
+consumer_commit_told(struct consumer *c,
+                     const rd_kafka_topic_partition_list_t *offsets,
+                     rd_kafka_topic_partition_list_t *committed)
+{
+    struct commit_call call = {.committed = committed};
+    return commit(c, offsets, &call);
 }
 
 /* ---- what the cluster is asked ------------------------------------------- */

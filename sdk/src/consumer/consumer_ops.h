@@ -52,6 +52,12 @@ void consumer_pause(struct consumer *c,
 rd_kafka_resp_err_t
 consumer_commit(struct consumer *c,
                 const rd_kafka_topic_partition_list_t *offsets, bool async);
+/* The same, and waits.  `committed` gets what the clusters were asked to commit,
+ * by their names, .err of each where they answered. */
+rd_kafka_resp_err_t
+consumer_commit_told(struct consumer *c,
+                     const rd_kafka_topic_partition_list_t *offsets,
+                     rd_kafka_topic_partition_list_t *committed);
 
 /* The rest asks the cluster and waits up to timeout_ms (-1: for ever), for a
  * route and a cluster too: _TIMED_OUT. */

@@ -388,27 +388,36 @@ generation_commit(struct generation *g,
     return rd_kafka_commit(g->rk, l, 1);
 }
 
+/* The first error of a partition. */
 static rd_kafka_resp_err_t
-partition_error(const rd_kafka_topic_partition_list_t *l)
+take_errors(rd_kafka_topic_partition_list_t *l,
+            const rd_kafka_topic_partition_list_t *answer)
 {
-    for (int i = 0; l && i < l->cnt; i++)
-        if (l->elems[i].err)
-            return l->elems[i].err;
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t first = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; answer && i < answer->cnt; i++) {
+        const rd_kafka_topic_partition_t *a = &answer->elems[i];
+        rd_kafka_topic_partition_t *t =
+            rd_kafka_topic_partition_list_find(l, a->topic, a->partition);
+        if (t)
+            t->err = a->err;
+        if (!first)
+            first = a->err;
+    }
+    return first;
 }
 
 rd_kafka_resp_err_t
-generation_commit_wait(struct generation *g,
-                       const rd_kafka_topic_partition_list_t *l, int timeout_ms)
+generation_commit_wait(struct generation *g, rd_kafka_topic_partition_list_t *l,
+                       int timeout_ms)
 {
     rd_kafka_queue_t *answer = rd_kafka_queue_new(g->rk);
     rd_kafka_resp_err_t code =
         rd_kafka_commit_queue(g->rk, l, answer, NULL, NULL);
     rd_kafka_event_t *e = code ? NULL : rd_kafka_queue_poll(answer, timeout_ms);
     if (e) {
-        code = rd_kafka_event_error(e);
-        if (!code)
-            code = partition_error(rd_kafka_event_topic_partition_list(e));
+        const rd_kafka_resp_err_t first =
+            take_errors(l, rd_kafka_event_topic_partition_list(e));
+        code = rd_kafka_event_error(e) ? rd_kafka_event_error(e) : first;
         rd_kafka_event_destroy(e);
     } else if (!code) {
         code = RD_KAFKA_RESP_ERR__TIMED_OUT;

@@ -264,11 +264,10 @@ bool generation_add_commit(const struct generation *g,
 /* The outcome comes to on_commit. */
 rd_kafka_resp_err_t generation_commit(struct generation *g,
                                       const rd_kafka_topic_partition_list_t *l);
-/* Without the lock. */
-rd_kafka_resp_err_t
-generation_commit_wait(struct generation *g,
-                       const rd_kafka_topic_partition_list_t *l,
-                       int timeout_ms);
+/* Without the lock.  Sets .err of each that the cluster answered. */
+rd_kafka_resp_err_t generation_commit_wait(struct generation *g,
+                                           rd_kafka_topic_partition_list_t *l,
+                                           int timeout_ms);
 
 void generation_ref(struct generation *g);
 /* The last reference of a generation that was handed to generation_close_take()

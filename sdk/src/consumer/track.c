@@ -349,17 +349,24 @@ track_step(struct track *tr)
 
 /* ---- callbacks of the application ---------------------------------------- */
 
+/* What is ours in the metadata is nobody's business. */
+void
+track_leave_app_metadata(rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        char *words = NULL;
+        (void)place_app(&l->elems[i], &words);
+        place_metadata_take(&l->elems[i], words);
+    }
+}
+
 void
 track_call_commit(struct track *tr, rd_kafka_resp_err_t code,
                   rd_kafka_topic_partition_list_t *l)
 {
     if (!tr->e.on_commit)
         return;
-    for (int i = 0; i < l->cnt; i++) {
-        char *words = NULL; /* what is ours is nobody's business */
-        (void)place_app(&l->elems[i], &words);
-        place_metadata_take(&l->elems[i], words);
-    }
+    track_leave_app_metadata(l);
     consumer_unlock(tr->c);
     tr->e.on_commit(code, l, tr->e.arg);
     consumer_lock(tr->c);

@@ -202,6 +202,8 @@ void track_each(struct track *tr, void (*fn)(struct generation *g, void *arg),
                 void *arg);
 /* Serves callbacks of `g`, drops records; lets go of the lock. */
 void track_serve(struct track *tr, struct generation *g);
+/* Only what the application put there stays in .metadata. */
+void track_leave_app_metadata(rd_kafka_topic_partition_list_t *l);
 /* Calls the application, without the lock. */
 void track_call_commit(struct track *tr, rd_kafka_resp_err_t code,
                        rd_kafka_topic_partition_list_t *l);
@@ -366,10 +368,12 @@ void track_start_part(struct track *tr, struct generation *g, struct part *p,
 bool track_start_pending(const struct track *tr);
 
 /* track_commit.c */
-/* Lets go of the lock unless `async`. */
+/* Lets go of the lock unless `async`.  `committed` (may be NULL) gets what was
+ * asked of the cluster, by its names, .err of each where it answered. */
 rd_kafka_resp_err_t track_commit(struct track *tr,
                                  const rd_kafka_topic_partition_list_t *offsets,
-                                 bool async);
+                                 bool async,
+                                 rd_kafka_topic_partition_list_t *committed);
 /* Next after the last record that is finished; -1: none. */
 int64_t track_finished(const struct track *tr, const struct part *p);
 /* `p` is about to be given up: what is finished by now stays so. */

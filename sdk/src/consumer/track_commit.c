@@ -127,7 +127,7 @@ track_commit_finished(struct track *tr)
 
 static rd_kafka_resp_err_t
 commit_and_wait(struct track *tr, struct generation *g,
-                const rd_kafka_topic_partition_list_t *l)
+                rd_kafka_topic_partition_list_t *l)
 {
     generation_ref(g);
     consumer_unlock(tr->c);
@@ -443,23 +443,40 @@ commit_list(struct track *tr, rd_kafka_topic_partition_list_t *l, bool async)
     return code;
 }
 
+static void
+add_committed(rd_kafka_topic_partition_list_t *to,
+              const rd_kafka_topic_partition_list_t *l)
+{
+    for (int i = 0; i < l->cnt; i++) {
+        track_list_add(to, &l->elems[i]);
+        to->elems[to->cnt - 1].err = l->elems[i].err;
+    }
+}
+
+static rd_kafka_topic_partition_list_t *
+list_to_commit(struct track *tr, const rd_kafka_topic_partition_list_t *offsets)
+{
+    if (offsets)
+        return rd_kafka_topic_partition_list_copy(offsets);
+    finish_returned(tr);
+    return finished_list(tr, tr->cur, NULL);
+}
+
 rd_kafka_resp_err_t
 track_commit(struct track *tr, const rd_kafka_topic_partition_list_t *offsets,
-             bool async)
+             bool async, rd_kafka_topic_partition_list_t *committed)
 {
-    rd_kafka_topic_partition_list_t *l;
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!tr->cur || tr->cur->stopped)
         return RD_KAFKA_RESP_ERR__STATE;
-    if (offsets) {
-        l = rd_kafka_topic_partition_list_copy(offsets);
-        code = given_list(tr, offsets, l);
-    } else {
-        finish_returned(tr);
-        l = finished_list(tr, tr->cur, NULL);
-    }
+    rd_kafka_topic_partition_list_t *l = list_to_commit(tr, offsets);
+    rd_kafka_resp_err_t code = offsets ? given_list(tr, offsets, l)
+                                       : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!code)
         code = commit_list(tr, l, async);
+    if (committed) {
+        track_leave_app_metadata(l);
+        add_committed(committed, l);
+    }
     rd_kafka_topic_partition_list_destroy(l);
     return code;
 }

@@ -283,12 +283,22 @@ START_TEST(rebalances_by_event)
 END_TEST
 
 static void
+expect_one_committed(const rd_kafka_topic_partition_list_t *l, int64_t offset)
+{
+    ck_assert_ptr_nonnull(l);
+    ck_assert_int_eq(l->cnt, 1);
+    ck_assert_int_eq(l->elems[0].err, 0);
+    ck_assert_int_eq(l->elems[0].offset, offset);
+    ck_assert_ptr_null(l->elems[0].metadata);
+}
+
+static void
 on_committed(shunt_t *handle, rd_kafka_resp_err_t err,
              rd_kafka_topic_partition_list_t *l, void *opaque)
 {
     ck_assert_ptr_eq(handle, rk);
     ck_assert_int_eq(err, 0);
-    ck_assert_ptr_null(l);
+    expect_one_committed(l, 2);
     ++*(int *)opaque;
 }
 
@@ -309,6 +319,7 @@ START_TEST(a_commit_and_the_end_on_a_queue)
     ck_assert_int_eq(shunt_event_type(e), RD_KAFKA_EVENT_OFFSET_COMMIT);
     ck_assert_int_eq(shunt_event_error(e), 0);
     ck_assert_ptr_eq(shunt_event_opaque(e), &called);
+    expect_one_committed(shunt_event_topic_partition_list(e), 1);
     shunt_event_destroy(e);
     m = shunt_consumer_poll(rk, DEADLINE_MS);
     ck_assert_ptr_nonnull(m);
@@ -655,6 +666,27 @@ START_TEST(errors_by_event)
 }
 END_TEST
 
+START_TEST(a_fatal_error_by_event)
+{
+    bool seen = false;
+    start_take(RD_KAFKA_PRODUCER, conf_of(RD_KAFKA_EVENT_ERROR));
+    disk_produce(rk, "hello", NULL);
+    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
+    ck_assert_int_eq(
+        shunt_test_fatal_error(
+            rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "made up"),
+        0);
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
+    while (!seen && clock_mono_ms() < until_ms) {
+        shunt_event_t *e = shunt_queue_poll(mainq, 100);
+        seen = e && shunt_event_error_is_fatal(e);
+        shunt_event_destroy(e);
+    }
+    ck_assert(seen);
+    end();
+}
+END_TEST
+
 /* ---- tokens ------------------------------------------------------------- */
 
 #define TOKEN_LIFE_MS 3600000
@@ -787,6 +819,7 @@ main(void)
     tcase_add_loop_test(b, statistics_by_event, 0, 2);
     tcase_add_test(b, log_lines_by_event);
     tcase_add_test(b, errors_by_event);
+    tcase_add_test(b, a_fatal_error_by_event);
     tcase_add_loop_test(o, tokens_by_callback, 0, 2);
     tcase_add_test(o, tokens_by_event);
     tcase_add_test(o, tokens_on_a_thread);
