@@ -59,8 +59,9 @@ static const struct {
     const char *key, *text;
 } meanings[] = {
     {"auto.offset.reset",
-     "Where reading begins when there is no commit. After a move it only "
-     "counts for partitions without a commit and without a translation."},
+     "Where reading begins when there is no commit. After a move it does not "
+     "count: without a commit and a translation reading begins at the log "
+     "start, with a warning."},
     {"client.id", "Goes to the route service too: rules can match it."},
     {"debug",
      "Adds librdkafka's debug lines of every generation; so does "

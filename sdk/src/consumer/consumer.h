@@ -35,8 +35,8 @@ MUST_CHECK int consumer_new(const struct engine *e, struct consumer **out,
                             struct err *err);
 
 /* Logical names; copied.  Takes effect in later polls, once a route for them
- * is there.  _NOT_IMPLEMENTED: a regex ("^...") among them; _INVALID_ARG: an
- * empty list or name; _STATE: closed. Tells control. */
+ * is there.  _INVALID_ARG: an empty list or name, or a regex ("^...") that is
+ * none; _STATE: closed. Tells control. */
 rd_kafka_resp_err_t
 consumer_subscribe(struct consumer *c,
                    const rd_kafka_topic_partition_list_t *topics);

@@ -40,6 +40,8 @@ track_freeze(const struct track *tr, struct part *p)
 int64_t
 track_carry(const struct track *tr, const struct part *p)
 {
+    if (tr->e.position == SWITCH_DELIVERED && p->next >= 0)
+        return p->next;
     if (tr->e.position != SWITCH_COMMITTED)
         return track_finished(tr, p);
     /* Never what is only on its way: it may fail. */

@@ -171,7 +171,7 @@ stop_cur(struct track *tr, int64_t until_ms)
 static bool
 drained(const struct track *tr)
 {
-    if (tr->e.store_by_hand || tr->e.position == SWITCH_COMMITTED)
+    if (tr->e.store_by_hand || tr->e.position != SWITCH_STORED)
         return true;
     for (const struct part *p = tr->cur->parts; p; p = p->hh.next)
         if (p->state == PART_RUNNING && track_owns(tr, p) &&
@@ -261,6 +261,8 @@ decide(const struct track *tr, const struct carry *v)
         .mapped = v->mapped,
     };
     struct start s = handover_start(&f);
+    if (v->offset == 0 && s.kind != START_AT)
+        return (struct start){START_AT, 0, 0}; /* also what was sought */
     if (track_unread(v) && s.kind != START_AT)
         s = (struct start){START_AT, s.offset, tr->e.reset_latest ? -1 : 0};
     return s;

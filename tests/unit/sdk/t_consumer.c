@@ -13,6 +13,7 @@
 #include "common/base/file.h"
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/consumer_impl.h"
+#include "sdk/src/consumer/consumer_ops.h"
 #include "tests/support/support.h"
 #include "tests/unit/sdk/consumer_world.h"
 
@@ -411,6 +412,68 @@ START_TEST(what_is_not_committed_is_read_again)
 }
 END_TEST
 
+/* Though it was never stored. */
+START_TEST(what_is_delivered_is_carried_over)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 80);
+    member_start(&m, NULL, 0, NULL);
+    consumer_free(m.c);
+    m.e.store_by_hand = true;
+    m.e.position = SWITCH_DELIVERED;
+    ck_assert_int_eq(consumer_new(&m.e, &m.c, NULL), 0);
+    member_subscribe(&m);
+    member_route(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 60);
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    ck_assert_int_eq(m.bound, 0);
+    read_all(all, 1, 0, 60, 80);
+    member_stop(&m);
+    assert_once(0, 0, 80);
+}
+END_TEST
+
+static rd_kafka_topic_partition_list_t *
+beginnings_of(const char *topic)
+{
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+    for (int32_t p = 0; p < PARTS; p++)
+        rd_kafka_topic_partition_list_add(l, topic, p)->offset = 0;
+    return l;
+}
+
+/* Where an earlier visit has left a commit. */
+START_TEST(a_seek_to_the_beginning_is_carried_over)
+{
+    struct member m;
+    struct member *all[] = {&m};
+    produce(&a, "orders", 0, 60);
+    produce(&b, "a.orders", SHIFT, 60);
+    member_start(&m, "a", 3, NULL);
+    read_all(all, 1, 0, 0, 60);
+    member_route(&m, "b", 4, "a");
+    wait_switched(all, 1, 1);
+    member_route(&m, "a", 5, "b");
+    wait_switched(all, 1, 2);
+    memset(seen, 0, sizeof(seen));
+    rd_kafka_topic_partition_list_t *l = beginnings_of("orders");
+    consumer_pause(m.c, l, true); /* it is moved before it has read */
+    ck_assert_ptr_null(consumer_seek(m.c, l, DEADLINE_MS));
+    rd_kafka_topic_partition_list_destroy(l);
+    member_route(&m, "b", 6, "a");
+    wait_switched(all, 1, 3);
+    ck_assert_int_eq(seen[0][0][SHIFT], 0);
+    l = beginnings_of("a.orders");
+    consumer_pause(m.c, l, false);
+    rd_kafka_topic_partition_list_destroy(l);
+    read_all(all, 1, 0, SHIFT, 60);
+    member_stop(&m);
+}
+END_TEST
+
 START_TEST(an_unknown_position_starts_at_the_log_start)
 {
     flip_without_translation(MAPPER_NONE, false);
@@ -767,6 +830,8 @@ main(void)
     add(s, "beyond", a_position_past_the_log_end_skips_nothing);
     add(s, "by hand", what_is_committed_when_revoked_is_carried_over);
     add(s, "not committed", what_is_not_committed_is_read_again);
+    add(s, "delivered", what_is_delivered_is_carried_over);
+    add(s, "sought", a_seek_to_the_beginning_is_carried_over);
     add(s, "unknown", an_unknown_position_starts_at_the_log_start);
     add(s, "unheard", what_the_mapper_has_not_heard_of_yet_is_waited_for);
     add(s, "early", an_early_position_is_looked_for_by_content);
