@@ -25,6 +25,7 @@ struct shunt_event_s {
     void *opaque; /* OFFSET_COMMIT, with the next */
     void (*commit_cb)(shunt_t *rk, rd_kafka_resp_err_t err,
                       rd_kafka_topic_partition_list_t *offsets, void *opaque);
+    bool fatal;
     int level;              /* LOG; THROTTLE: broker id */
     int throttle_ms;        /* THROTTLE */
     char *from, *to, *text; /* owned; NULL: none. THROTTLE: from is a broker */

@@ -118,8 +118,10 @@ shunt_event_error_string(shunt_event_t *event)
 int
 shunt_event_error_is_fatal(shunt_event_t *event)
 {
-    return event->type == RD_KAFKA_EVENT_ERROR &&
-           event->code == RD_KAFKA_RESP_ERR__FATAL;
+    if (event->type != RD_KAFKA_EVENT_ERROR)
+        return 0;
+    return event->genuine ? rd_kafka_event_error_is_fatal(event->genuine)
+                          : event->fatal;
 }
 
 void *

@@ -666,27 +666,6 @@ START_TEST(errors_by_event)
 }
 END_TEST
 
-START_TEST(a_fatal_error_by_event)
-{
-    bool seen = false;
-    start_take(RD_KAFKA_PRODUCER, conf_of(RD_KAFKA_EVENT_ERROR));
-    disk_produce(rk, "hello", NULL);
-    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
-    ck_assert_int_eq(
-        shunt_test_fatal_error(
-            rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "made up"),
-        0);
-    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
-    while (!seen && clock_mono_ms() < until_ms) {
-        shunt_event_t *e = shunt_queue_poll(mainq, 100);
-        seen = e && shunt_event_error_is_fatal(e);
-        shunt_event_destroy(e);
-    }
-    ck_assert(seen);
-    end();
-}
-END_TEST
-
 /* ---- tokens ------------------------------------------------------------- */
 
 #define TOKEN_LIFE_MS 3600000
@@ -819,7 +798,6 @@ main(void)
     tcase_add_loop_test(b, statistics_by_event, 0, 2);
     tcase_add_test(b, log_lines_by_event);
     tcase_add_test(b, errors_by_event);
-    tcase_add_test(b, a_fatal_error_by_event);
     tcase_add_loop_test(o, tokens_by_callback, 0, 2);
     tcase_add_test(o, tokens_by_event);
     tcase_add_test(o, tokens_on_a_thread);
