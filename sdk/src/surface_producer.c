@@ -9,41 +9,37 @@
 #include "sdk/src/handle.h"
 #include "sdk/src/queue_int.h"
 
-/* False: an unknown kind of argument, whose size is unknown too. */
+/* What programs give with each record, straight into its place; false: another
+ * kind. */
 static bool
-read_vu(rd_kafka_vu_t *vu, va_list *ap)
+read_plain(struct record_args *a, int type, va_list *ap)
 {
-    switch ((int)vu->vtype) {
+    switch (type) {
     case RD_KAFKA_VTYPE_TOPIC:
-        vu->u.cstr = va_arg(*ap, const char *);
+        a->topic = va_arg(*ap, const char *);
         return true;
     case RD_KAFKA_VTYPE_RKT:
-        vu->u.rkt = va_arg(*ap, rd_kafka_topic_t *);
+        a->rkt = va_arg(*ap, rd_kafka_topic_t *);
         return true;
     case RD_KAFKA_VTYPE_PARTITION:
-        vu->u.i32 = va_arg(*ap, int32_t);
+        a->partition = va_arg(*ap, int32_t);
         return true;
     case RD_KAFKA_VTYPE_VALUE:
+        a->value = va_arg(*ap, void *);
+        a->value_len = va_arg(*ap, size_t);
+        return true;
     case RD_KAFKA_VTYPE_KEY:
-        vu->u.mem.ptr = va_arg(*ap, void *);
-        vu->u.mem.size = va_arg(*ap, size_t);
+        a->key = va_arg(*ap, const void *);
+        a->key_len = va_arg(*ap, size_t);
         return true;
     case RD_KAFKA_VTYPE_OPAQUE:
-        vu->u.ptr = va_arg(*ap, void *);
+        a->opaque = va_arg(*ap, void *);
         return true;
     case RD_KAFKA_VTYPE_MSGFLAGS:
-        vu->u.i = va_arg(*ap, int);
+        a->flags = va_arg(*ap, int);
         return true;
     case RD_KAFKA_VTYPE_TIMESTAMP:
-        vu->u.i64 = va_arg(*ap, int64_t);
-        return true;
-    case RD_KAFKA_VTYPE_HEADER:
-        vu->u.header.name = va_arg(*ap, const char *);
-        vu->u.header.val = va_arg(*ap, const void *);
-        vu->u.header.size = va_arg(*ap, ssize_t);
-        return true;
-    case RD_KAFKA_VTYPE_HEADERS:
-        vu->u.headers = va_arg(*ap, rd_kafka_headers_t *);
+        a->timestamp = va_arg(*ap, int64_t);
         return true;
     default:
         return false;
@@ -51,19 +47,35 @@ read_vu(rd_kafka_vu_t *vu, va_list *ap)
 }
 
 static rd_kafka_resp_err_t
+read_headers(struct record_args *a, int type, va_list *ap)
+{
+    rd_kafka_vu_t vu = {.vtype = (rd_kafka_vtype_t)type};
+    switch (type) {
+    case RD_KAFKA_VTYPE_HEADER:
+        vu.u.header.name = va_arg(*ap, const char *);
+        vu.u.header.val = va_arg(*ap, const void *);
+        vu.u.header.size = va_arg(*ap, ssize_t);
+        return record_args_add(a, &vu);
+    case RD_KAFKA_VTYPE_HEADERS:
+        vu.u.headers = va_arg(*ap, rd_kafka_headers_t *);
+        return record_args_add(a, &vu);
+    default: /* its size is unknown too */
+        return RD_KAFKA_RESP_ERR__INVALID_ARG;
+    }
+}
+
+static rd_kafka_resp_err_t
 read_args(struct record_args *a, va_list *ap)
 {
-    rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR_NO_ERROR;
-    record_args_init(a);
-    while (!rc) {
-        rd_kafka_vu_t vu;
-        vu.vtype = (rd_kafka_vtype_t)va_arg(*ap, int);
-        if (vu.vtype == RD_KAFKA_VTYPE_END)
-            break;
-        rc = read_vu(&vu, ap) ? record_args_add(a, &vu)
-                              : RD_KAFKA_RESP_ERR__INVALID_ARG;
+    int type;
+    while ((type = va_arg(*ap, int)) != RD_KAFKA_VTYPE_END) {
+        const rd_kafka_resp_err_t rc = read_plain(a, type, ap)
+                                           ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                           : read_headers(a, type, ap);
+        if (rc)
+            return rc;
     }
-    return rc;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 rd_kafka_resp_err_t
@@ -73,6 +85,7 @@ shunt_producev(shunt_t *rk, ...)
     va_list ap;
     if (!rk->producer)
         return RD_KAFKA_RESP_ERR__STATE;
+    record_args_init(&a);
     va_start(ap, rk);
     rd_kafka_resp_err_t rc = read_args(&a, &ap);
     va_end(ap);

@@ -20,7 +20,7 @@
 #define SETTLE_NS 10000000
 
 static _Atomic uint64_t threads;
-static _Thread_local unsigned mine; /* 0: not known yet */
+_Thread_local unsigned gate_lane;
 
 void
 gate_init(struct gate *g)
@@ -51,43 +51,32 @@ lane_of_thread(void)
     return (unsigned)(n < GATE_OWN ? n : GATE_OWN + n % SHARED) + 1;
 }
 
-static void
-count(struct gate *g, int more)
+/* Also the first time of a thread that gets a lane of its own. */
+void
+gate_count_shared(struct gate *g, int more)
 {
-    if (mine == 0)
-        mine = lane_of_thread();
-    atomic_int *inside = &g->lane[mine - 1].inside;
-    if (!g->light || mine > GATE_OWN) {
-        atomic_fetch_add(inside, more);
-        return;
-    }
-    const int n = atomic_load_explicit(inside, memory_order_relaxed);
-    atomic_store_explicit(inside, n + more, memory_order_release);
-    atomic_signal_fence(memory_order_seq_cst); /* the compiler's order */
+    if (gate_lane == 0)
+        gate_lane = lane_of_thread();
+    atomic_fetch_add(&g->lane[gate_lane - 1].inside, more);
 }
 
 void
-gate_leave(struct gate *g)
+gate_tell_left(struct gate *g)
 {
-    count(g, -1);
-    if (!atomic_load(&g->shut))
-        return;
     pthread_mutex_lock(&g->leaving);
     pthread_cond_signal(&g->left);
     pthread_mutex_unlock(&g->leaving);
 }
 
 void
-gate_enter(struct gate *g)
+gate_enter_again(struct gate *g)
 {
-    for (;;) {
-        count(g, 1);
-        if (!atomic_load(&g->shut))
-            return;
+    do {
         gate_leave(g);
         pthread_mutex_lock(&g->mutex);
         pthread_mutex_unlock(&g->mutex);
-    }
+        gate_count(g, 1);
+    } while (atomic_load(&g->shut));
 }
 
 static bool

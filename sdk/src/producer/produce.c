@@ -96,7 +96,7 @@ lane_of(const struct producer *p, const struct record_args *a)
         uint64_t id;
         const rd_kafka_topic_t *rkt;
         struct lane *lane;
-    } last;
+    } last __attribute__((tls_model("initial-exec")));
     if (last.id == p->id &&
         (a->rkt ? last.rkt == a->rkt : strcmp(last.lane->topic, a->topic) == 0))
         return last.lane;
@@ -244,7 +244,9 @@ round_by_lane(struct producer *p, const struct record_args *a)
         return RD_KAFKA_RESP_ERR__STATE;
     }
     struct lane *l = lane_of(p, a);
-    if (!l && !a->rkt) {
+    if (!l && (a->rkt || !topic_is_named(a->topic))) {
+        rc = RD_KAFKA_RESP_ERR__INVALID_ARG;
+    } else if (!l) {
         l = lane_add(p, a->topic);
         is_new = l != NULL;
     }
@@ -254,8 +256,6 @@ round_by_lane(struct producer *p, const struct record_args *a)
         p->learning = false;
     } else if (l) {
         rc = hold(p, l, a);
-    } else if (a->rkt) { /* not of producer_topic() */
-        rc = RD_KAFKA_RESP_ERR__INVALID_ARG;
     }
     gate_open(&p->gate);
     if (is_new)
@@ -300,22 +300,29 @@ topic_is_named(const char *topic)
     return topic && *topic && strnlen(topic, TOPIC_MAX + 1) <= TOPIC_MAX;
 }
 
+/* A call that found the queue full, again and again where it may wait. */
+static rd_kafka_resp_err_t
+try_when_full(struct producer *p, const struct record_args *a)
+{
+    rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    while (rc == RD_KAFKA_RESP_ERR__QUEUE_FULL &&
+           a->flags & RD_KAFKA_MSG_F_BLOCK && !atomic_load(&p->stopping)) {
+        const struct seen seen = producer_see(p);
+        wait_for_room(p, seen);
+        rc = try_once(p, a);
+    }
+    if (rc == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        metrics_add(p->e.metrics, METRIC_QUEUE_FULL, 1);
+    return rc;
+}
+
 rd_kafka_resp_err_t
 producer_produce(struct producer *p, const struct record_args *a)
 {
-    if (!a->rkt && !topic_is_named(a->topic))
+    if (!a->rkt && !a->topic)
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
-    for (;;) {
-        const rd_kafka_resp_err_t rc = try_once(p, a);
-        if (rc != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            return rc;
-        if (!(a->flags & RD_KAFKA_MSG_F_BLOCK) || atomic_load(&p->stopping)) {
-            metrics_add(p->e.metrics, METRIC_QUEUE_FULL, 1);
-            return rc;
-        }
-        const struct seen seen = producer_see(p);
-        wait_for_room(p, seen);
-    }
+    const rd_kafka_resp_err_t rc = try_once(p, a);
+    return rc == RD_KAFKA_RESP_ERR__QUEUE_FULL ? try_when_full(p, a) : rc;
 }
 
 rd_kafka_error_t *

@@ -10,12 +10,6 @@
 
 /* ---- arguments ---------------------------------------------------------- */
 
-void
-record_args_init(struct record_args *a)
-{
-    *a = (struct record_args){.partition = RD_KAFKA_PARTITION_UA};
-}
-
 static rd_kafka_resp_err_t
 add_header(struct record_args *a, const rd_kafka_vu_t *vu)
 {
@@ -75,14 +69,6 @@ record_args_add(struct record_args *a, const rd_kafka_vu_t *vu)
         return RD_KAFKA_RESP_ERR__INVALID_ARG;
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-void
-record_args_fini(struct record_args *a, bool taken)
-{
-    if (a->headers_made && !taken)
-        rd_kafka_headers_destroy(a->headers);
-    a->headers = NULL;
 }
 
 /* ---- records ------------------------------------------------------------ */

@@ -29,11 +29,21 @@ struct record_args {
 };
 
 /* Of arguments one by one; record_args_fini() also after a failure. */
-void record_args_init(struct record_args *a);
+static inline void
+record_args_init(struct record_args *a)
+{
+    *a = (struct record_args){.partition = RD_KAFKA_PARTITION_UA};
+}
 rd_kafka_resp_err_t record_args_add(struct record_args *a,
                                     const rd_kafka_vu_t *vu);
 /* `taken`: the record was accepted, and headers made here with it. */
-void record_args_fini(struct record_args *a, bool taken);
+static inline void
+record_args_fini(struct record_args *a, bool taken)
+{
+    if (a->headers_made && !taken)
+        rd_kafka_headers_destroy(a->headers);
+    a->headers = NULL;
+}
 
 enum value_kind {
     VALUE_COPIED,   /* librdkafka has a copy of its own */
