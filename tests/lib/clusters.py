@@ -185,7 +185,8 @@ class RealKafka(Clusters):
     """Brokers of one node each (KRaft), a cluster each, and MirrorMaker 2.
 
     `users`: names and passwords for a listener of its own (SASL, PLAIN), see sasl(); everybody on the plain one is
-    ANONYMOUS and may do all.  Raises kafka_jars.Unreachable where Apache Kafka can't be had."""
+    ANONYMOUS and may do all.  `data_under`: where their logs are instead of in `folder`.
+    Raises kafka_jars.Unreachable where Apache Kafka can't be had."""
 
     kind = "real"
 
@@ -194,8 +195,10 @@ class RealKafka(Clusters):
                  broker_properties: dict[str, str] | None = None,
                  names: tuple[str, ...] = NAMES,
                  flows: tuple[tuple[str, str], ...] = (NAMES, NAMES[::-1]),
-                 users: dict[str, str] | None = None, hosts: OneHost | None = None) -> None:
+                 users: dict[str, str] | None = None, hosts: OneHost | None = None,
+                 data_under: Path | None = None) -> None:
         super().__init__(folder, build, hosts)
+        self._data_under = data_under or folder
         self.classpath = f"{kafka_jars.ensure()}/*"
         self.names, self.flows = names, flows
         self._ports = {name: free_port() for name in names}
@@ -221,7 +224,7 @@ class RealKafka(Clusters):
 
     def data(self, cluster: str) -> Path:
         """Where its broker keeps its logs."""
-        return self.folder / f"data-{cluster}"
+        return self._data_under / f"data-{cluster}"
 
     def create_topic(self, cluster: str, name: str, partitions: int) -> None:
         self.ktool("create-topic", self.bootstrap(cluster), name, partitions)

@@ -16,7 +16,7 @@ class Pair:
 
     def __init__(self, world: World, cluster: str = "a") -> None:
         self.world = world
-        self._n = 0
+        self._pairs = 0
         world.put_rule(CODE, cluster)
         self._servers = world.clusters.bootstrap(cluster)
         if isinstance(world.clusters, RealKafka):
@@ -30,18 +30,16 @@ class Pair:
         return self._run("bench_sdk", words, {**routed(self.world), **props})
 
     def both(self, n: int, *words: object, group: str | None = None, **props: object) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """(ours, theirs), n of each in turn; `group`: each run has a new one of that name."""
-        ours, theirs = [], []
-        for i in range(n):
-            more = {"group.id": f"{group}-{self._next()}"} if group else {}
-            theirs.append(self.bare(*words, **props, **more))
-            more = {"group.id": f"{group}-{self._next()}"} if group else {}
-            ours.append(self.shunt(*words, **props, **more))
+        """(ours, theirs), n of each in turn, now this one first, now that; `group`: each run has a new one of that name."""
+        ours: list[dict[str, Any]] = []
+        theirs: list[dict[str, Any]] = []
+        for _ in range(n):
+            sides = [(self.bare, theirs), (self.shunt, ours)]
+            self._pairs += 1
+            for side, (run_one, results) in enumerate(sides if self._pairs % 2 else sides[::-1]):
+                more = {"group.id": f"{group}-{self._pairs}-{side}"} if group else {}
+                results.append(run_one(*words, **props, **more))
         return ours, theirs
-
-    def _next(self) -> int:
-        self._n += 1
-        return self._n
 
     def _run(self, program: str, words: tuple[object, ...], props: dict[str, object]) -> dict[str, Any]:
         pairs = [f"{key}={value}" for key, value in props.items()]

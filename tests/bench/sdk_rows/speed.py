@@ -1,13 +1,15 @@
 """Producing and consuming as fast as it goes."""
 
-from tests.bench.shared.env import median
+from tests.bench.shared.env import median, memory_folder
 from tests.bench.table import Row, row
 from tests.lib.world import World
 
 from .pair import Pair
 
 AT_LEAST = 0.97
-ROUNDS = 5
+ROUNDS = 9
+# What stands on the brokers at most: two runs of a row, and the topics to be consumed.
+LOG_BYTES = 1 << 30
 # librdkafka's mock keeps 5 MiB a partition.
 PARTITIONS = 32
 SIZES = {100: 1_000_000, 1024: 100_000}
@@ -20,30 +22,50 @@ HOWS = (("consume", "poll"), ("batch", "batch poll"))
 
 
 def real(build: str, quick: bool) -> list[Row]:
-    return _measure("real", build, quick)
+    with memory_folder(LOG_BYTES) as folder:
+        # Topics that were deleted are gone at once.
+        more = {"rebalance_delay_ms": 0, "data_under": folder, "broker_properties": {"log.segment.delete.delay.ms": "0"}}
+        with World("bench-sdk-speed-real", kind="real", build=build, topics=_topics("consume"), replicate=False, **more) as world:
+            return _measure(world, quick)
 
 
 def embedded(build: str, quick: bool) -> list[Row]:
-    return _measure("embedded", build, quick)
+    with World("bench-sdk-speed-embedded", build=build, topics=_topics("produce", "consume"), replicate=False) as world:
+        return _measure(world, quick)
 
 
-def _measure(kind: str, build: str, quick: bool) -> list[Row]:
-    topics = ",".join(f"{what}{size}:{PARTITIONS}" for what in ("produce", "consume") for size in SIZES)
+def _topics(*whats: str) -> str:
+    return ",".join(f"{what}{size}:{PARTITIONS}" for what in whats for size in SIZES)
+
+
+def _measure(world: World, quick: bool) -> list[Row]:
+    pair = Pair(world)
     rows: list[Row] = []
-    more = {"rebalance_delay_ms": 0} if kind == "real" else {}
-    with World(f"bench-sdk-speed-{kind}", kind=kind, build=build, topics=topics, replicate=False, **more) as world:
-        pair = Pair(world)
-        for size, n in SIZES.items():
-            for words, props in KINDS.items():
-                rows += _rows(f"{kind}: produce {size} B{words}",
-                              *pair.both(ROUNDS, "produce", n // (10 if quick else 1), size, f"produce{size}", **props))
-        for size, n in SIZES.items():
-            n = n // (10 if quick else 1)
-            pair.bare("produce", n + 2000, size, f"consume{size}", **SPREAD)
-            for how, words in HOWS:
-                rows += _rows(f"{kind}: consume {size} B, {words}",
-                              *pair.both(ROUNDS, how, n, size, f"consume{size}", group="speed", **CONSUMER))
+    for size, n in SIZES.items():
+        n = n // (10 if quick else 1)
+        for words, props in KINDS.items():
+            rows += _rows(f"{world.kind}: produce {size} B{words}", *_produce(pair, n, size, props))
+    for size, n in SIZES.items():
+        n = n // (10 if quick else 1)
+        pair.bare("produce", n + 2000, size, f"consume{size}", **SPREAD)
+        for how, words in HOWS:
+            rows += _rows(f"{world.kind}: consume {size} B, {words}",
+                          *pair.both(ROUNDS, how, n, size, f"consume{size}", group="speed", **CONSUMER))
     return rows
+
+
+def _produce(pair: Pair, n: int, size: int, props: dict[str, object]) -> tuple[list[dict], list[dict]]:
+    """The real broker's topic is made anew for each pair of runs."""
+    topic, clusters = f"produce{size}", pair.world.clusters
+    if clusters.kind != "real":
+        return pair.both(ROUNDS, "produce", n, size, topic, **props)
+    both: tuple[list[dict], list[dict]] = ([], [])
+    for _ in range(ROUNDS):
+        clusters.create_topic("a", topic, PARTITIONS)
+        for all_of, one in zip(both, pair.both(1, "produce", n, size, topic, **props)):
+            all_of += one
+        clusters.ktool("delete-topic", clusters.a, topic)
+    return both
 
 
 def _rows(what: str, ours: list[dict], theirs: list[dict]) -> list[Row]:

@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import statistics
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Iterator, TypeVar
 
 from tests.lib import procs
 from tests.lib.procs import Proc
@@ -14,6 +16,7 @@ from tests.lib.procs import Proc
 ROOT = Path(__file__).resolve().parents[3]
 SERVER_CPU, CLIENT_CPU = 0, 1
 START_S = 30.0
+MEMORY = Path("/dev/shm")
 
 E = TypeVar("E", bound="Env")
 
@@ -56,6 +59,17 @@ class Env:
     def tool(self, name: str, *words: object, cpu: int | None = None, deadline_s: float = 120) -> dict[str, Any]:
         """A tool that ends by itself and prints JSON."""
         return json.loads(procs.run(on_cpu(cpu, [self.build / "bin" / name, *words]), deadline_s))
+
+
+@contextmanager
+def memory_folder(need_bytes: int) -> Iterator[Path | None]:
+    """A folder that no disk is behind, removed in the end; None where there is no room for it."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < need_bytes:
+        print(f"no {need_bytes >> 20} MB in {MEMORY}: logs are on the disk, and figures with its write-back", flush=True)
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="shunt-bench-", dir=MEMORY) as folder:
+        yield Path(folder)
 
 
 def on_cpu(cpu: int | None, argv: list[object]) -> list[object]:
