@@ -427,16 +427,6 @@ START_TEST(a_callback_may_call_back)
 }
 END_TEST
 
-static void
-add(Suite *s, const char *name, const TTest *test)
-{
-    TCase *t = tcase_create(name);
-    tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, start_all, stop_all);
-    tcase_add_test(t, test);
-    suite_add_tcase(s, t);
-}
-
 int
 main(void)
 {

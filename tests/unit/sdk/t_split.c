@@ -482,28 +482,18 @@ START_TEST(what_is_blacklisted_or_made_later)
 }
 END_TEST
 
-static void
-add(Suite *s, const char *name, const TTest *test)
-{
-    TCase *t = tcase_create(name);
-    tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, start_both, stop_all);
-    tcase_add_test(t, test);
-    suite_add_tcase(s, t);
-}
-
 int
 main(void)
 {
     Suite *s = suite_create("split");
-    add(s, "two", topics_of_two_clusters_are_read_by_one_handle);
-    add(s, "alone", a_topic_that_moves_alone_is_read_once);
-    add(s, "called off", a_topic_whose_move_is_called_off_stays);
-    add(s, "follow", topics_follow_each_other);
-    add(s, "overtake", topics_overtake_each_other);
-    add(s, "random", topics_flip_at_random);
-    add(s, "pattern", a_pattern_is_matched_on_logical_names);
-    add(s, "blacklist", what_is_blacklisted_or_made_later);
+    add_in(start_both, s, "two", topics_of_two_clusters_are_read_by_one_handle);
+    add_in(start_both, s, "alone", a_topic_that_moves_alone_is_read_once);
+    add_in(start_both, s, "called off", a_topic_whose_move_is_called_off_stays);
+    add_in(start_both, s, "follow", topics_follow_each_other);
+    add_in(start_both, s, "overtake", topics_overtake_each_other);
+    add_in(start_both, s, "random", topics_flip_at_random);
+    add_in(start_both, s, "pattern", a_pattern_is_matched_on_logical_names);
+    add_in(start_both, s, "blacklist", what_is_blacklisted_or_made_later);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
     const int failed = srunner_ntests_failed(r);

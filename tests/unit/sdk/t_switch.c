@@ -754,17 +754,6 @@ START_TEST(phases_are_told_in_order)
 }
 END_TEST
 
-/* A case of its own each, so that CK_RUN_CASE picks one. */
-static void
-add(Suite *s, const char *name, const TTest *test)
-{
-    TCase *t = tcase_create(name);
-    tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, start_all, stop_all);
-    tcase_add_test(t, test);
-    suite_add_tcase(s, t);
-}
-
 int
 main(void)
 {
