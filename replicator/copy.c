@@ -289,6 +289,16 @@ met_end(struct part *p, int64_t offset)
 }
 
 static void
+cannot_read(struct flow *f, struct part *p, const rd_kafka_message_t *m)
+{
+    const char *why = rd_kafka_message_errstr(m);
+    log_warn("%s: reading %s: %s", f->conf->name,
+             p ? p->topic->name : f->conf->source->name, why);
+    if (p)
+        part_problem(p, "cannot be read on %s: %s", f->conf->source->name, why);
+}
+
+static void
 no_record(struct flow *f, struct part *p, const rd_kafka_message_t *m)
 {
     if (p && m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
@@ -296,9 +306,7 @@ no_record(struct flow *f, struct part *p, const rd_kafka_message_t *m)
     else if (p && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         met_end(p, m->offset);
     else
-        log_warn("%s: reading %s: %s", f->conf->name,
-                 p ? p->topic->name : f->conf->source->name,
-                 rd_kafka_message_errstr(m));
+        cannot_read(f, p, m);
 }
 
 /* True: the message was taken. */

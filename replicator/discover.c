@@ -225,6 +225,23 @@ bring(struct flow *f, struct topic *t, const struct surveyed *found,
 }
 
 static void
+note_leader(struct part *p, const struct surveyed *found)
+{
+    const struct flow_settings *c = p->flow->conf;
+    const int32_t there = found->leaders_there && p->partition < found->there
+                              ? found->leaders_there[p->partition]
+                              : 0;
+    const bool was = p->leaderless;
+    p->leader = found->leaders[p->partition];
+    p->leaderless = p->leader < 0 || there < 0;
+    if (p->leaderless)
+        part_problem(p, "has no leader on %s",
+                     p->leader < 0 ? c->source->name : c->target->name);
+    else if (was)
+        part_well(p);
+}
+
+static void
 bring_or_complain(struct flow *f, const struct surveyed *found)
 {
     struct err err = {0};
@@ -246,7 +263,7 @@ bring_or_complain(struct flow *f, const struct surveyed *found)
         rc = err.code ? err.code
                       : err_set(&err, ERR_LIMIT, "%s", found->problem);
     for (int32_t i = 0; t && i < t->n_parts && i < found->here; i++)
-        t->parts[i]->leader = found->leaders[i];
+        note_leader(t->parts[i], found);
     if (rc != 0 && (!t || !t->complained))
         log_error("%s: topic %s: %s", f->conf->name, found->name, err.text);
     if (t)

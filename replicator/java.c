@@ -142,6 +142,10 @@ static const struct java_key table[] = {
     {"value.serializer", PRODUCER, TELL, .text = BYTES_ONLY,
      .allowed = "ByteArraySerializer"},
 
+    {"sasl.mechanism", ALL, PASS, "sasl.mechanism",
+     .text = "SCRAM with Kafka 4 needs librdkafka 2.6.1 or newer, which is "
+             "told of",
+     .special = java_mechanism},
     {"sasl.jaas.config", ALL, PASS, "sasl.username, sasl.password",
      .text = "of PlainLoginModule and ScramLoginModule; principal and keyTab "
              "of Krb5LoginModule; others are refused",

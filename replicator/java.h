@@ -24,6 +24,8 @@ struct java {
 /* Puts `value` under librdkafka's name. */
 void java_put(struct java *j, const char *key, const char *value,
               const struct client_setting *of);
+MUST_CHECK int java_mechanism(struct java *j, const struct client_setting *c,
+                              struct err *err);
 MUST_CHECK int java_jaas(struct java *j, const struct client_setting *c,
                          struct err *err);
 MUST_CHECK int java_truststore(struct java *j, const struct client_setting *c,

@@ -4,6 +4,7 @@
  * default says JKS whatever the file is.
  */
 #include <errno.h>
+#include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,25 @@
 #define STORE_MAX_BYTES ((size_t)4 << 20)
 
 /* ---- SASL -------------------------------------------------------------- */
+
+/* Those before repeat the client's nonce, which Kafka 4 does not bear any more
+ * (librdkafka's #4895). */
+#define SCRAM_WORKS_SINCE 0x020601ff
+
+int
+java_mechanism(struct java *j, const struct client_setting *c, struct err *err)
+{
+    (void)err;
+    if (strncasecmp(c->value, "SCRAM-", 6) == 0 &&
+        rd_kafka_version() < SCRAM_WORKS_SINCE)
+        settings_warn(j->s, c->from,
+                      "librdkafka %s cannot log in to Kafka 4 by SCRAM, where "
+                      "it is called invalid credentials: 2.6.1 or newer can; "
+                      "or use PLAIN or a certificate",
+                      rd_kafka_version_str());
+    java_put(j, "sasl.mechanism", c->value, c);
+    return 0;
+}
 
 static int
 need(const struct jaas *jaas, const char *option, const char **out,

@@ -130,6 +130,7 @@ struct part {
     bool lost;        /* what it wants to read is not there: goes on elsewhere
                          once all is answered */
     int32_t leader;   /* on the source, when topics were last looked at */
+    bool leaderless;  /* on one of both sides, then */
     int64_t inflight; /* records sent and not yet answered */
     size_t waiting;   /* their bytes, as backlog.c reckons */
     int64_t acked;    /* (L) the last one of the unbroken prefix, or -1 */

@@ -30,6 +30,7 @@ survey_free(struct survey *s)
         free(s->v[i].name);
         free(s->v[i].remote);
         free(s->v[i].leaders);
+        free(s->v[i].leaders_there);
         free(s->v[i].problem);
         props_fini(&s->v[i].configs);
     }
@@ -60,6 +61,18 @@ leaders_of(const struct rd_kafka_metadata_topic *t)
 }
 
 static void
+look_there(struct surveyed *t, const struct rd_kafka_metadata *there)
+{
+    for (int i = 0; i < there->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *copy = &there->topics[i];
+        if (copy->err || strcmp(copy->topic, t->remote) != 0)
+            continue;
+        t->there = copy->partition_cnt;
+        t->leaders_there = leaders_of(copy);
+    }
+}
+
+static void
 add(struct flow *f, struct survey *s,
     const struct rd_kafka_metadata_topic *here,
     const struct rd_kafka_metadata *there)
@@ -76,7 +89,7 @@ add(struct flow *f, struct survey *s,
         return;
     }
     t->remote = xstrdup(remote);
-    t->there = topics_partitions(there, remote);
+    look_there(t, there);
 }
 
 static void
@@ -185,6 +198,8 @@ static void
 take_outcome(struct flow *f, struct surveyed *t, const struct topic_want *w)
 {
     t->there = w->have;
+    free(t->leaders_there); /* of fewer */
+    t->leaders_there = NULL;
     if (w->err.code) {
         trouble(t, w->err.text);
     } else if (t->there < t->here) {

@@ -14,10 +14,11 @@ struct flow;
 
 struct surveyed {
     char *name, *remote;
-    int32_t here, there;  /* partitions; there: 0 when it could not be made */
-    int32_t *leaders;     /* of those here; -1: none */
-    char *problem;        /* why not all can be copied; NULL: all can */
-    struct props configs; /* of a copy that is to be made */
+    int32_t here, there;    /* partitions; there: 0 when it could not be made */
+    int32_t *leaders;       /* of those here; -1: none */
+    int32_t *leaders_there; /* NULL: it is only made now */
+    char *problem;          /* why not all can be copied; NULL: all can */
+    struct props configs;   /* of a copy that is to be made */
 };
 
 struct survey {

@@ -102,7 +102,7 @@ begin_anew(struct part *p, int64_t position)
     runs_fini(&p->runs);
     sight_anew(&p->sight);
     pthread_mutex_unlock(&f->lock);
-    p->reset = -1;
+    p->reset = p->to_save = -1; /* a flush may have begun before */
     p->begin = discover_begins_at_end(f) ? RD_KAFKA_OFFSET_END
                                          : RD_KAFKA_OFFSET_BEGINNING;
     sync_init(&p->sync);

@@ -334,11 +334,24 @@ START_TEST(a_pause_leaves_nothing_out)
 }
 END_TEST
 
+static bool
+is_ill(void *flow)
+{
+    return sum_of(flow).ill == 1;
+}
+
+static bool
+is_well(void *flow)
+{
+    return sum_of(flow).ill == 0;
+}
+
 /* It has its share of memory, and the others go on. */
 START_TEST(a_partition_without_a_leader)
 {
     struct world w;
     world_make(&w, ALONE
+               "refresh.topics.interval.seconds = 1\n"
                "a->b.producer.override.topic.metadata.refresh.interval.ms = "
                "200\n");
     struct flow *f = ready_flow(&w);
@@ -349,8 +362,10 @@ START_TEST(a_partition_without_a_leader)
     await_hold(f, HOLD_BACKLOG);
     put_range(&w, 1, 10, 5000);
     await_one(&w, "a.orders", 1, 5000);
+    ck_assert(wait_until(is_ill, f, DEADLINE_MS));
     rd_kafka_mock_partition_set_leader(w.mock[1], "a.orders", 0, 1);
     await_one(&w, "a.orders", 0, MANY);
+    ck_assert(wait_until(is_well, f, DEADLINE_MS));
     flow_free(f);
     world_remove(&w);
 }
