@@ -129,6 +129,7 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
     where = ["--build", str(build)]
     only_real = [("replicator on real clusters", ["python3", "tests/replicator/test_replicator_real.py"], 400),
                  ("what clusters refuse the replicator", ["python3", "tests/replicator/test_refusals.py"], 300),
+                 ("replicator on guarded clusters", ["python3", "tests/replicator/test_guarded.py"], 300),
                  ("interop with Java and MirrorMaker 2", ["python3", "tests/interop/test_interop_real.py"], 600),
                  ("replicators that share, exactly once", ["python3", "tests/replicator/test_exactly_once.py"], 900),
                  ("topics and groups of the replicator", ["python3", "tests/replicator/test_topics.py"], 300),

@@ -19,7 +19,7 @@ from tests.interop import java, kinds  # noqa: E402
 from tests.interop.hand import Hand  # noqa: E402
 from tests.interop.pair import BROKER, FLOWS, WAIT_S, Pair  # noqa: E402
 from tests.lib import series  # noqa: E402
-from tests.lib.records import Log, Truth, expect, met, plain  # noqa: E402
+from tests.lib.records import Log, Truth, expect, met, numbered, plain  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 from tests.lib.world import World  # noqa: E402
 
@@ -147,14 +147,21 @@ def test_bytes_of_mirrormaker(pair: Pair) -> None:
 
 
 def test_hand_over_from_mirrormaker(pair: Pair) -> None:
+    """Also of a topic that MirrorMaker 2 has found and whose copy it has made."""
     hand = pair.hand
+    pair.create("born", 3)
+    pair.write("born", numbered("born", 3, 0, 300))
     hand.send(200)
+    pair.wait_last("born")
     pair.stop()
     hand.note_unsaved()
     hand.send(100)
     pair.start(pair.ours)
     hand.send(200)
     hand.judge("from MirrorMaker 2")
+    pair.write("born", numbered("born", 3, 300, 300))
+    here, there = ({p: [r.value for r in log] for p, log in of.items()} for of in pair.wait_last("born"))
+    expect(there == here, "born: something is copied twice, or not at all")
 
 
 def test_hand_over_when_mirrormaker_is_killed(pair: Pair) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from . import kafka_jars
 from .hosts import OneHost
 from .procs import Proc, ProcError, free_port, run
+from .tls import Tls
 from .wait import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,7 +186,9 @@ class RealKafka(Clusters):
     """Brokers of one node each (KRaft), a cluster each, and MirrorMaker 2.
 
     `users`: names and passwords for a listener of its own (SASL, PLAIN), see sasl(); everybody on the plain one is
-    ANONYMOUS and may do all.  `data_under`: where their logs are instead of in `folder`.
+    ANONYMOUS and may do all.  `tls`: logins only that way, also by SCRAM-SHA-512, and a listener for those who have a
+    certificate, see certified().  `second`: a cluster of two brokers, C and C2; C keeps the books.
+    `data_under`: where their logs are instead of in `folder`.
     Raises kafka_jars.Unreachable where Apache Kafka can't be had."""
 
     kind = "real"
@@ -195,19 +198,22 @@ class RealKafka(Clusters):
                  broker_properties: dict[str, str] | None = None,
                  names: tuple[str, ...] = NAMES,
                  flows: tuple[tuple[str, str], ...] = (NAMES, NAMES[::-1]),
-                 users: dict[str, str] | None = None, hosts: OneHost | None = None,
-                 data_under: Path | None = None) -> None:
+                 users: dict[str, str] | None = None, tls: Tls | None = None, second: str = "",
+                 hosts: OneHost | None = None, data_under: Path | None = None) -> None:
         super().__init__(folder, build, hosts)
         self._data_under = data_under or folder
         self.classpath = f"{kafka_jars.ensure()}/*"
         self.names, self.flows = names, flows
-        self._ports = {name: free_port() for name in names}
-        self._sasl_ports = {name: free_port() for name in names}
+        self._second = second
+        nodes = (*names, f"{second}2") if second else names
+        self._ports, self._sasl_ports, self._tls_ports, self._voters = (
+            {node: free_port() for node in nodes} for _ in range(4))
         self._users = users or {}
+        self._tls = tls
         self.a, self.b = (self.bootstrap(name) for name in NAMES)
         self._extra = {"group.initial.rebalance.delay.ms": str(rebalance_delay_ms),
                        **(broker_properties or {})}
-        self.brokers = {name: self._broker(name) for name in names}
+        self.brokers = {node: self._broker(node) for node in nodes}
         try:
             self._start(topics)
         except BaseException:
@@ -219,8 +225,12 @@ class RealKafka(Clusters):
 
     def sasl(self, cluster: str, user: str) -> dict[str, str]:
         """What a client sets to be `user` there."""
-        return {"bootstrap.servers": f"127.0.0.1:{self._sasl_ports[cluster]}", "security.protocol": "sasl_plaintext",
+        return {"bootstrap.servers": f"127.0.0.1:{self._sasl_ports[cluster]}", "security.protocol": self._login_protocol(),
                 "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": self._users[user]}
+
+    def certified(self, cluster: str) -> str:
+        """Where clients with a certificate go (security.protocol SSL)."""
+        return f"127.0.0.1:{self._tls_ports[cluster]}"
 
     def data(self, cluster: str) -> Path:
         """Where its broker keeps its logs."""
@@ -259,12 +269,12 @@ class RealKafka(Clusters):
                 "org.apache.kafka.connect.mirror.MirrorMaker", properties]
 
     def _start(self, topics: str) -> None:
-        for name in self.names:
-            self._format(name)
+        for node in self.brokers:
+            self._format(node)
         for broker in self.brokers.values():
             broker.start()
-        for name in self.names:
-            self._wait_ready(name)
+        for node in self.brokers:
+            self._wait_ready(node)
         for topic in filter(None, topics.split(",")):
             self._create_listed(topic)
 
@@ -275,25 +285,40 @@ class RealKafka(Clusters):
                                       self.classpath, "kafka.Kafka", path])
         return Proc(f"broker-{name}", argv, self.folder, env=jvm_env(), start=False)
 
-    def _properties(self, name: str) -> dict[str, str]:
-        controller = free_port()
-        at = {"PLAINTEXT": self.bootstrap(name), "CONTROLLER": f"127.0.0.1:{controller}"}
+    def _cluster_of(self, node: str) -> str:
+        return node.removesuffix("2")
+
+    def _login_protocol(self) -> str:
+        return "SASL_SSL" if self._tls else "SASL_PLAINTEXT"
+
+    def _listeners(self, node: str) -> dict[str, tuple[str, str]]:
+        """Name -> protocol and address."""
+        found = {"PLAINTEXT": ("PLAINTEXT", self.bootstrap(node))}
+        if node in self.names:
+            found["CONTROLLER"] = ("PLAINTEXT", f"127.0.0.1:{self._voters[node]}")
         if self._users:
-            at["SASL_PLAINTEXT"] = f"127.0.0.1:{self._sasl_ports[name]}"
+            found["LOGIN"] = (self._login_protocol(), f"127.0.0.1:{self._sasl_ports[node]}")
+        if self._tls:
+            found["CERTIFIED"] = ("SSL", self.certified(node))
+        return found
+
+    def _properties(self, node: str) -> dict[str, str]:
+        listeners = self._listeners(node)
+        copies = "2" if self._second == self._cluster_of(node) else "1"
         return {
-            "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": ",".join(f"{listener}://{address}" for listener, address in at.items()),
+            "process.roles": "broker,controller" if node in self.names else "broker",
+            "node.id": "1" if node in self.names else "2",
+            "controller.quorum.voters": f"1@127.0.0.1:{self._voters[self._cluster_of(node)]}",
+            "listeners": ",".join(f"{name}://{address}" for name, (_, address) in listeners.items()),
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map":
-                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
-            "log.dirs": str(self.data(name)),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{protocol}" for name, (protocol, _) in {"CONTROLLER": ("PLAINTEXT", ""), **listeners}.items()),
+            "log.dirs": str(self.data(node)),
             # As with the sandbox, nobody should depend on a topic made by accident.
             "auto.create.topics.enable": "false",
-            "offsets.topic.replication.factor": "1",
+            "offsets.topic.replication.factor": copies,
             "offsets.topic.num.partitions": "5",
-            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.replication.factor": copies,
             "transaction.state.log.min.isr": "1",
             "transaction.state.log.num.partitions": "5",
             # A broker that was killed is let in again after this; Kafka's 9 s
@@ -314,25 +339,31 @@ class RealKafka(Clusters):
         if not self._users:
             return {}
         users = " ".join(f'user_{name}="{password}"' for name, password in self._users.items())
+        modules = "org.apache.kafka.common.security"
         return {
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "allow.everyone.if.no.acl.found": "true",
             "super.users": "User:ANONYMOUS",
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl_plaintext.plain.sasl.jaas.config":
-                f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512" if self._tls else "PLAIN",
+            "listener.name.login.plain.sasl.jaas.config": f"{modules}.plain.PlainLoginModule required {users};",
+            "listener.name.login.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
+            "listener.name.certified.ssl.client.auth": "required",
+            **(self._tls.broker() if self._tls else {}),
         }
 
     def _format(self, name: str) -> None:
         """Formats once and copies from then on: a JVM's start is 2 CPU-seconds."""
-        cluster_id = f"shunt-test-cluster---{name}"  # 22 characters of base64
-        data, kept = self.data(name), kafka_jars.JARS / f"formatted-{name}"
+        cluster_id = f"shunt-test-cluster---{self._cluster_of(name)}"  # 22 characters of base64
+        scram = [f"--add-scram=SCRAM-SHA-512=[name={user},password={password}]"
+                 for user, password in self._users.items() if self._tls and name in self.names]
+        kind = f"formatted-{name}-{'-'.join(self._users)}" if scram else f"formatted-{name}"
+        data, kept = self.data(name), kafka_jars.JARS / kind
         if kept.exists():
             shutil.copytree(kept, data)
             return
         run(["java", *jvm_flags(), "-cp", self.classpath, "kafka.tools.StorageTool",
-             "format", "-t", cluster_id, "-c", self.folder / f"{name}.properties"], START_S)
-        half = kafka_jars.JARS / f"formatted-{name}-{os.getpid()}"
+             "format", "-t", cluster_id, "-c", self.folder / f"{name}.properties", *scram], START_S)
+        half = kafka_jars.JARS / f"{kind}-{os.getpid()}"
         shutil.copytree(data, half)
         try:
             half.rename(kept)  # all or nothing

@@ -24,6 +24,7 @@ TAIL_LINES = 15
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _started: list["Proc"] = []
+_given: set[int] = set()  # ports
 
 
 class ProcError(AssertionError):
@@ -31,18 +32,21 @@ class ProcError(AssertionError):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses.
+    """A port of 127.0.0.1 that nobody uses, another one each time.
 
     Below the range from which the kernel serves "any port": a server that is
     killed and started again must find its port unused, and a client that goes
     on dialling it must not be handed that very port and connect to itself."""
     for _ in range(1000):
         port = random.randint(15000, 32000)
+        if port in _given:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise ProcError("no free port between 15000 and 32000 on 127.0.0.1")
 

@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.lib import clusters, records, series  # noqa: E402
-from tests.lib.procs import Proc  # noqa: E402
+from tests.lib.procs import Proc, free_port  # noqa: E402
 from tests.lib.records import Log, coded, expect, finish, numbered, plain  # noqa: E402
+from tests.lib.rest import call  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 
 BUILD = Path(os.environ.get("SHUNT_BUILD", ROOT / "build/release")).resolve()
@@ -42,6 +43,7 @@ class Bench:
         self.folder = ROOT / "build/run" / f"exactly-once-{os.getpid()}"
         self.clusters = clusters.RealKafka(self.folder, BUILD, topics="")
         self.procs: list[Proc] = []
+        self.urls: dict[str, str] = {}  # by the name of a process
 
     def team(self, topic: str, n: int, properties: dict[str, str]) -> list[Proc]:
         """`n` replicators of one file, which copies `topic`; not started."""
@@ -49,8 +51,11 @@ class Bench:
         path.write_text("".join(f"{k} = {v}\n" for k, v in {
             **self.clusters.mm2_properties(), "b->a.enabled": "false", "topics": topic, "b.group.id": f"of-{topic}",
             **properties}.items()))
-        team = [Proc(f"{topic}-{i}", [BUILD / "bin/shunt-replicator", path], self.folder, start=False)
-                for i in range(n)]
+        team = []
+        for i in range(n):
+            at = f"127.0.0.1:{free_port()}"
+            team.append(Proc(f"{topic}-{i}", [BUILD / "bin/shunt-replicator", "--listen", at, path], self.folder, start=False))
+            self.urls[team[-1].name] = f"http://{at}"
         self.procs += team
         return team
 
@@ -253,6 +258,40 @@ def test_exactly_once_starts_stops_and_sleeps(bench: Bench) -> None:
     want = {p: log[-1].offset for p, log in bench.dump("a", "zombie").items()}
     wait_until(lambda: saved(bench, "zombie") == want, WAIT_S, f"positions {want}")
     expect(team[0].terminate(20) == 0, "SIGTERM is a good end")
+
+
+def test_a_paused_one_is_taken_over(bench: Bench) -> None:
+    """What one holds back, another copies who gets it: a pause is not of the flow, but of the process."""
+    load = Load(bench, "paused")
+    team = bench.team("paused", 2, ONCE)
+    team[0].start()
+    load.until_copied(300, "the start")
+    call(f"{bench.urls[team[0].name]}/flows/a-%3Eb/pause", "POST")
+    wait_until(lambda: held_at(bench, team[0]) == PARTITIONS, WAIT_S, "all is held, and what was on its way counts")
+    before = bench.copied("paused")
+    load.push(600)
+    team[1].start()
+    wait_shared(team)
+    load.until(lambda: held_at(bench, team[1]) == 0 and bench.copied("paused") > before + 100, "the other copies its share")
+    team[0].kill()
+    wait_shared(team[1:])
+    load.until_copied(600, "kill -9 of who was paused")
+    call(f"{bench.urls[team[1].name]}/flows/a-%3Eb/pause?topic=paused", "POST")
+    team[0].start()
+    wait_shared(team)
+    expect(team[1].terminate(20) == 0, "SIGTERM is a good end, also of who is paused")
+    wait_shared(team[:1])
+    load.until_copied(600, "the end of who was paused")
+    load.end()
+    exactly_once(bench, "paused")
+    syncs_are_true(bench, "paused")
+    expect(team[0].terminate(20) == 0, "SIGTERM is a good end")
+
+
+def held_at(bench: Bench, proc: Proc) -> int:
+    """How many of its partitions are paused, with nothing on its way."""
+    parts = call(f"{bench.urls[proc.name]}/status?topic=paused")["flows"][0]["partitions"]
+    return sum("paused" in p["holds"] and p["position"] == p["saved"] for p in parts if "elsewhere" not in p["holds"])
 
 
 def test_what_is_refused_takes_nothing_with_it(bench: Bench) -> None:

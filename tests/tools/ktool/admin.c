@@ -204,6 +204,41 @@ run_allow(struct ktool *k)
     return fail(k->words[2], "is no operation");
 }
 
+static rd_kafka_AclBindingFilter_t *
+rules_filter(const char *topic)
+{
+    char why[256];
+    return rd_kafka_AclBindingFilter_new(
+        RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_ANY, NULL,
+        NULL, RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why,
+        sizeof(why));
+}
+
+static rd_kafka_resp_err_t
+lifted(rd_kafka_event_t *ev)
+{
+    size_t n;
+    const rd_kafka_DeleteAcls_result_response_t **said =
+        rd_kafka_DeleteAcls_result_responses(
+            rd_kafka_event_DeleteAcls_result(ev), &n);
+    const rd_kafka_error_t *bad =
+        rd_kafka_DeleteAcls_result_response_error(said[0]);
+    return bad ? rd_kafka_error_code(bad) : 0;
+}
+
+/* lift TOPIC: all its rules */
+int
+run_lift(struct ktool *k)
+{
+    rd_kafka_AclBindingFilter_t *rules = rules_filter(k->words[0]);
+    if (!rules)
+        return fail(k->words[0], "is no topic");
+    rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+    rd_kafka_DeleteAcls(k->rk, &rules, 1, NULL, q);
+    rd_kafka_AclBinding_destroy(rules);
+    return answer_take(q, k->words[0], lifted);
+}
+
 static void
 print_rules(rd_kafka_event_t *ev)
 {
@@ -223,13 +258,9 @@ print_rules(rd_kafka_event_t *ev)
 int
 run_rules(struct ktool *k)
 {
-    char why[256];
-    rd_kafka_AclBindingFilter_t *all = rd_kafka_AclBindingFilter_new(
-        RD_KAFKA_RESOURCE_TOPIC, NULL, RD_KAFKA_RESOURCE_PATTERN_ANY, NULL,
-        NULL, RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why,
-        sizeof(why));
+    rd_kafka_AclBindingFilter_t *all = rules_filter(NULL);
     if (!all)
-        return fail("rules", why);
+        return fail("rules", "no filter");
     rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
     rd_kafka_DescribeAcls(k->rk, all, NULL, q);
     rd_kafka_AclBinding_destroy(all);

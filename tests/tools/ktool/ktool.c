@@ -186,6 +186,22 @@ run_topics(struct ktool *k)
     return 0;
 }
 
+/* leaders TOPIC: "PARTITION BROKER" each; -1: none */
+static int
+run_leaders(struct ktool *k)
+{
+    const struct rd_kafka_metadata *md = metadata(k);
+    if (!md)
+        return fail("leaders", "no metadata");
+    for (int i = 0; i < md->topic_cnt; i++)
+        for (int p = 0; p < md->topics[i].partition_cnt; p++)
+            if (str_equal(md->topics[i].topic, k->words[0]))
+                (void)printf("%d %d\n", (int)md->topics[i].partitions[p].id,
+                             (int)md->topics[i].partitions[p].leader);
+    rd_kafka_metadata_destroy(md);
+    return 0;
+}
+
 static void
 on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
 {
@@ -218,6 +234,7 @@ run_produce(struct ktool *k)
 static const struct command commands[] = {
     {"wait", 1, "wait BOOTSTRAP SECONDS", run_wait},
     {"topics", 0, "topics BOOTSTRAP", run_topics},
+    {"leaders", 1, "leaders BOOTSTRAP TOPIC", run_leaders},
     {"create-topic", 2, "create-topic BOOTSTRAP TOPIC PARTITIONS",
      run_create_topic},
     {"end-offsets", 1, "end-offsets BOOTSTRAP TOPIC", run_end_offsets},
@@ -230,6 +247,7 @@ static const struct command commands[] = {
      run_delete_records},
     {"deny", 2, "deny BOOTSTRAP TOPIC PRINCIPAL", run_deny},
     {"allow", 3, "allow BOOTSTRAP TOPIC PRINCIPAL OPERATION", run_allow},
+    {"lift", 1, "lift BOOTSTRAP TOPIC", run_lift},
     {"rules", 0, "rules BOOTSTRAP", run_rules},
     {"settings", 1, "settings BOOTSTRAP TOPIC", run_settings},
     {"write", 1, "write BOOTSTRAP TOPIC", run_write},

@@ -22,7 +22,7 @@ int fail(const char *what, const char *why);
 /* admin.c: "grow TOPIC PARTITIONS", "describe TOPIC CONFIG",
  * "alter TOPIC KEY=VALUE,...", "delete-topic TOPIC",
  * "delete-records TOPIC PARTITION OFFSET", "deny TOPIC PRINCIPAL",
- * "allow TOPIC PRINCIPAL OPERATION", "rules", "settings TOPIC" */
+ * "allow TOPIC PRINCIPAL OPERATION", "lift TOPIC", "rules", "settings TOPIC" */
 int run_grow(struct ktool *k);
 int run_describe(struct ktool *k);
 int run_alter(struct ktool *k);
@@ -30,6 +30,7 @@ int run_delete_topic(struct ktool *k);
 int run_delete_records(struct ktool *k);
 int run_deny(struct ktool *k);
 int run_allow(struct ktool *k);
+int run_lift(struct ktool *k);
 int run_rules(struct ktool *k);
 int run_settings(struct ktool *k);
 
