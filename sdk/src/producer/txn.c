@@ -36,10 +36,10 @@ txn_init(struct producer *p)
 {
     char id[512];
     size_t size = sizeof(id);
-    const bool on = rd_kafka_conf_get(p->e.template, "transactional.id", id,
-                                      &size) == RD_KAFKA_CONF_OK &&
-                    size > 1;
-    p->txn.state = on ? TXN_NONE : TXN_OFF;
+    p->txn.on = rd_kafka_conf_get(p->e.template, "transactional.id", id,
+                                  &size) == RD_KAFKA_CONF_OK &&
+                size > 1;
+    p->txn.state = p->txn.on ? TXN_NONE : TXN_OFF;
 }
 
 bool
@@ -312,7 +312,7 @@ static rd_kafka_error_t *
 start(struct producer *p)
 {
     struct err err = {0};
-    if (p->txn.state == TXN_OFF)
+    if (!p->txn.on)
         return not_transactional();
     if ((!p->txn.worker && worker_start(&p->txn.worker, &err) != 0) ||
         !add_lane(p))

@@ -46,6 +46,7 @@ struct txn_ask {
 };
 
 struct txn {
+    bool on; /* with a transactional.id; never changes */
     enum txn_state state;
     struct lane *lane;     /* stands for all topics while there is none */
     struct gen *gen;       /* of the open one; held */
