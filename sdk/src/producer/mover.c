@@ -309,7 +309,7 @@ prepare_lane(struct producer *p, struct lane *l)
     if (g && g->failed)
         return; /* the others would wait as long */
     int rc = g ? warm(p, g, l, &err) : ERR_UNAVAILABLE;
-    if (g && p->txn.state != TXN_OFF && rc != ERR_UNAVAILABLE &&
+    if (g && p->txn.on && rc != ERR_UNAVAILABLE &&
         txn_prepare(p, g, WARM_TIMEOUT_MS, &err) != 0)
         rc = ERR_UNAVAILABLE; /* whatever the reason: it cannot be used */
     const bool useful = rc == ERR_KAFKA || (g && g->n_lanes > 0);
@@ -423,8 +423,8 @@ unbind(struct producer *p, struct gen *g)
 static bool
 leave(struct producer *p, struct gen *g, bool flush)
 {
+    keep_still(p, g); /* who is told of it writes nothing there any more */
     mover_say_switching(p, g);
-    keep_still(p, g);
     if (flush && !flush_gen(p, g))
         return false;
     if (flush)

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "common/base/clock.h"
@@ -30,6 +31,7 @@ report(struct producer *p, const char *state, const char *cluster,
         .n_phases = p->n_phases,
     };
     route_unref(r);
+    p->away = strcmp(state, "running") != 0;
     if (control_report(p->e.control, &rep) != 0)
         producer_log(p, LOG_WARNING, "out of memory: a report is not sent");
 }
@@ -170,7 +172,7 @@ mover_say_arrived(struct producer *p)
             said = true;
         }
     }
-    if (any && !said && p->switching)
+    if (any && !said && p->away && !p->stuck)
         report(p, "running", any->gen->cluster, any->since, -1, NULL);
     p->switching = p->switching && !any;
 }

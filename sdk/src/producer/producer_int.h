@@ -124,6 +124,7 @@ struct producer {
     struct backoff retry;
     struct reaper *reaper;
     bool stuck, switching; /* said so */
+    bool away;             /* the last report's state is not "running" */
     size_t carried;        /* records, since the last that was said of it */
     int64_t switch_ms;     /* when that began */
     const char *switch_to; /* interned: the first cluster that is moved to */

@@ -444,6 +444,32 @@ START_TEST(flip_to_where_the_topic_is_not)
 }
 END_TEST
 
+static bool
+is_reported(void *state)
+{
+    pthread_mutex_lock(&control.mutex);
+    const bool is = strcmp(control.state, state) == 0;
+    pthread_mutex_unlock(&control.mutex);
+    return is;
+}
+
+/* Nothing has moved; it is said all the same. */
+START_TEST(a_flip_back_of_who_is_stuck)
+{
+    start_producer();
+    flip("a");
+    send_some(0, 10);
+    flush();
+    all_down(&b, true);
+    flip("b");
+    ck_assert(wait_until(is_reported, (char[]){"stuck"}, DEADLINE_MS));
+    flip("a");
+    ck_assert(wait_until(is_reported, (char[]){"running"}, DEADLINE_MS));
+    ck_assert_str_eq(producer_cluster(producer), "a");
+    all_down(&b, false);
+}
+END_TEST
+
 /* The second flip comes while the first one flushes. */
 START_TEST(a_flip_back_while_flushing)
 {
@@ -532,6 +558,7 @@ main(void)
     tcase_add_test(t, a_fence_stops_at_once);
     tcase_add_test(t, one_leaves_and_one_stays);
     tcase_add_test(t, flip_to_where_the_topic_is_not);
+    tcase_add_test(t, a_flip_back_of_who_is_stuck);
     tcase_add_test(t, a_flip_back_while_flushing);
     tcase_add_test(t, a_purge_during_a_move);
     tcase_add_test(t, free_in_the_middle);
