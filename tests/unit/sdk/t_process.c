@@ -83,10 +83,14 @@ child(void)
         shunt_conf_set(conf, "route.cache.dir", "", why, sizeof(why)))
         return 1;
     shunt_conf_set_log_cb(conf, NULL);
+#ifdef __SANITIZE_THREAD__ /* dies of new threads with the numbers of old ones */
+    shunt_conf_destroy(conf);
+#else
     shunt_t *rk = shunt_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     if (!rk)
         return 2;
     shunt_destroy(rk);
+#endif
     return 0;
 }
 
