@@ -75,7 +75,10 @@ undo(shunt_t *c, shunt_t *p, rd_kafka_error_t *e)
         return e;
     rd_kafka_error_destroy(e);
     e = shunt_abort_transaction(p, WAIT_MS);
-    rd_kafka_topic_partition_list_t *l = e ? NULL : places(c, 1);
+    rd_kafka_topic_partition_list_t *l = NULL;
+    for (rd_kafka_message_t *m; !e && !(l = places(c, 1));)
+        if ((m = shunt_consumer_poll(c, 100))) /* comes again */
+            rd_kafka_message_destroy(m);
     for (int i = 0; l && i < l->cnt; i++)
         if (l->elems[i].offset < 0)
             l->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
