@@ -80,6 +80,12 @@ is_on_b(void *arg)
     return strcmp(shunt_cluster(arg), "b") == 0;
 }
 
+static bool
+is_on_a(void *arg)
+{
+    return !is_on_b(arg);
+}
+
 static size_t
 count(const char *cluster, const char *topic)
 {
@@ -124,6 +130,40 @@ START_TEST(an_open_transaction_is_aborted_by_a_flip)
     shunt_destroy(rk);
     ck_assert_uint_eq(count("a", topic), 1);
     ck_assert_uint_eq(count("b", topic), 1);
+}
+END_TEST
+
+/* Nobody waits for the old cluster, not even the abort; what is open there is
+ * never seen, also when the route comes back. */
+START_TEST(a_fence_aborts_without_the_old_cluster)
+{
+    const char *topic = real_topic();
+    const char *code = real_name("code");
+    real_rule(code, "a");
+    shunt_t *rk = new_producer(code, real_name("id"));
+    commit_one(rk, topic, "1");
+    expect_no(shunt_begin_transaction(rk), "begin");
+    send_one(rk, topic, "doomed");
+    ck_assert_int_eq(shunt_flush(rk, WAIT_MS), 0);
+    send_one(rk, topic, "doomed too");
+    real_do("pause a");
+    real_do("change [{\"op\":\"put\",\"rule\":{\"id\":\"%s\",\"priority\":"
+            "100,\"cluster\":\"b\",\"fence\":true,\"match\":{\"cluster.code\":"
+            "\"%s\"}}}]",
+            code, code);
+    while (try_send(rk, topic, "nor this") == 0)
+        (void)shunt_poll(rk, 10);
+    expect_abort(shunt_commit_transaction(rk, WAIT_MS), "was left for b");
+    expect_no(shunt_abort_transaction(rk, WAIT_MS), "abort");
+    commit_one(rk, topic, "2");
+    ck_assert_str_eq(shunt_cluster(rk), "b");
+    real_do("resume a");
+    real_flip(code, "a");
+    ck_assert(real_wait(is_on_a, rk, WAIT_MS));
+    commit_one(rk, topic, "3");
+    shunt_destroy(rk);
+    ck_assert_uint_eq(count("b", topic), 1);
+    ck_assert_uint_eq(count("a", topic), 2);
 }
 END_TEST
 
@@ -491,6 +531,7 @@ main(void)
     tcase_add_test(p, states);
     tcase_add_test(p, between_transactions_a_flip_is_not_noticed);
     tcase_add_test(p, an_open_transaction_is_aborted_by_a_flip);
+    tcase_add_test(p, a_fence_aborts_without_the_old_cluster);
     tcase_add_test(p, a_commit_in_doubt_says_so);
     tcase_add_test(p, an_older_producer_is_fenced);
     TCase *o = real_case(s, "exactly once", 240);
