@@ -1,6 +1,7 @@
 """Does what the steps say."""
 
 import time
+from typing import Any
 
 from tests.lib.hosts import OneHost
 from tests.lib.procs import Proc
@@ -9,6 +10,7 @@ from tests.lib.wait import Timeout, wait_until
 from tests.lib.world import World
 from tests.stories.fleet import Fleet
 
+from .fences import Fence
 from .hosts import Namespaces
 from .plan import BROKERS, CLIENTS, SERVERS, Step
 
@@ -22,19 +24,26 @@ class Actor:
         self.net = hosts if isinstance(hosts, Namespaces) else None
         self.down: set[str] = set()  # killed or ended by us
         self.ending: set[str] = set()  # asked to end, not seen to have
-        self.wanted = "a"  # cluster of the newest flip
-        self.published = "a"  # that the route service has taken
+        self.wanted, self.fenced = "a", False  # of the newest flip
+        self.published: tuple[str, bool] = ("a", False)  # that the route service has taken
+        self.fences: list[Fence] = []
         self.counts: dict[str, int] = {}
 
     def do(self, step: Step) -> None:
+        if step.target in CLIENTS and step.target not in self.fleet.procs:
+            return  # embedded clusters have no transactions
         getattr(self, step.act)(step.target)
         self.counts[step.act] = self.counts.get(step.act, 0) + 1
 
     # ---- steps --------------------------------------------------------------
 
-    def flip(self, to: str) -> None:
-        self.wanted = to
+    def flip(self, to: str, fenced: bool = False) -> None:
+        self.wanted, self.fenced = to, fenced
         self.publish()
+
+    def fence(self, to: str) -> None:
+        """Nobody who hears of it goes on elsewhere."""
+        self.flip(to, True)
 
     def kill(self, name: str) -> None:
         self.down.add(name)
@@ -89,22 +98,25 @@ class Actor:
     def publish(self) -> None:
         """The newest flip, if the service has not taken it yet; tried again
         by look()."""
-        if self.published == self.wanted:
+        wanted = (self.wanted, self.fenced)
+        if self.published == wanted:
             return
+        began_us = time.monotonic_ns() // 1000
+        for fence in self.fences:
+            fence.until_us = min(fence.until_us, began_us)
         try:
-            rule = next(r for r in call(f"{self.world.route_url}/v1/table", timeout_s=1)["rules"]
-                        if r["id"] == self.fleet.code)
-            change = {"author": "chaos", "operations": [{"op": "put", "rule": {
-                **rule, "cluster": self.wanted}}]}
-            call(f"{self.world.route_url}/v1/changes", change, timeout_s=1)
-            self.published = self.wanted
+            change = {"author": "chaos", "operations": [{"op": "put", "rule": rule(self.fleet.code, *wanted)}]}
+            answer = call(f"{self.world.route_url}/v1/changes", change, timeout_s=1)
+            self.published = wanted
+            if self.fenced:
+                self.fences.append(Fence(answer["revision"]))
         except Exception as why:  # it is just starting
             print(f"        flip to {self.wanted} not taken yet: {why}", flush=True)
 
     def look(self) -> None:
         """Nothing has ended that we did not end."""
         self.publish()
-        for name in (*SERVERS, *CLIENTS):
+        for name in self._names():
             if name in self.down or self._embedded_broker(name):
                 continue
             proc = self._proc(name)
@@ -118,7 +130,7 @@ class Actor:
 
     def mend_all(self) -> None:
         """Everything runs and is reached, and the newest flip is published."""
-        for name in (*SERVERS, *CLIENTS):
+        for name in self._names():
             self.mend(name)
             if name in self.down:
                 self.start(name)
@@ -129,7 +141,10 @@ class Actor:
                 "wait", self.world.clusters.bootstrap(c), 5) or True, 60, f"{cluster} answers")
         wait_until(lambda: call(f"{self.world.route_url}/readyz"), 30, "route service is ready")
         self.world.wait_mapper_ready(60)
-        wait_until(lambda: self.publish() or self.published == self.wanted, 30, "the last flip is published")
+        wait_until(lambda: self.publish() or self.published == (self.wanted, self.fenced), 30, "the last flip is published")
+
+    def _names(self) -> list[str]:
+        return [*SERVERS, *(name for name in CLIENTS if name in self.fleet.procs)]
 
     def _see_end(self, name: str) -> None:
         self.ending.discard(name)
@@ -155,6 +170,11 @@ class Actor:
                  "replication": self.world.clusters.replication}[name]
         assert found
         return found
+
+
+def rule(code: str, cluster: str, fenced: bool = False) -> dict[str, Any]:
+    return {"id": code, "priority": 100, "match": {"cluster.code": code}, "cluster": cluster,
+            "standby": next(other for other in BROKERS if other != cluster), "fence": fenced}
 
 
 def pace(actor: Actor, steps: list[Step], seconds: float) -> None:

@@ -8,10 +8,11 @@ import random
 from dataclasses import dataclass
 from typing import Callable
 
-READERS = ("r1", "r2", "r3")  # of one group
+READERS = {"r1": "join", "r2": "join", "r3": "none"}  # of one group: what they keep ready
 ALONE = "alone"  # of a group of its own
 WRITERS = ("w1", "w2")
-CLIENTS = (*READERS, ALONE, *WRITERS)
+PROCESSOR, CHECKER = "p1", "check"  # copies in transactions; reads the copies
+CLIENTS = (*READERS, ALONE, *WRITERS, PROCESSOR, CHECKER)
 BROKERS = ("a", "b")
 SERVERS = (*BROKERS, "replication", "route", "mapper")
 
@@ -55,6 +56,7 @@ FAULTS = (
 )
 FLIP_WEIGHT = 9.0
 BURST_SHARE, BURST = 0.25, (2, 5)
+FENCE_SHARE = 0.25
 
 
 class _Plan:
@@ -75,7 +77,7 @@ class _Plan:
         times = self.random.randint(*BURST) if self.random.random() < BURST_SHARE else 1
         for _ in range(times):
             self.on = "b" if self.on == "a" else "a"
-            self.add(at_s, "flip", self.on)
+            self.add(at_s, "fence" if self.random.random() < FENCE_SHARE else "flip", self.on)
             at_s += self.random.uniform(0.02, 0.5)
         self.free["route"] = at_s
 

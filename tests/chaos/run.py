@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.chaos import hosts, plan  # noqa: E402
-from tests.chaos.act import Actor, pace  # noqa: E402
+from tests.chaos import fences, hosts, plan  # noqa: E402
+from tests.chaos.act import Actor, pace, rule  # noqa: E402
 from tests.chaos.lost import tell_lost  # noqa: E402
 from tests.lib import kafka_jars  # noqa: E402
 from tests.lib.hosts import OneHost  # noqa: E402
@@ -30,15 +30,24 @@ from tests.stories.fleet import TOPIC, Fleet  # noqa: E402
 from tests.stories.story import check, told  # noqa: E402
 
 RATE = 150  # records a second of each writer: there are others on this machine
+COPIES = "done"  # the processor's topic
+# What was left open by who was killed holds readers up for so long.
+TXN_TIMEOUT_MS = 15000
+# Records of transactions that were aborted are no copies.
+MM2 = {f"{cluster}.consumer.isolation.level": "read_committed" for cluster in plan.BROKERS}
 COPIED_S = 60.0
 FOLLOWED_S = 90.0
 CAUGHT_UP_S = 120.0
 
 
 def start_clients(fleet: Fleet) -> None:
-    fleet.start_readers(*plan.READERS)
-    fleet.start_readers(plan.ALONE, group="alone")
+    for name, standby in plan.READERS.items():
+        fleet.start_readers(name, switch_standby=standby)
+    fleet.start_readers(plan.ALONE, group="alone", switch_standby="connect")
     fleet.start_writers(*plan.WRITERS, rate=RATE)
+    if fleet.world.kind == "real":
+        fleet.start_processor(plan.PROCESSOR, COPIES, transaction_timeout_ms=TXN_TIMEOUT_MS)
+        fleet.start_readers(plan.CHECKER, group=plan.CHECKER, topic=COPIES)
     fleet.wait_writing(100)
     fleet.wait(lambda: all(any(r.reads for r in fleet.readers.values() if r.group == g)
                            for g in fleet.groups()), "records for each group")
@@ -46,10 +55,12 @@ def start_clients(fleet: Fleet) -> None:
 
 def wait_followed(world: World, fleet: Fleet, cluster: str) -> None:
     """Until every client is on that cluster, says so, and works."""
+    names = [*fleet.procs, *(f"{name}-out" for name in fleet.procs if name == plan.PROCESSOR)]
+
     def where() -> bool:
         seen = {c["client"]["name"]: c["report"] or {} for c in world.clients()}
         away = {name: (seen[name].get("state"), seen[name].get("cluster"), seen[name].get("detail"))
-                if name in seen else "not connected" for name in plan.CLIENTS
+                if name in seen else "not connected" for name in names
                 if seen.get(name, {}).get("state") != "running" or seen[name]["cluster"] != cluster}
         if away:
             raise AssertionError(f"not on {cluster}: {away}")
@@ -76,7 +87,7 @@ def wait_copied(world: World, target: str) -> None:
                 raise
             print(f"  {why}: replication is started again", flush=True)
             world.clusters.kill_mm2()
-            world.clusters.start_mm2()
+            world.clusters.start_mm2(MM2)
 
 
 def finish(world: World, fleet: Fleet, actor: Actor) -> dict[str, Any]:
@@ -87,16 +98,37 @@ def finish(world: World, fleet: Fleet, actor: Actor) -> dict[str, Any]:
     wait_copied(world, actor.wanted)
     fleet.wait_caught_up(deadline_s=CAUGHT_UP_S)
     fleet.stop_readers()
+    fleet.stop(name for name in fleet.procs if name == plan.PROCESSOR)
+    copies = judge_copies(fleet) if plan.CHECKER in fleet.procs else {}
     for cluster in plan.BROKERS:
         fleet.dump(cluster)
-    return fleet.verdict()
+    return {**fleet.verdict(groups=fleet.groups() - {plan.CHECKER}), "copies": copies}
+
+
+def judge_copies(fleet: Fleet) -> dict[str, Any]:
+    """All that was written went through the processor."""
+    verdict = fleet.verdict(groups=[plan.CHECKER])
+    got = {key: verdict[key] for key in ("lost", "read_twice", "out_of_order")}
+    if verdict["lost"]:
+        print(f"  copies lost: {verdict['groups'][0]}", flush=True)
+    check(verdict["lost"] == 0, f"lost {verdict['lost']} copies")
+    return got
+
+
+def judge_fences(fleet: Fleet, actor: Actor) -> dict[str, int]:
+    seen = [fences.look(log.path, actor.fences) for log in (*fleet.readers.values(), *fleet.writers.values())]
+    broken = [line for one in seen for line in one.broken]
+    check(not broken, f"{len(broken)} times a fence was not kept to, first: {broken[:3]}")
+    return {"fences": len(actor.fences), "moves": sum(one.moves for one in seen)}
 
 
 def judge(fleet: Fleet, actor: Actor, verdict: dict[str, Any]) -> dict[str, Any]:
     got = {key: verdict[key] for key in ("acknowledged", "lost", "read_twice", "written_twice",
                                          "out_of_order", "disordered")}
     got["acts"] = dict(sorted(actor.counts.items()))
-    print(f"  {told(got)}; {got['acts']}", flush=True)
+    got["copies"] = verdict["copies"]
+    got["fenced"] = judge_fences(fleet, actor)
+    print(f"  {told(got)}; copies {got['copies']}; fenced {got['fenced']}; {got['acts']}", flush=True)
     if verdict["lost"]:
         tell_lost(fleet, verdict, actor.wanted)
     check(verdict["lost"] == 0, f"lost {verdict['lost']}")
@@ -113,9 +145,12 @@ def judge(fleet: Fleet, actor: Actor, verdict: dict[str, Any]) -> dict[str, Any]
 def once(args: argparse.Namespace, net: OneHost) -> dict[str, Any]:
     steps = plan.make(args.seed, args.seconds)
     name = f"chaos-{args.seed}"
-    with World(name, args.clusters, build=args.build, hosts=net) as world:
+    more: dict[str, Any] = {}
+    if args.clusters == "real":
+        more = {"topics": f"{TOPIC}:6,{COPIES}:6", "mm2": MM2}
+    with World(name, args.clusters, build=args.build, hosts=net, **more) as world:
         fleet = Fleet(world)
-        world.put_rule(fleet.code, "a")
+        world.change([{"op": "put", "rule": rule(fleet.code, "a")}])
         start_clients(fleet)
         actor = Actor(world, fleet, net)
         pace(actor, steps, args.seconds)

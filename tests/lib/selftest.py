@@ -23,6 +23,7 @@ from typing import Callable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.chaos import fences  # noqa: E402
 from tests.lib import clusters, failures, kafka_jars, procs  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 from tests.lib.world import World  # noqa: E402
@@ -84,6 +85,20 @@ def test_what_failed_is_repeated(_: Path) -> None:
     lines = failures.of_output(long, "it")
     expect(lines[0] == "it: test_b" and lines[-1].startswith("    line 39 ") and len(lines) == 1 + failures.LINES
            and len(lines[-1]) <= failures.WIDTH + 4, "\n".join(lines))
+
+
+def test_who_does_not_keep_to_a_fence_is_seen(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    log = folder / "w1.ledger"
+    log.write_text("\n".join([
+        "B 1 1 writer w1 orders 7", "W 2 2 1 1 1", "S 3 3 SWITCH a b 5 -1 -1",
+        "A 4 4 1 1 1 a orders 0 1",  # handed over before it was told
+        "W 5 5 2 1 2", "A 6 6 2 1 2 a orders 0 2",  # not kept to
+        "R 7 7 b orders 0 3 w1 3 1 3", "R 8 8 a orders 0 3 w1 3 1 3",  # the second neither
+        "W 9 9 4 1 4", "A 10 10 4 1 4 a orders 0 4", "R 11 11 a orders 0 5 w1 4 1 4",  # the route is another one by then
+        "S 12 12 SWITCH a b 9 -1 -1", "R 13 13 a orders 0 6 w1 4 1 4", ""]))
+    seen = fences.look(log, [fences.Fence(5, 10)])
+    expect(seen.moves == 1 and [line.split(" ")[2] for line in seen.broken] == ["6", "8"], f"{seen}")
 
 
 # ---- processes ---------------------------------------------------------------

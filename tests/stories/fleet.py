@@ -72,16 +72,25 @@ class Fleet:
                 "--rate", rate or RATE[self.world.kind], "--log", log,
                 "--conf", *self._conf(name, {})])
 
-    def start_readers(self, *names: str, group: str = "readers", **more: Any) -> None:
+    def start_readers(self, *names: str, group: str = "readers", topic: str = TOPIC, **more: Any) -> None:
         """`more`: properties, with _ for the dot."""
-        conf = {**READER_CONF[self.world.kind], "auto.commit.interval.ms": COMMIT_MS,
-                **{key.replace("_", "."): value for key, value in more.items()}}
+        conf = {**READER_CONF[self.world.kind], "auto.commit.interval.ms": COMMIT_MS, **_dotted(more)}
         for name in names:
             log = self.world.folder / f"{name}.ledger"
             self.readers[name] = ReaderLog(name, group, log)
             self.procs[name] = self.world.spawn(name, [
-                self.ledger, "read", "--topic", TOPIC, "--group", group, "--reader", name,
+                self.ledger, "read", "--topic", topic, "--group", group, "--reader", name,
                 "--log", log, "--conf", *self._conf(name, conf)])
+
+    def start_processor(self, name: str, to: str, **more: Any) -> None:
+        """Copies the topic to another one, in transactions; its producer is called NAME-out.
+        `more`: properties of that, with _ for the dot."""
+        reads = {**READER_CONF[self.world.kind], "switch.standby": "connect"}
+        writes = {"client.name": f"{name}-out", "transactional.id": name, **_dotted(more)}
+        self.procs[name] = self.world.spawn(name, [
+            self.ledger, "process", "--topic", TOPIC, "--group", name, "--to", to,
+            "--log", self.world.folder / f"{name}.ledger",
+            "--conf", *self._conf(name, reads), "--producer", *self._conf(name, writes)])
 
     def kill(self, name: str) -> None:
         """kill -9; nobody expects it to end well any more."""
@@ -212,11 +221,12 @@ class Fleet:
         self.dumps[cluster] = path
         return dumped_records(path)
 
-    def verdict(self, dead: Iterable[str] = ()) -> dict[str, Any]:
+    def verdict(self, dead: Iterable[str] = (), groups: Iterable[str] | None = None) -> dict[str, Any]:
         out = self.world.folder / "verdict.json"
         argv: list[Any] = [self.ledger, "verdict", "--json", out,
                            "--writers", *(w.path for w in self.writers.values()),
-                           "--readers", *(r.path for r in self.readers.values())]
+                           "--readers", *(r.path for r in self.readers.values()
+                                          if groups is None or r.group in groups)]
         if self.dumps:
             argv += ["--dumps", *self.dumps.values()]
         if dead:
@@ -286,6 +296,10 @@ class Fleet:
                 "route.cache.dir": self.world.folder / f"{name}.cache",
                 "client.id": name, "client.name": name, **more}
         return [f"{key}={value}" for key, value in conf.items()]
+
+
+def _dotted(properties: dict[str, Any]) -> dict[str, Any]:
+    return {key.replace("_", "."): value for key, value in properties.items()}
 
 
 def stalls(verdict: dict[str, Any], who: str = "readers") -> list[int]:

@@ -9,6 +9,7 @@
 
 int command_write(int argc, char **argv);
 int command_read(int argc, char **argv);
+int command_process(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_verdict(int argc, char **argv);
 

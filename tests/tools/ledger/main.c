@@ -13,11 +13,13 @@ static const char usage[] =
     "  write    --conf K=V... --topic orders --writer w1 --log FILE\n"
     "           [--keys 997] [--rate 1000] [--count N]\n"
     "  read     --conf K=V... --topic orders --group g --log FILE [--reader r1]\n"
+    "  process  --conf K=V... --producer K=V... --topic orders --group g\n"
+    "           --to done --log FILE\n"
     "  dump     --bootstrap HOST:PORT --cluster b --topic T... --log FILE\n"
     "  verdict  --writers FILE... [--readers FILE...] [--dumps FILE...]\n"
     "           [--dead CLUSTER...] [--group G...] [--json FILE]\n"
     "\n"
-    "write and read go on until SIGTERM. Exit code of verdict: 1 when records\n"
+    "write, read and process go on until SIGTERM. Exit code of verdict: 1 when records\n"
     "were lost, 2 when a log can't be used.\n"
     "\n"
     "Example:\n"
@@ -28,9 +30,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"write", command_write},
-    {"read", command_read},
-    {"dump", command_dump},
+    {"write", command_write},     {"read", command_read},
+    {"process", command_process}, {"dump", command_dump},
     {"verdict", command_verdict},
 };
 

@@ -83,20 +83,6 @@ read_until_stopped(struct reading *r)
 }
 
 static int
-subscribe(struct reading *r, const char *topic, struct err *err)
-{
-    rd_kafka_topic_partition_list_t *topics =
-        rd_kafka_topic_partition_list_new(1);
-    (void)rd_kafka_topic_partition_list_add(topics, topic,
-                                            RD_KAFKA_PARTITION_UA);
-    const rd_kafka_resp_err_t code = shunt_subscribe(r->session.rk, topics);
-    rd_kafka_topic_partition_list_destroy(topics);
-    return code ? err_set(err, ERR_KAFKA, "cannot subscribe to %s: %s", topic,
-                          rd_kafka_err2str(code))
-                : 0;
-}
-
-static int
 start(struct reading *r, const struct arg *args, struct err *err)
 {
     const char *const defaults[] = {"group.id", args_str(args, "group", NULL),
@@ -108,7 +94,9 @@ start(struct reading *r, const struct arg *args, struct err *err)
         return rc;
     shunt_conf_set_rebalance_cb(conf, on_rebalance);
     rc = session_start_take(&r->session, RD_KAFKA_CONSUMER, conf, err);
-    return rc ? rc : subscribe(r, args_str(args, "topic", NULL), err);
+    return rc ? rc
+              : session_subscribe(&r->session, args_str(args, "topic", NULL),
+                                  err);
 }
 
 static void

@@ -140,6 +140,20 @@ session_start_take(struct session *s, rd_kafka_type_t type, shunt_conf_t *conf,
     return err_set(err, ERR_INVALID, "cannot start a client: %s", why);
 }
 
+int
+session_subscribe(struct session *s, const char *topic, struct err *err)
+{
+    rd_kafka_topic_partition_list_t *topics =
+        rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(topics, topic,
+                                            RD_KAFKA_PARTITION_UA);
+    const rd_kafka_resp_err_t code = shunt_subscribe(s->rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code ? err_set(err, ERR_KAFKA, "cannot subscribe to %s: %s", topic,
+                          rd_kafka_err2str(code))
+                : 0;
+}
+
 const char *
 session_cluster_of(const struct session *s, const rd_kafka_message_t *m)
 {

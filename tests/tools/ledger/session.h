@@ -28,6 +28,8 @@ MUST_CHECK int session_conf(struct session *s, const struct strlist *settings,
 /* Takes conf. */
 MUST_CHECK int session_start_take(struct session *s, rd_kafka_type_t type,
                                   shunt_conf_t *conf, struct err *err);
+MUST_CHECK int session_subscribe(struct session *s, const char *topic,
+                                 struct err *err);
 /* The cluster on which `m` stands; never NULL.  Records of a topic's own name
  * stand where they were first written, copies on another cluster than that. */
 const char *session_cluster_of(const struct session *s,
