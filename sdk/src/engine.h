@@ -41,6 +41,7 @@ enum engine_event_type {
     ENGINE_STUCK,    /* it cannot be done now; the client stays and retries */
     ENGINE_WARNING,  /* words in `text`, e.g. a start without a mapping */
     ENGINE_PHASE,    /* a step of a switch is done: phase, ms */
+    ENGINE_STANDBY,  /* what is kept on cluster `to` is ready */
 };
 
 struct engine_event {

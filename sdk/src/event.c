@@ -15,6 +15,7 @@ static const shunt_event_type_t public_types[] = {
     [ENGINE_STUCK] = SHUNT_EVENT_STUCK,
     [ENGINE_WARNING] = SHUNT_EVENT_WARNING,
     [ENGINE_PHASE] = SHUNT_EVENT_PHASE,
+    [ENGINE_STANDBY] = SHUNT_EVENT_STANDBY,
 };
 
 /* ---- queue -------------------------------------------------------------- */
@@ -155,6 +156,8 @@ say(char *text, size_t size, const struct engine_event *e)
     else if (e->type == ENGINE_PHASE)
         (void)snprintf(text, size, "%s, %lld ms after the move began",
                        or_dash(e->phase), (long long)e->ms);
+    else if (e->type == ENGINE_STANDBY)
+        (void)snprintf(text, size, "is ready on cluster %s", or_dash(e->to));
 }
 
 static bool

@@ -16,6 +16,7 @@ static const char *const route_names[ROUTE_NAMES_MAX] = {
     [SHUNT_EVENT_STUCK - SHUNT_EVENT_ROUTE] = "STUCK",
     [SHUNT_EVENT_WARNING - SHUNT_EVENT_ROUTE] = "WARNING",
     [SHUNT_EVENT_PHASE - SHUNT_EVENT_ROUTE] = "PHASE",
+    [SHUNT_EVENT_STANDBY - SHUNT_EVENT_ROUTE] = "STANDBY",
 };
 
 shunt_event_type_t

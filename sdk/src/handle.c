@@ -53,6 +53,8 @@ count_event(struct metrics *m, const struct engine_event *e)
     case ENGINE_PHASE:
         metrics_phase(m, e->to ? e->to : "", e->phase, e->ms);
         break;
+    case ENGINE_STANDBY: /* a gauge: it may be lost */
+        break;
     }
 }
 

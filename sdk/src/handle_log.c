@@ -29,6 +29,7 @@ handle_log_event(shunt_t *rk, const struct engine_event *e)
         [ENGINE_ROUTED] = "ROUTED",     [ENGINE_SWITCH] = "SWITCH",
         [ENGINE_SWITCHED] = "SWITCHED", [ENGINE_STUCK] = "STUCK",
         [ENGINE_WARNING] = "WARNING",   [ENGINE_PHASE] = "PHASE",
+        [ENGINE_STANDBY] = "STANDBY",
     };
     char text[512];
     if (!logger_wants(&rk->logger, LOG_DEBUG))

@@ -154,6 +154,19 @@ write_clusters(struct buf *b, const struct metrics_shot *shots, size_t n)
 }
 
 static void
+write_standbys(struct buf *b, const struct metrics_shot *shots, size_t n)
+{
+    head(b, "standby_ready", "gauge",
+         "1 where what switch.standby keeps on a cluster is ready, else 0.");
+    for (size_t i = 0; i < n; i++) {
+        const char *labels[] = {"cluster", shots[i].standby, NULL};
+        if (shots[i].standby)
+            sample(b, "standby_ready", &shots[i], labels,
+                   shots[i].standby_ready);
+    }
+}
+
+static void
 write_phases(struct buf *b, const struct metrics_shot *shots, size_t n)
 {
     const char *name = "last_switch_phase_ms";
@@ -207,6 +220,7 @@ metrics_render(struct buf *b, const struct metrics_shot *shots, size_t n)
     for (size_t i = 0; i < sizeof(gauges) / sizeof(*gauges); i++)
         write_gauge(b, shots, n, &gauges[i]);
     write_clusters(b, shots, n);
+    write_standbys(b, shots, n);
     write_phases(b, shots, n);
     write_streams(b, shots, n);
 }
@@ -239,6 +253,8 @@ gather(shunt_t *rk, struct metrics_shot *s)
     s->n_phases = m->n_phases;
     memcpy(s->phases, m->phases, sizeof(s->phases));
     pthread_mutex_unlock(&m->mutex);
+    if (rk->consumer)
+        s->standby = consumer_standby(rk->consumer, &s->standby_ready);
     return rk->consumer
                ? consumer_streams(rk->consumer, &s->streams, &s->n_streams)
                : 0;

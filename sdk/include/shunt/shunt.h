@@ -358,8 +358,10 @@ enum {
     SHUNT_EVENT_STUCK = SHUNT_EVENT_ROUTE | 4,    /* it cannot be done now: the
                                  handle stays where it is and keeps trying */
     SHUNT_EVENT_WARNING = SHUNT_EVENT_ROUTE | 5,  /* see shunt_event_text() */
-    SHUNT_EVENT_PHASE = SHUNT_EVENT_ROUTE | 6     /* a move has come so far:
+    SHUNT_EVENT_PHASE = SHUNT_EVENT_ROUTE | 6,    /* a move has come so far:
                                                  shunt_event_phase() */
+    SHUNT_EVENT_STANDBY = SHUNT_EVENT_ROUTE | 7   /* switch.standby: what is kept
+                                 on cluster shunt_event_to() is ready */
 };
 
 /*

@@ -58,3 +58,19 @@ consumer_streams(struct consumer *c, struct stream_gauge **out, size_t *n)
     consumer_unlock(c);
     return *out ? 0 : ERR_NOMEM;
 }
+
+const char *
+consumer_standby(struct consumer *c, bool *ready)
+{
+    const char *cluster = NULL;
+    *ready = true;
+    consumer_lock(c);
+    for (const struct track *tr = c->track; tr && *ready; tr = tr->more) {
+        if (!tr->standby)
+            continue;
+        cluster = name_intern(tr->standby->cluster);
+        *ready = tr->ready.told;
+    }
+    consumer_unlock(c);
+    return cluster;
+}

@@ -15,4 +15,8 @@ struct stream_gauge {
 MUST_CHECK int consumer_streams(struct consumer *c, struct stream_gauge **out,
                                 size_t *n);
 
+/* The cluster of what switch.standby keeps; with several, of one that is not
+ * ready if there is one.  NULL: nothing is kept. */
+const char *consumer_standby(struct consumer *c, bool *ready);
+
 #endif

@@ -357,9 +357,9 @@ on_assign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 static void
 on_revoke(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
-    g->revoked = !cooperative(g);
+    const bool lost = rd_kafka_assignment_lost(g->rk) != 0;
+    g->revoked = lost || !cooperative(g);
     if (!g->stopped) {
-        const bool lost = rd_kafka_assignment_lost(g->rk) != 0;
         if (!g->hooks.on_revoke(g, l, lost, g->hooks.arg)) {
             generation_forget_leaving(g);
             g->leaving = rd_kafka_topic_partition_list_copy(l);

@@ -132,7 +132,7 @@ track_due_ms(const struct track *tr, int64_t now_ms)
     at = min_of(at, tr->report_at_ms);
     if (tr->retry_ms > 0)
         at = min_of(at, tr->retry_ms);
-    if (tr->standby)
+    if (tr->standby || tr->standby_due)
         at = min_of(at, tr->standby_ms);
     if (tr->cur && track_commits_by_time(tr))
         at = min_of(at, tr->commit_at_ms);

@@ -117,6 +117,14 @@ struct giving {
 };
 
 struct consumer;
+/* Of the standby. */
+struct readiness {
+    struct query *query; /* of its topics, under way; NULL: none */
+    int64_t again_ms;
+    bool answered; /* since it was opened, or its brokers were down */
+    bool told;     /* it is ready */
+};
+
 struct hand;
 
 struct track {
@@ -141,7 +149,9 @@ struct track {
     struct generation *cur, *next;
     struct generation *retired[RETIRED_MAX];
     struct generation *standby;
+    bool standby_due;   /* there should be one */
     int64_t standby_ms; /* look after it, or try to open it, then */
+    struct readiness ready;
     bool by_hand;       /* assigned by the application, without a group */
     rd_kafka_topic_partition_list_t *asked; /* by hand, not taken up yet */
     struct query *topics_of; /* by hand: whether `prepared` knows its topics */
@@ -415,6 +425,8 @@ void track_event(struct track *tr, enum engine_event_type type,
                  const char *from, const char *text);
 /* It cannot go to `to` now. */
 void track_stuck(struct track *tr, const struct target *to, const char *text);
+/* What is kept on the standby cluster is ready. */
+void track_standby_ready(struct track *tr);
 void track_warn(struct track *tr, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A step of the switch under way is done; `name` is static. */
 void track_phase(struct track *tr, const char *name);

@@ -14,8 +14,17 @@
 
 #define SERVE_MS        100   /* a standby: its group's rebalances */
 #define STANDBY_WAIT_MS 10000 /* after one that could not be opened */
+#define ASK_MS          2000  /* one that does not answer */
 
 /* ---- taking -------------------------------------------------------------- */
+
+/* Of a standby that is gone, or new. */
+static void
+forget_readiness(struct track *tr)
+{
+    query_free(tr->ready.query);
+    tr->ready = (struct readiness){0};
+}
 
 static bool
 usable(const struct track *tr, const struct generation *g,
@@ -62,6 +71,9 @@ struct generation *
 track_ready_take(struct track *tr, const struct target *t)
 {
     struct generation *g = take(tr, &tr->standby, t->cluster);
+    tr->standby_due = false;
+    if (!tr->standby)
+        forget_readiness(tr);
     struct generation *left = take_retired(tr, t->cluster);
     if (left && (!g || !g->joined)) {
         struct generation *worse = g;
@@ -104,25 +116,12 @@ wanted(const struct track *tr)
                : NULL;
 }
 
-static void
-look_at_topics(struct track *tr, struct generation *g)
-{
-    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(4);
-    for (size_t i = 0; i < g->n_views; i++)
-        rd_kafka_topic_partition_list_add(l, g->views[i].topic, 0);
-    /* Only for what it leaves behind: connections and metadata. */
-    query_free(query_topics(tr->e.worker, tr->wake, g, l));
-}
-
 static int
 prepare(struct track *tr, struct generation *g, struct err *err)
 {
     g->standby = true;
-    const int rc = generation_subscribe(g, &tr->route->answer, &tr->topics,
-                                        tr->e.standby == STANDBY_JOIN, err);
-    if (rc == 0 && tr->e.standby == STANDBY_CONNECT)
-        look_at_topics(tr, g);
-    return rc;
+    return generation_subscribe(g, &tr->route->answer, &tr->topics,
+                                tr->e.standby == STANDBY_JOIN, err);
 }
 
 static void
@@ -142,6 +141,7 @@ open_standby(struct track *tr, const struct pt_cluster *cluster)
         rc = prepare(tr, g, &err);
     if (rc == 0) {
         tr->standby = g;
+        forget_readiness(tr);
         return;
     }
     generation_close_take(g, tr->reaper);
@@ -159,15 +159,65 @@ track_ready_follow(struct track *tr)
          !generation_is_at(tr->standby, cluster))) {
         generation_close_take(tr->standby, tr->reaper);
         tr->standby = NULL;
+        forget_readiness(tr);
     }
-    if (!cluster)
-        return;
-    if (!tr->standby && clock_mono_ms() >= tr->standby_ms)
+    if (cluster && !tr->standby && clock_mono_ms() >= tr->standby_ms)
         open_standby(tr, cluster);
-    else if (tr->standby &&
+    else if (cluster && tr->standby &&
              generation_subscribe(tr->standby, &tr->route->answer, &tr->topics,
                                   tr->e.standby == STANDBY_JOIN, &err) != 0)
         track_log(tr, LOG_WARNING, "standby: %s", err.text);
+    tr->standby_due = cluster && !tr->standby;
+}
+
+/* ---- whether it is ready ------------------------------------------------- */
+
+/* What an answer leaves behind is wanted as well: connections and metadata. */
+static void
+ask(struct track *tr, struct generation *g, int64_t now_ms)
+{
+    struct readiness *r = &tr->ready;
+    rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(4);
+    for (size_t i = 0; i < g->n_views; i++)
+        rd_kafka_topic_partition_list_add(l, g->views[i].topic, 0);
+    r->answered = g->down = false;
+    r->again_ms = now_ms + ASK_MS;
+    r->query = query_topics(tr->e.worker, tr->wake, g, l);
+}
+
+static void
+take_answer(struct readiness *r)
+{
+    const rd_kafka_topic_partition_list_t *l = NULL;
+    r->answered = query_result(r->query, &l) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    query_free(r->query);
+    r->query = NULL;
+}
+
+static void
+tell_readiness(struct track *tr, const struct generation *g)
+{
+    const bool joined = g->joined && !g->revoked;
+    const bool is = tr->ready.answered && !g->down &&
+                    (joined || tr->e.standby == STANDBY_CONNECT);
+    if (is == tr->ready.told)
+        return;
+    tr->ready.told = is;
+    track_log(tr, is ? LOG_INFO : LOG_WARNING, "the standby on cluster %s is %s",
+              g->cluster, is ? "ready" : "not ready any more");
+    if (is)
+        track_standby_ready(tr);
+}
+
+static void
+readiness_step(struct track *tr, struct generation *g, int64_t now_ms)
+{
+    struct readiness *r = &tr->ready;
+    if (r->query && query_done(r->query))
+        take_answer(r);
+    if (!r->query && (!r->answered || g->down) && now_ms >= r->again_ms)
+        ask(tr, g, now_ms);
+    tell_readiness(tr, g);
 }
 
 /* ---- steps --------------------------------------------------------------- */
@@ -175,10 +225,15 @@ track_ready_follow(struct track *tr)
 static void
 standby_step(struct track *tr, int64_t now_ms)
 {
-    if (!tr->standby || now_ms < tr->standby_ms)
+    if (now_ms < tr->standby_ms)
+        return;
+    if (tr->standby_due)
+        track_ready_follow(tr);
+    if (!tr->standby)
         return;
     tr->standby_ms = now_ms + SERVE_MS;
     track_serve(tr, tr->standby);
+    readiness_step(tr, tr->standby, now_ms);
 }
 
 void
@@ -207,5 +262,7 @@ track_ready_drop(struct track *tr)
     }
     generation_close_take(tr->standby, tr->reaper);
     tr->standby = NULL;
+    tr->standby_due = false;
     tr->standby_ms = 0;
+    forget_readiness(tr);
 }

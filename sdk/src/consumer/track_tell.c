@@ -70,6 +70,20 @@ track_stuck(struct track *tr, const struct target *to, const char *text)
 }
 
 void
+track_standby_ready(struct track *tr)
+{
+    const struct engine_event e = {
+        .type = ENGINE_STANDBY,
+        .from = tr->cur ? tr->cur->cluster : NULL,
+        .to = tr->standby->cluster,
+        .stall_ms = -1,
+        .reread_bound = -1,
+    };
+    if (tr->e.on_event)
+        tr->e.on_event(&e, tr->e.arg);
+}
+
+void
 track_warn(struct track *tr, const char *fmt, ...)
 {
     char text[512];

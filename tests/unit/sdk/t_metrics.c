@@ -112,6 +112,7 @@ START_TEST(text_of_two_handles)
          .outq = -1,
          .streams = streams,
          .n_streams = 2,
+         .standby = "b",
          .n_phases = 1,
          .phases = {{"b", "joined", 17}}},
         {.handle = "p",
@@ -133,6 +134,7 @@ START_TEST(text_of_two_handles)
     NOT(text, "shunt_sdk_records_delivered_total{handle=\"p\"}");
     NOT(text, "shunt_sdk_records_accepted_total{handle=\"o");
     HAS(text, "shunt_sdk_outq{handle=\"p\"} 0\n");
+    HAS(text, "#consumer-1\",cluster=\"b\"} 0\n"); /* standby_ready */
     HAS(text, ",to=\"b\",phase=\"joined\"} 17\n");
     HAS(text, "shunt_sdk_last_switch_stall_ms{handle=\"p\"} 3\n");
     HAS(text, "shunt_sdk_stream_lag{handle=\"o\\\"r\\\\d\\n#consumer-1\","

@@ -17,6 +17,7 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/consumer_impl.h"
+#include "sdk/src/consumer/gauges.h"
 #include "tests/unit/sdk/consumer_world.h"
 
 #define RECORDS 200
@@ -27,6 +28,7 @@ struct member {
     struct consumer *c;
     int switches, switched, stuck, warnings, lost_polls;
     int revokes;      /* counted by count_revokes() */
+    int standbys;     /* told to be ready */
     int strangers;    /* commits of another generation of the group */
     int64_t ms[16];   /* by phase, as phase_of() counts */
     int64_t first_ms; /* its first record since it was 0 */
@@ -57,6 +59,7 @@ on_event(const struct engine_event *e, void *arg)
     m->switched += e->type == ENGINE_SWITCHED;
     m->stuck += e->type == ENGINE_STUCK;
     m->warnings += e->type == ENGINE_WARNING;
+    m->standbys += e->type == ENGINE_STANDBY;
     if (e->type == ENGINE_PHASE)
         m->ms[phase_of(e->phase)] = e->ms;
 }
@@ -678,10 +681,10 @@ with_standby(struct route *r, const char *standby)
 }
 
 static bool
-standby_joined(struct member *m)
+standby_ready(struct member *m)
 {
-    const struct generation *g = m->c->track->standby;
-    return g && g->joined;
+    bool ready;
+    return consumer_standby(m->c, &ready) && ready;
 }
 
 START_TEST(a_failover_to_a_standby_costs_no_join)
@@ -693,7 +696,8 @@ START_TEST(a_failover_to_a_standby_costs_no_join)
     start(&m);
     give(&m, with_standby(make_route("a", 3, NULL), "b"));
     read_to(&m, 1, 20);
-    POLL_UNTIL(&m, 1, standby_joined(&m));
+    POLL_UNTIL(&m, 1, m.standbys == 1);
+    ck_assert(standby_ready(&m) && m.c->track->standby->joined);
     produce(&b, "a.orders", 20, 40);
     rd_kafka_mock_broker_set_down(a.mock, 1);
     m.first_ms = 0;
@@ -703,6 +707,7 @@ START_TEST(a_failover_to_a_standby_costs_no_join)
     ck_assert_int_lt(m.first_ms - push_ms, 1000); /* a join takes 3 s here */
     ck_assert_int_eq(m.switched, 1);
     rd_kafka_mock_broker_set_up(a.mock, 1);
+    POLL_UNTIL(&m, 1, m.standbys == 2); /* on a */
     stop(&m);
     assert_once(40);
 }
@@ -718,6 +723,12 @@ START_TEST(a_standby_follows_the_route)
     give(&m, with_standby(make_route("a", 3, NULL), "b"));
     POLL_UNTIL(&m, 1, m.c->track->standby);
     ck_assert(!m.c->track->standby->subscribed);
+    POLL_UNTIL(&m, 1, m.standbys == 1);
+    rd_kafka_mock_broker_set_down(b.mock, 1);
+    POLL_UNTIL(&m, 1, !standby_ready(&m));
+    rd_kafka_mock_broker_set_up(b.mock, 1);
+    POLL_UNTIL(&m, 1, m.standbys == 2);
+    ck_assert(standby_ready(&m));
     give(&m, make_route("a", 3, NULL));
     POLL_UNTIL(&m, 1, !m.c->track->standby);
     give(&m, with_standby(make_route("a", 4, NULL), "a")); /* it is there */
