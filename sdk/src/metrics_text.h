@@ -18,10 +18,10 @@ struct metrics_shot {
     int64_t counters[METRICS_N];
     struct metric_phase phases[METRIC_PHASES_MAX];
     size_t n_phases;
-    int64_t revision, since;      /* 0: none yet */
-    int64_t stall_ms;             /* of the last move; -1: none */
-    int64_t outq;                 /* -1: a consumer */
-    const char *standby;          /* cluster; NULL: none */
+    int64_t revision, since; /* 0: none yet */
+    int64_t stall_ms;        /* of the last move; -1: none */
+    int64_t outq;            /* -1: a consumer */
+    const char *standby;     /* cluster; NULL: none */
     bool standby_ready;
     struct stream_gauge *streams; /* owned by whoever took the snapshot */
     size_t n_streams;

@@ -360,7 +360,7 @@ enum {
     SHUNT_EVENT_WARNING = SHUNT_EVENT_ROUTE | 5,  /* see shunt_event_text() */
     SHUNT_EVENT_PHASE = SHUNT_EVENT_ROUTE | 6,    /* a move has come so far:
                                                  shunt_event_phase() */
-    SHUNT_EVENT_STANDBY = SHUNT_EVENT_ROUTE | 7   /* switch.standby: what is kept
+    SHUNT_EVENT_STANDBY = SHUNT_EVENT_ROUTE | 7 /* switch.standby: what is kept
                                  on cluster shunt_event_to() is ready */
 };
 

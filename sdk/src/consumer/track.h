@@ -152,7 +152,7 @@ struct track {
     bool standby_due;   /* there should be one */
     int64_t standby_ms; /* look after it, or try to open it, then */
     struct readiness ready;
-    bool by_hand;       /* assigned by the application, without a group */
+    bool by_hand; /* assigned by the application, without a group */
     rd_kafka_topic_partition_list_t *asked; /* by hand, not taken up yet */
     struct query *topics_of; /* by hand: whether `prepared` knows its topics */
     const struct generation *prepared;

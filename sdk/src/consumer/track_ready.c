@@ -203,8 +203,9 @@ tell_readiness(struct track *tr, const struct generation *g)
     if (is == tr->ready.told)
         return;
     tr->ready.told = is;
-    track_log(tr, is ? LOG_INFO : LOG_WARNING, "the standby on cluster %s is %s",
-              g->cluster, is ? "ready" : "not ready any more");
+    track_log(tr, is ? LOG_INFO : LOG_WARNING,
+              "the standby on cluster %s is %s", g->cluster,
+              is ? "ready" : "not ready any more");
     if (is)
         track_standby_ready(tr);
 }

@@ -11,7 +11,7 @@ struct member {
     struct control control;
     struct engine e;
     struct consumer *c;
-    int switched, warnings, errors;
+    int switched, warnings, errors, standbys;
     int64_t bound;
     int eofs;
 };
@@ -25,6 +25,7 @@ on_event(const struct engine_event *e, void *arg)
     struct member *m = arg;
     m->switched += e->type == ENGINE_SWITCHED;
     m->warnings += e->type == ENGINE_WARNING;
+    m->standbys += e->type == ENGINE_STANDBY;
     if (e->type == ENGINE_SWITCHED)
         m->bound = e->reread_bound;
 }

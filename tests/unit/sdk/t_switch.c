@@ -1,5 +1,5 @@
 /*
- * Flips at bad moments, standby, fence: the consumer engine against two
+ * Flips at bad moments, fence: the consumer engine against two
  * embedded clusters and a control thread replaced by a fake (consumer_world.h).
  *
  * Record s stands at offset s of orders on a and at s - SHIFT of a.orders on b;
@@ -17,7 +17,6 @@
 #include "common/base/clock.h"
 #include "sdk/src/consumer/consumer.h"
 #include "sdk/src/consumer/consumer_impl.h"
-#include "sdk/src/consumer/gauges.h"
 #include "tests/unit/sdk/consumer_world.h"
 
 #define RECORDS 200
@@ -28,7 +27,6 @@ struct member {
     struct consumer *c;
     int switches, switched, stuck, warnings, lost_polls;
     int revokes;      /* counted by count_revokes() */
-    int standbys;     /* told to be ready */
     int strangers;    /* commits of another generation of the group */
     int64_t ms[16];   /* by phase, as phase_of() counts */
     int64_t first_ms; /* its first record since it was 0 */
@@ -59,7 +57,6 @@ on_event(const struct engine_event *e, void *arg)
     m->switched += e->type == ENGINE_SWITCHED;
     m->stuck += e->type == ENGINE_STUCK;
     m->warnings += e->type == ENGINE_WARNING;
-    m->standbys += e->type == ENGINE_STANDBY;
     if (e->type == ENGINE_PHASE)
         m->ms[phase_of(e->phase)] = e->ms;
 }
@@ -664,87 +661,6 @@ START_TEST(a_fence_stops_though_the_new_cluster_cannot_be_opened)
 }
 END_TEST
 
-/* ---- standby ------------------------------------------------------------- */
-
-static struct route *
-with_standby(struct route *r, const char *standby)
-{
-    const bool on_a = strcmp(standby, "a") == 0;
-    struct pt_route *t = &r->answer.routes[0];
-    t->standby = strdup(standby);
-    t->standby_view = calloc(2, sizeof(*t->standby_view));
-    t->n_standby_view = 2;
-    t->standby_view[0] = (struct pt_view){strdup("orders"), strdup(standby)};
-    t->standby_view[1] = (struct pt_view){
-        strdup(on_a ? "b.orders" : "a.orders"), strdup(on_a ? "b" : "a")};
-    return r;
-}
-
-static bool
-standby_ready(struct member *m)
-{
-    bool ready;
-    return consumer_standby(m->c, &ready) && ready;
-}
-
-START_TEST(a_failover_to_a_standby_costs_no_join)
-{
-    struct member m;
-    configure(&m);
-    m.e.standby = STANDBY_JOIN;
-    produce_both(0, 20);
-    start(&m);
-    give(&m, with_standby(make_route("a", 3, NULL), "b"));
-    read_to(&m, 1, 20);
-    POLL_UNTIL(&m, 1, m.standbys == 1);
-    ck_assert(standby_ready(&m) && m.c->track->standby->joined);
-    produce(&b, "a.orders", 20, 40);
-    rd_kafka_mock_broker_set_down(a.mock, 1);
-    m.first_ms = 0;
-    const int64_t push_ms = clock_mono_ms();
-    give(&m, with_standby(make_route("b", 4, "a"), "a"));
-    read_to(&m, 1, 40);
-    ck_assert_int_lt(m.first_ms - push_ms, 1000); /* a join takes 3 s here */
-    ck_assert_int_eq(m.switched, 1);
-    rd_kafka_mock_broker_set_up(a.mock, 1);
-    POLL_UNTIL(&m, 1, m.standbys == 2); /* on a */
-    stop(&m);
-    assert_once(40);
-}
-END_TEST
-
-START_TEST(a_standby_follows_the_route)
-{
-    struct member m;
-    configure(&m);
-    m.e.standby = STANDBY_CONNECT;
-    produce_both(0, 20);
-    start(&m);
-    give(&m, with_standby(make_route("a", 3, NULL), "b"));
-    POLL_UNTIL(&m, 1, m.c->track->standby);
-    ck_assert(!m.c->track->standby->subscribed);
-    POLL_UNTIL(&m, 1, m.standbys == 1);
-    rd_kafka_mock_broker_set_down(b.mock, 1);
-    POLL_UNTIL(&m, 1, !standby_ready(&m));
-    rd_kafka_mock_broker_set_up(b.mock, 1);
-    POLL_UNTIL(&m, 1, m.standbys == 2);
-    ck_assert(standby_ready(&m));
-    give(&m, make_route("a", 3, NULL));
-    POLL_UNTIL(&m, 1, !m.c->track->standby);
-    give(&m, with_standby(make_route("a", 4, NULL), "a")); /* it is there */
-    read_to(&m, 1, 20);
-    ck_assert_ptr_null(m.c->track->standby);
-    give(&m, with_standby(make_route("a", 4, NULL), "b"));
-    POLL_UNTIL(&m, 1, m.c->track->standby);
-    flip(&m, "b", 5);
-    POLL_UNTIL(&m, 1, m.switched == 1);
-    produce_both(20, 40);
-    read_to(&m, 1, 40);
-    stop(&m);
-    assert_once(40);
-}
-END_TEST
-
 /* ---- phases -------------------------------------------------------------- */
 
 START_TEST(phases_are_told_in_order)
@@ -786,8 +702,6 @@ main(void)
     add(s, "fence", a_fence_stops_at_once);
     add(s, "fence alone",
         a_fence_stops_though_the_new_cluster_cannot_be_opened);
-    add(s, "standby", a_failover_to_a_standby_costs_no_join);
-    add(s, "connect", a_standby_follows_the_route);
     add(s, "phases", phases_are_told_in_order);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
