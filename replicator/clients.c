@@ -55,7 +55,7 @@ static const struct pair member_fixed[] = {
 };
 
 static const struct pair producer_defaults[] = {
-    {"linger.ms", "1"},
+    {"linger.ms", "0"}, /* under load, batches fill while others are sent */
     {"message.max.bytes", "104857600"}, /* the broker's limit decides */
     {"queue.buffering.max.messages", "1000000"}, /* backlog.c bounds it */
     {"reconnect.backoff.max.ms", "2000"},

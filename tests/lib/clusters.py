@@ -281,9 +281,11 @@ class RealKafka(Clusters):
     def _broker(self, name: str) -> Proc:
         path = self.folder / f"{name}.properties"
         path.write_text("".join(f"{k}={v}\n" for k, v in self._properties(name).items()))
-        argv = self.hosts.argv(name, ["java", "-Xms128m", "-Xmx384m", *jvm_flags(), "-cp",
-                                      self.classpath, "kafka.Kafka", path])
+        argv = self.hosts.argv(name, ["java", *self._broker_jvm(), "-cp", self.classpath, "kafka.Kafka", path])
         return Proc(f"broker-{name}", argv, self.folder, env=jvm_env(), start=False)
+
+    def _broker_jvm(self) -> list[str]:
+        return ["-Xms128m", "-Xmx384m", *jvm_flags()]
 
     def _cluster_of(self, node: str) -> str:
         return node.removesuffix("2")
@@ -395,8 +397,11 @@ def start(kind: str, folder: Path, build: Path, topics: str | None = None,
 
 
 def jvm_flags() -> list[str]:
-    return ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-            f"-Dlog4j2.configurationFile={ROOT / 'tests/kafka/log4j2.properties'}"]
+    return ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", jvm_log()]
+
+
+def jvm_log() -> str:
+    return f"-Dlog4j2.configurationFile={ROOT / 'tests/kafka/log4j2.properties'}"
 
 
 def jvm_env() -> dict[str, str]:
