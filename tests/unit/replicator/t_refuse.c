@@ -14,8 +14,9 @@
 #include "tests/unit/replicator/world.h"
 
 #define PRODUCE 0
-/* Nothing but records is written to b. */
+/* Nothing but records is written to b, those read together in a batch. */
 #define ALONE                                                                  \
+    "b.producer.linger.ms = 20\n"                                              \
     "emit.heartbeats.enabled = false\n"                                        \
     "emit.checkpoints.enabled = false\n"                                       \
     "b.offset.flush.interval.ms = 600000\n"
