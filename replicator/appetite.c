@@ -8,30 +8,17 @@
  * finds the queue empty after so much that it must have been full, does that
  * for one partition of each broker.
  */
-#include <stdlib.h>
-
 #include "replicator/parts.h"
 
 #define BROKERS_MAX 64 /* those beyond sleep out their second */
-
-static int64_t
-limit_of(const rd_kafka_t *rk, const char *key)
-{
-    char text[32];
-    size_t len = sizeof(text);
-    if (rd_kafka_conf_get(rd_kafka_conf((rd_kafka_t *)(uintptr_t)rk), key, text,
-                          &len) != RD_KAFKA_CONF_OK)
-        return 0;
-    return strtoll(text, NULL, 10);
-}
 
 void
 appetite_init(struct flow *f)
 {
     /* Half of it: what is in the queue is not all of a burst. */
-    f->burst_max = limit_of(f->consumer, "queued.min.messages") / 2;
+    f->burst_max = client_limit(f->consumer, "queued.min.messages") / 2;
     f->burst_bytes_max =
-        limit_of(f->consumer, "queued.max.messages.kbytes") * 1024 / 2;
+        client_limit(f->consumer, "queued.max.messages.kbytes") * 1024 / 2;
 }
 
 static bool

@@ -280,6 +280,17 @@ client_member(const struct flow_settings *f, const char *group, const char *id,
     return kafka_new_take(RD_KAFKA_CONSUMER, conf, out, err);
 }
 
+int64_t
+client_limit(rd_kafka_t *rk, const char *key)
+{
+    char text[32];
+    size_t len = sizeof(text);
+    if (rd_kafka_conf_get(rd_kafka_conf(rk), key, text, &len) !=
+        RD_KAFKA_CONF_OK)
+        return 0;
+    return strtoll(text, NULL, 10);
+}
+
 /* 0 and *known; ERR_INVALID: known, but not with this value. */
 static int
 try_property(const struct client_setting *c, bool *known, struct err *err)

@@ -32,6 +32,8 @@ MUST_CHECK int client_copier(const struct client_settings *c, const char *id,
                              struct err *err);
 MUST_CHECK int client_consumer(const struct client_settings *c, const char *id,
                                rd_kafka_t **out, struct err *err);
+/* The value of a number among its properties. */
+int64_t client_limit(rd_kafka_t *rk, const char *key);
 /* For reading what `group` has committed; must never subscribe. */
 MUST_CHECK int client_of_group(const struct client_settings *c,
                                const char *group, rd_kafka_t **out,

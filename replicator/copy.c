@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/xmem.h"
+#include "replicator/group.h"
 #include "replicator/look.h"
 #include "replicator/lost.h"
 #include "replicator/provenance.h"
@@ -330,10 +331,8 @@ copy_message_take(struct flow *f, rd_kafka_message_t *m)
     p->next = m->offset + 1;
     if (loops(p, m))
         return false;
-    if (refuse_keep_take(p, m))
-        return true;
-    copy_send(p, m);
-    return false;
+    group_take(p, m);
+    return true;
 }
 
 bool
@@ -348,6 +347,7 @@ copy_batch(struct flow *f)
         if (atomic_load(&f->stop) || !copy_message_take(f, batch[i]))
             rd_kafka_message_destroy(batch[i]);
     }
+    groups_start(f);
     if (n < BATCH)
         appetite_empty(f);
     return n > 0;
@@ -378,7 +378,7 @@ copy_settled(struct part *p)
     else if (!p->broken && !p->lost && p->kept.n == 0 &&
              part_reached(p) < p->next - 1)
         copy_passed(p, p->next - 1); /* all it has taken is answered */
-    refuse_go_on(p);
+    group_go_on(p);
 }
 
 void

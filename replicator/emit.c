@@ -221,13 +221,16 @@ send_sync(struct flow *f, const struct waiting_sync *w)
     return code;
 }
 
-/* False: a refusal has not been answered for yet. */
+/* False: some are on their way, see group.c; or a refusal has not been answered
+ * for yet. */
 static bool
 may_send(struct sync_queue *q)
 {
+    if (q->inflight > 0)
+        return false;
     if (!q->refused)
         return true;
-    if (q->inflight > 0 || clock_mono_ms() < q->retry_at_ms)
+    if (clock_mono_ms() < q->retry_at_ms)
         return false;
     q->refused = false;
     q->sent = 0;

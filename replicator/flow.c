@@ -17,8 +17,8 @@
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
 #include "common/mm2/codec.h"
+#include "replicator/group.h"
 #include "replicator/parts.h"
-#include "replicator/refuse.h"
 #include "replicator/topics.h"
 
 #define DESTROY_WAIT_S  3
@@ -111,6 +111,7 @@ make_wakes(struct flow *f, struct err *err)
 {
     f->records = rd_kafka_queue_get_consumer(f->consumer);
     appetite_init(f);
+    groups_init(f);
     rd_kafka_queue_t *deliveries = rd_kafka_queue_get_main(f->producer);
     int rc = kqueue_fd(f->records, &f->wake_fd, err);
     if (rc == 0)
@@ -362,7 +363,7 @@ close_topics(struct flow *f)
     {
         rd_kafka_topic_destroy(t->from);
         for (int32_t i = 0; i < t->n_parts; i++) {
-            refuse_forget_kept(t->parts[i]);
+            group_forget(t->parts[i]);
             part_close(t->parts[i]);
         }
     }

@@ -11,10 +11,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "replicator/refuse.h"
+#include "replicator/group.h"
 
 #define ASSIGN_RETRY_MS 1000
 #define WATERMARKS_MS   5000
+/* They end by themselves; meanwhile what was read is kept. */
+#define HOLDS_BRIEF ((unsigned)(HOLD_BACKLOG | HOLD_TXN | HOLD_BROKEN))
 
 static void
 note_change(struct part *p)
@@ -34,6 +36,10 @@ part_hold(struct part *p, enum hold why)
     atomic_store(&p->holds, before | why);
     if (before == 0)
         note_change(p);
+    if (!(why & HOLDS_BRIEF) && p->kept.n > 0) {
+        group_forget(p);
+        part_skipped(p);
+    }
 }
 
 void
@@ -55,7 +61,7 @@ part_skipped(struct part *p)
 void
 part_rewind(struct part *p)
 {
-    refuse_forget_kept(p);
+    group_forget(p);
     p->next = -1;
     part_seen_rewound(p);
     part_skipped(p);
@@ -128,7 +134,7 @@ start_reading(struct flow *f)
     for (struct part *p = f->holds_changed; p; p = p->next_changed) {
         if (p->assigned || atomic_load(&p->holds))
             continue;
-        refuse_forget_kept(p);
+        group_forget(p);
         fix_end(p);
         rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
             ->offset = goes_on_at(p);

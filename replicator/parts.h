@@ -137,6 +137,10 @@ struct part {
     struct copied copied; /* behind `acked`: acknowledged, not counted yet */
     bool counts;          /* it is in the flow's list of such */
     struct part *next_counts; /* there */
+    struct kept kept;         /* group.c: read, not sent yet */
+    size_t group;             /* records of the one on its way */
+    bool starts;              /* it is in the flow's list */
+    struct part *next_starts; /* there */
     int64_t saved;            /* (L) the position that stands in Kafka, or -1 */
     int64_t to_save;          /* snapshot of a flush under way */
     bool broken; /* a record was refused: nothing behind it counts, and
@@ -147,10 +151,8 @@ struct part {
     /* refuse.c */
     size_t window;        /* bytes of a group; 0: no groups */
     size_t window_before; /* the last one that passed */
-    size_t group;         /* records of the one on its way */
     int64_t careful_for;  /* records to pass until groups end */
     int careful_times;
-    struct kept kept;
     int64_t guilty; /* goes to the dead-letter topic, or -1 */
     bool bare;      /* without its value */
     rd_kafka_resp_err_t verdict;
@@ -254,6 +256,8 @@ struct flow {
     _Atomic uint64_t configs_changed, acls_made, group_offsets_written;
     struct sync_queue syncs;
     struct part *counting; /* with records acknowledged that do not count yet */
+    struct part *starting; /* that have something to send */
+    int64_t group_max, group_bytes_max;
     struct part *holds_changed;
     int64_t holds_retry_at_ms;
     size_t n_broken;   /* parts that are broken or lost */

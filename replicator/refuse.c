@@ -6,7 +6,7 @@
  * refused goes on carefully: from the refused one in groups, each sent when the
  * one before is answered, smaller ones until the group that is refused is one
  * record.  Only then it is known who is guilty, and `shunt.on.refused` says
- * what becomes of it.  What is read meanwhile is kept here.
+ * what becomes of it.
  *
  * After GROUPS_KEEP records that pass, and twice as many each time it comes to
  * this again, the part goes on as usual.
@@ -66,58 +66,6 @@ advice(rd_kafka_resp_err_t code)
     if (is_access(code))
         return "allow our principal to write there";
     return "look at the brokers' log and the topic's configuration there";
-}
-
-/* ---- what is kept ------------------------------------------------------ */
-
-static size_t
-bytes_of(const rd_kafka_message_t *m)
-{
-    return m->len + m->key_len;
-}
-
-/* There must be one. */
-static rd_kafka_message_t *
-first_kept(const struct part *p)
-{
-    return p->kept.v[p->kept.first];
-}
-
-static rd_kafka_message_t *
-kept_pop(struct part *p)
-{
-    struct kept *k = &p->kept;
-    rd_kafka_message_t *m = k->v[k->first++];
-    if (--k->n == 0)
-        k->first = 0;
-    backlog_sub(p, bytes_of(m));
-    return m;
-}
-
-static void
-kept_push_take(struct part *p, rd_kafka_message_t *m)
-{
-    struct kept *k = &p->kept;
-    if (k->first + k->n == k->cap && k->first > k->n) {
-        memmove(k->v, k->v + k->first, k->n * sizeof(*k->v));
-        k->first = 0;
-    } else if (k->first + k->n == k->cap) {
-        k->cap = k->cap ? k->cap * 2 : 64;
-        k->v = xreallocarray(k->v, k->cap, sizeof(*k->v));
-    }
-    k->v[k->first + k->n++] = m;
-    backlog_add(p, bytes_of(m));
-}
-
-void
-refuse_forget_kept(struct part *p)
-{
-    if (p->kept.n > 0)
-        p->next = first_kept(p)->offset;
-    while (p->kept.n > 0)
-        rd_kafka_message_destroy(kept_pop(p));
-    free(p->kept.v);
-    p->kept = (struct kept){0};
 }
 
 /* ---- dead letters ------------------------------------------------------ */
@@ -181,8 +129,8 @@ letter_headers(const struct part *p, const rd_kafka_message_t *m)
     return h;
 }
 
-static void
-send_letter(struct part *p, const rd_kafka_message_t *m)
+void
+refuse_send_letter(struct part *p, const rd_kafka_message_t *m)
 {
     struct flow *f = p->flow;
     rd_kafka_timestamp_type_t type;
@@ -211,61 +159,7 @@ send_letter(struct part *p, const rd_kafka_message_t *m)
     copy_settled(p);
 }
 
-/* ---- groups ------------------------------------------------------------ */
-
-static bool
-may_send(const struct part *p)
-{
-    return !p->broken && !p->lost && !atomic_load(&p->flow->stop) &&
-           !(atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG);
-}
-
-static void
-send_group(struct part *p)
-{
-    size_t sent = 0;
-    p->group = 0;
-    while (p->kept.n > 0 && may_send(p)) {
-        const bool guilty = first_kept(p)->offset == p->guilty;
-        const size_t bytes = bytes_of(first_kept(p));
-        if (p->group > 0 &&
-            (guilty || (p->window > 0 && sent + bytes > p->window)))
-            return;
-        rd_kafka_message_t *m = kept_pop(p);
-        sent += bytes;
-        p->group++;
-        if (guilty)
-            send_letter(p, m);
-        else
-            copy_send(p, m);
-        rd_kafka_message_destroy(m);
-        if (guilty)
-            return; /* what is behind it waits for the answer */
-    }
-}
-
-/* With transactions each group up to the refused record has its own: else that
- * one would take back with it those that have passed before it, again and
- * again. */
-void
-refuse_go_on(struct part *p)
-{
-    const bool uncommitted = p->window > 0 && p->in_txn_to >= 0 &&
-                             p->kept.n > 0 &&
-                             first_kept(p)->offset <= p->refused_at;
-    if (p->inflight == 0 && p->kept.n > 0 && !uncommitted)
-        send_group(p);
-}
-
-bool
-refuse_keep_take(struct part *p, rd_kafka_message_t *m)
-{
-    if (p->window == 0 && p->kept.n == 0)
-        return false;
-    kept_push_take(p, m);
-    refuse_go_on(p);
-    return true;
-}
+/* ---- what becomes of it ------------------------------------------------ */
 
 void
 refuse_acked(struct part *p, int64_t n)
@@ -275,8 +169,6 @@ refuse_acked(struct part *p, int64_t n)
         p->window = 0;
     }
 }
-
-/* ---- what becomes of it ------------------------------------------------ */
 
 void
 part_refused(struct part *p, int64_t offset, rd_kafka_resp_err_t code)

@@ -14,11 +14,7 @@ void part_refused(struct part *p, int64_t offset, rd_kafka_resp_err_t code);
 void refuse_settle(struct part *p);
 /* A record passed. */
 void refuse_acked(struct part *p, int64_t n);
-/* True: the part goes carefully, the record is taken, and sent in its turn. */
-bool refuse_keep_take(struct part *p, rd_kafka_message_t *m);
-/* Sends what is kept, if nothing is on its way. */
-void refuse_go_on(struct part *p);
-/* It will be read again. */
-void refuse_forget_kept(struct part *p);
+/* In the place of a record that is guilty, which stays the caller's. */
+void refuse_send_letter(struct part *p, const rd_kafka_message_t *m);
 
 #endif

@@ -22,8 +22,8 @@
 #include "common/base/log.h"
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
+#include "replicator/group.h"
 #include "replicator/parts.h"
-#include "replicator/refuse.h"
 
 #define INIT_MS        20000 /* all producers of a taking */
 #define INIT_SLICE_MS  100
@@ -324,7 +324,7 @@ committed(struct unit *u)
     u->late = false;
     u->sync_barrier = u->flow->syncs.queued;
     for (struct part *p = u->parts; p; p = p->next_of_unit)
-        refuse_go_on(p);
+        group_go_on(p);
     atomic_store(&u->flow->positions_at_ms, clock_coarse_ms());
 }
 

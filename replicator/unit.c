@@ -15,8 +15,8 @@
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
 #include "common/mm2/codec.h"
+#include "replicator/group.h"
 #include "replicator/parts.h"
-#include "replicator/refuse.h"
 #include "replicator/topics.h"
 
 #define TAKE_RETRY_MS 1000
@@ -150,7 +150,7 @@ hold_parts(struct unit *u)
 {
     for (struct part *p = u->parts; p; p = p->next_of_unit) {
         part_hold(p, HOLD_NOT_MINE);
-        refuse_forget_kept(p);
+        group_forget(p);
     }
 }
 

@@ -294,6 +294,40 @@ START_TEST(it_stops_until_it_is_resumed)
 }
 END_TEST
 
+/* Before so many records are copied. */
+static int
+most_unanswered(struct flow *f, uint64_t records)
+{
+    for (int most = 0;;) {
+        const int n = rd_kafka_outq_len(f->producer);
+        if (sum_of(f).records >= records)
+            return most;
+        most = n > most ? n : most;
+    }
+}
+
+/* librdkafka's thread never rests while it has more than what is on its way. */
+START_TEST(a_group_at_a_time)
+{
+    struct world w;
+    world_make(&w, ALONE);
+    put_range(&w, 0, 0, 1);
+    struct flow *f = ready_flow(&w);
+    await_one(&w, "a.orders", 0, 1);
+    rd_kafka_mock_broker_set_rtt(w.mock[1], 1, 500);
+    put_range(&w, 0, 1, 2);
+    while (rd_kafka_outq_len(f->producer) == 0)
+        ;
+    put_range(&w, 0, 2, 40);                    /* read within some ms */
+    ck_assert_int_le(most_unanswered(f, 2), 2); /* its answer counts, too */
+    rd_kafka_mock_broker_set_rtt(w.mock[1], 1, 0);
+    await_one(&w, "a.orders", 0, 40);
+    flow_free(f);
+    expect_range(&w, 0, 40);
+    world_remove(&w);
+}
+END_TEST
+
 /* Those that wait for their turn are read again. */
 START_TEST(a_pause_among_groups_leaves_nothing_out)
 {
@@ -452,6 +486,7 @@ main(void)
     tcase_add_test(t, it_waits_and_says_so_once);
     tcase_add_test(t, what_is_too_large_together_goes_apart);
     tcase_add_test(t, it_stops_until_it_is_resumed);
+    tcase_add_test(t, a_group_at_a_time);
     tcase_add_test(t, a_pause_among_groups_leaves_nothing_out);
     tcase_add_test(t, a_pause_leaves_nothing_out);
     tcase_add_test(t, a_partition_without_a_leader);
