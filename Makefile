@@ -72,6 +72,8 @@ deps_offset-mapper := $(NET) $(KLIB) $(PROTO) $(MM2) $(BASE)
 libs_offset-mapper := rdkafka libcurl libevent libevent_pthreads http_parser jansson lmdb libxxhash
 deps_replicator    := $(NET) $(KLIB) $(MM2) $(BASE)
 libs_replicator    := rdkafka libevent libevent_pthreads http_parser jansson libpcre2-8 libcrypto
+# Records are allocated by one thread and freed by another, at which glibc is slow.
+alloc_replicator   := $(if $(SAN),,-lmimalloc)
 deps_ctl           := $(NET) $(PROTO) $(BASE)
 libs_ctl           := libcurl jansson
 deps_sdk           := $(NET) $(KLIB) $(PROTO) $(BASE)
@@ -93,7 +95,7 @@ define program_rule
 $(BIN_$(1)): $(B)/$(1)/main.o $(call lib,$(1)) $(deps_$(1))
 	@mkdir -p $$(@D)
 	$(call say,LD,$$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $$(call pc_libs,$$(libs_$(1))) -pthread -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $$(call pc_libs,$$(libs_$(1))) $(alloc_$(1)) -pthread -lm
 endef
 $(foreach p,$(PARTS),$(eval $(call program_rule,$(p))))
 

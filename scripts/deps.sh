@@ -5,7 +5,7 @@
 set -eu
 
 build='gcc libc6-dev binutils pkg-config librdkafka-dev libevent-dev
-    libcurl4-openssl-dev libjansson-dev liblmdb-dev libpcre2-dev uthash-dev
+    libcurl4-openssl-dev libjansson-dev liblmdb-dev libpcre2-dev libmimalloc-dev uthash-dev
     libhttp-parser-dev libssl-dev libxxhash-dev libzookeeper-mt-dev python3'
 check="$build g++ check clang-format universal-ctags shellcheck
     openjdk-17-jdk-headless maven kcat zookeeper nginx-light wrk clang
