@@ -32,6 +32,7 @@ struct metadata_given {
 struct txn_link {
     shunt_t *consumer; /* compared first: it may be gone */
     rd_kafka_topic_partition_list_t *offsets; /* NULL: none */
+    const char *cluster;                      /* theirs; interned */
     uint64_t since; /* consumer_txn_moment() of the end of the one before */
 };
 

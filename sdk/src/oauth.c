@@ -80,6 +80,7 @@ oauth_fini(struct oauth *o)
 
 struct giving {
     const struct token *token;
+    bool taken;               /* by one */
     rd_kafka_resp_err_t code; /* the first failure */
     char text[512];
 };
@@ -95,7 +96,8 @@ give(rd_kafka_t *rk, void *arg)
     const rd_kafka_resp_err_t code = rd_kafka_oauthbearer_set_token(
         rk, t->value, t->lifetime_ms, t->principal, extensions, t->extensions.n,
         text, sizeof(text));
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || g->code)
+    g->taken = g->taken || !code;
+    if (!code || g->code)
         return;
     g->code = code;
     (void)snprintf(g->text, sizeof(g->text), "%s", text);
@@ -191,7 +193,8 @@ shunt_oauthbearer_set_token(shunt_t *rk, const char *token_value,
         return complain(errstr, errstr_size, RD_KAFKA_RESP_ERR__FAIL,
                         "out of memory");
     each_generation(rk, give, &g);
-    if (!g.code) {
+    /* Others may want another mechanism, where a cluster is left or awaited. */
+    if (!g.code || (g.taken && g.code == RD_KAFKA_RESP_ERR__STATE)) {
         keep_take(&rk->oauth, &token);
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }

@@ -104,7 +104,7 @@ join(shunt_t *rk, void *arg)
     j->answer = consumer_txn_begin(rk->consumer, j->offsets, j->since, HOLD_MS,
                                    &j->out, &j->cluster);
     if (j->answer == CONSUMER_TXN_HELD && rk == j->held)
-        consumer_txn_end(rk->consumer, NULL); /* once is enough */
+        consumer_txn_end(rk->consumer, NULL, NULL); /* once is enough */
     return true;
 }
 
@@ -119,7 +119,8 @@ leave(shunt_t *rk, void *arg)
     const struct leaving *l = arg;
     if (rk != l->link->consumer)
         return false;
-    consumer_txn_end(rk->consumer, l->committed ? l->link->offsets : NULL);
+    consumer_txn_end(rk->consumer, l->committed ? l->link->offsets : NULL,
+                     l->link->cluster);
     return true;
 }
 
@@ -143,8 +144,10 @@ txn_link_fini(shunt_t *rk)
 }
 
 static void
-remember(struct txn_link *link, const rd_kafka_topic_partition_list_t *l)
+remember(struct txn_link *link, const rd_kafka_topic_partition_list_t *l,
+         const char *cluster)
 {
+    link->cluster = cluster;
     if (!link->offsets)
         link->offsets = rd_kafka_topic_partition_list_new(l->cnt);
     for (int i = 0; i < l->cnt; i++) {
@@ -188,7 +191,7 @@ send_them(shunt_t *rk, const struct joining *j,
         rk->producer, other ? other : j->cluster, l, metadata, timeout_ms);
     free(other);
     if (!error && j->consumer)
-        remember(&rk->txn, l);
+        remember(&rk->txn, l, j->cluster);
     return error;
 }
 
@@ -221,6 +224,10 @@ shunt_send_offsets_to_transaction(
     if (write_down(cgmetadata, &j.bytes))
         (void)handles_find(join, &j);
     rd_kafka_mem_free(NULL, j.bytes.v);
+    if (j.consumer && j.answer == CONSUMER_TXN_INVALID)
+        return rd_kafka_error_new(RD_KAFKA_RESP_ERR__INVALID_ARG,
+                                  "metadata of an offset: not UTF-8, or a zero "
+                                  "byte in it");
     if (why_not(&j))
         return producer_txn_doom(rk->producer, why_not(&j));
     if (j.consumer)

@@ -243,12 +243,16 @@ SHUNT_EXPORT int64_t shunt_event_catchup_ms(const shunt_event_t *event);
  * order, those that do not apply left out:
  * "joined"     the new cluster is connected, and there is an assignment in the
  *              group there
+ * "prepared"   the new cluster has the topics, and no rebalance is in the way
  * "stopped"    nothing is delivered from the old cluster any more
  * "mapped"     the mapper has answered where the positions are there
  * "caught-up"  what replication had not brought yet has arrived, or
  *              switch.catchup.timeout.ms is over
  * "committed"  other members have been told where to start, by commits
  * "delivering" the first record of the new cluster is delivered
+ * Of a producer: "flushed"  the old cluster has acknowledged all, or its time is
+ * over; "carried"  what it has not is taken back; "delivering"  it goes to the
+ * new one.
  */
 SHUNT_EXPORT const char *shunt_event_phase(const shunt_event_t *event);
 /* PHASE: milliseconds since the move began (SWITCH); else -1. */

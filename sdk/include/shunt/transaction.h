@@ -45,7 +45,8 @@ SHUNT_EXPORT rd_kafka_error_t *shunt_begin_transaction(shunt_t *rk);
  * move; what was committed is its position when it does.  If it moved, or lost
  * partitions, since the transaction before ended, with records delivered that
  * were not committed, those are delivered again: an abort, too.  Offsets that
- * say that they are of another cluster want one as well.
+ * say that they are of another cluster, or that are past what was delivered
+ * after a move, want one as well.  Metadata as with shunt_commit().
  */
 SHUNT_EXPORT rd_kafka_error_t *shunt_send_offsets_to_transaction(
     shunt_t *rk, const rd_kafka_topic_partition_list_t *offsets,

@@ -66,9 +66,11 @@ size_t consumer_poll_batch(struct consumer *c, int timeout_ms,
  */
 enum consumer_txn {
     CONSUMER_TXN_HELD,
-    CONSUMER_TXN_MOVING, /* to another cluster now, or it has none */
-    CONSUMER_TXN_REWOUND /* records were delivered after `since` that are or
-                            were delivered once more */
+    CONSUMER_TXN_MOVING,  /* to another cluster now, or it has none, or an
+                             offset is not of this one */
+    CONSUMER_TXN_REWOUND, /* records were delivered after `since` that are or
+                             were delivered once more */
+    CONSUMER_TXN_INVALID  /* metadata that Kafka does not allow, or no memory */
 };
 enum consumer_txn
 consumer_txn_begin(struct consumer *c,
@@ -77,9 +79,10 @@ consumer_txn_begin(struct consumer *c,
                    rd_kafka_topic_partition_list_t **out, const char **cluster);
 /* A moment, in the order of all calls. */
 uint64_t consumer_txn_moment(void);
-/* `committed`: they stand now; NULL: aborted. */
+/* `committed`: they stand now, on `cluster`; NULL: aborted. */
 void consumer_txn_end(struct consumer *c,
-                      const rd_kafka_topic_partition_list_t *committed);
+                      const rd_kafka_topic_partition_list_t *committed,
+                      const char *cluster);
 
 /* From now on fn(arg) is called whenever a poll may have something to do: any
  * thread, with locks held, must not block.  Once. */

@@ -89,7 +89,7 @@ generation_part(struct generation *g, const char *topic, int32_t partition)
     }
     p->start = RD_KAFKA_OFFSET_INVALID;
     p->next = p->finished = p->committed = p->acked = p->commit = -1;
-    p->commit_since = -1;
+    p->commit_since = p->end = -1;
     HASH_ADD_KEYPTR(hh, g->parts, &p->key, len, p);
     if (hash_has(p))
         return p;

@@ -58,6 +58,7 @@ struct part {
     bool none_before;  /* and the previous cluster has no commit of the group */
     int64_t start;     /* an offset or one of librdkafka's logical ones */
     int64_t next;      /* to be delivered next; -1: not known yet */
+    int64_t end;       /* told as its end, past what is no record; -1: none */
     int64_t finished;  /* next after the last one finished; -1: none */
     int64_t committed; /* last commit by us that did not fail; -1: none */
     int64_t acked;     /* last one that is known to stand; -1: none */

@@ -187,7 +187,7 @@ renew(struct generation *g, struct part *p, enum part_state state)
     p->map_wanted = p->map_asked = p->map_done = p->end_wanted = false;
     p->by_hand = p->sought = false;
     p->mapped.known = false;
-    p->commit = p->commit_since = -1;
+    p->commit = p->commit_since = p->end = -1;
 }
 
 void

@@ -192,6 +192,17 @@ is_pilot(struct part *p, const rd_kafka_message_t *m)
            prints_reach(&p->prints, p->start) && prints_last_is(&p->prints, m);
 }
 
+static void
+note_end(struct generation *g, const rd_kafka_message_t *m)
+{
+    struct part *p =
+        m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && m->rkt
+            ? generation_find(g, rd_kafka_topic_name(m->rkt), m->partition)
+            : NULL;
+    if (p)
+        p->end = m->offset;
+}
+
 /* True: for the application.  `life` was the newest when librdkafka was asked:
  * a partition that has changed hands or its place since, in a callback or
  * without the lock, may have been asked before or behind that, so it is fetched
@@ -204,6 +215,7 @@ deliver(struct track *tr, struct generation *g, struct hand *hand,
     if (m->err) {
         if (m->rkt)
             (void)generation_know_topic(g, m->rkt); /* told by its name else */
+        note_end(g, m);
         return !swallowed(tr, m);
     }
     struct part *p = generation_deliverable(g, m);

@@ -392,6 +392,10 @@ void track_freeze(const struct track *tr, struct part *p);
 int64_t track_carry(const struct track *tr, const struct part *p);
 /* What was delivered past the position that is carried over. */
 int64_t track_delivered_past(const struct part *p, int64_t offset);
+/* After a move a topic of the same name may be another one: an offset that was
+ * never delivered here is the old cluster's, and would skip records. */
+bool track_is_strange(const struct track *tr, const struct part *p,
+                      int64_t offset);
 /* `l` (NULL: all), of which the application has been told, is about to go on
  * elsewhere, at what is carried over: a transaction that has records past that,
  * and that did not end when it was told, must not stand. */

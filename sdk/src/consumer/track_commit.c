@@ -355,18 +355,23 @@ count_commit(struct track *tr, const rd_kafka_topic_partition_list_t *l)
     }
 }
 
-/* After a move a topic of the same name may be another one: an offset that was
- * never delivered here is the old cluster's, and would skip records.  One that
- * says where it holds is not. */
+bool
+track_is_strange(const struct track *tr, const struct part *p, int64_t offset)
+{
+    return tr->cur->previous && p->state != PART_NONE && offset > p->next &&
+           offset > p->end;
+}
+
+/* One that says where it holds is not. */
 static bool
 ahead(struct track *tr, const rd_kafka_topic_partition_list_t *given,
       const rd_kafka_topic_partition_list_t *offsets)
 {
-    for (int i = 0; tr->cur->previous && i < offsets->cnt; i++) {
+    for (int i = 0; i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *t = &offsets->elems[i];
         const struct part *p = generation_find(tr->cur, t->topic, t->partition);
         struct place at;
-        if (!p || p->state == PART_NONE || t->offset <= p->next)
+        if (!p || !track_is_strange(tr, p, t->offset))
             continue;
         const bool sure = place_of(&given->elems[i], &at);
         place_fini(&at);
@@ -471,8 +476,8 @@ track_commit(struct track *tr, const rd_kafka_topic_partition_list_t *offsets,
     if (!tr->cur || tr->cur->stopped)
         return RD_KAFKA_RESP_ERR__STATE;
     rd_kafka_topic_partition_list_t *l = list_to_commit(tr, offsets);
-    rd_kafka_resp_err_t code = offsets ? given_list(tr, offsets, l)
-                                       : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code =
+        offsets ? given_list(tr, offsets, l) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!code)
         code = commit_list(tr, l, async);
     if (committed) {

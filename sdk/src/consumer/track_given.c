@@ -346,7 +346,9 @@ replace(struct track *tr, rd_kafka_topic_partition_t *t,
     const char *topic = NULL;
     if (!track_elsewhere(tr, t, &at))
         return;
-    if (strcmp(at.cluster, q->from) == 0) {
+    /* It may have moved while the call waited: then it asks again. */
+    if (strcmp(at.cluster, q->from) == 0 &&
+        strcmp(tr->cur->cluster, q->to) == 0) {
         const struct po_position asked = {
             .topic = t->topic, .partition = t->partition, .offset = t->offset};
         const struct mapped m =

@@ -261,10 +261,11 @@ decide(const struct track *tr, const struct carry *v)
         .mapped = v->mapped,
     };
     struct start s = handover_start(&f);
-    if (v->offset == 0 && s.kind != START_AT)
-        return (struct start){START_AT, 0, 0}; /* also what was sought */
+    /* What the application says is more than a commit of an earlier visit. */
+    const bool sought = v->from->sought && v->offset == 0;
     if (track_unread(v) && s.kind != START_AT)
-        s = (struct start){START_AT, s.offset, tr->e.reset_latest ? -1 : 0};
+        s = (struct start){START_AT, sought ? 0 : s.offset,
+                           tr->e.reset_latest ? -1 : 0};
     return s;
 }
 

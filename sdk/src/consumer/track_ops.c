@@ -105,7 +105,7 @@ store(struct track *tr, const rd_kafka_topic_partition_t *t)
         return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     if (p->state != PART_RUNNING || t->offset < 0)
         return RD_KAFKA_RESP_ERR__STATE;
-    if (tr->cur->previous && t->offset > p->next)
+    if (track_is_strange(tr, p, t->offset))
         return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     p->finished = t->offset;
     return RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -489,6 +489,51 @@ START_TEST(a_move_goes_on_from_where_it_was_sought)
 }
 END_TEST
 
+/* What is committed there is of an earlier visit. */
+START_TEST(a_seek_to_the_beginning_is_one_on_the_new_cluster_too)
+{
+    commit_elsewhere(&b, "a.orders", 30);
+    member_make(&m);
+    member_route(&m, "a", 3, NULL);
+    assign_take(at("orders", 0, 0));
+    member_read(&m, 0, 0, 0, 60);
+    rd_kafka_topic_partition_list_t *l = at("orders", 0, 0);
+    consumer_pause(m.c, l, true);
+    rd_kafka_topic_partition_list_destroy(l);
+    ck_assert_int_eq(seek_to("orders", RD_KAFKA_OFFSET_BEGINNING), 0);
+    memset(seen, 0, sizeof(seen));
+    member_route(&m, "b", 4, "a");
+    member_switched(&m, 1);
+    l = positions();
+    consumer_pause(m.c, l, false);
+    rd_kafka_topic_partition_list_destroy(l);
+    member_read(&m, 0, 0, SHIFT, 80);
+    member_stop(&m);
+}
+END_TEST
+
+/* Nobody sought there: who comes back to where a stream was born, of which
+ * replication had brought nothing, goes on where it was. */
+START_TEST(what_was_never_copied_is_not_read_again)
+{
+    member_make(&m);
+    assign_take(at("orders", 0, 0));
+    member_route(&m, "b", 3, NULL);
+    member_read(&m, 1, 0, 0, 5);
+    mapper = MAPPER_NONE;
+    member_route(&m, "a", 4, "b");
+    member_switched(&m, 1);
+    member_read(&m, 0, 0, 0, 60);
+    mapper = MAPPER_EXACT;
+    member_route(&m, "b", 5, "a");
+    member_switched(&m, 2);
+    produce(&b, "orders", 5, 8);
+    member_read(&m, 1, 0, 5, 8);
+    member_once(1, 0, 0, 8);
+    member_stop(&m);
+}
+END_TEST
+
 /* ---- pause --------------------------------------------------------------- */
 
 START_TEST(a_pause_outlasts_a_move)
@@ -647,6 +692,8 @@ main(void)
     tcase_add_test(c, a_place_is_sought_and_committed_on_another_cluster);
     tcase_add_test(c, seeks_go_back_and_forth);
     tcase_add_test(c, a_move_goes_on_from_where_it_was_sought);
+    tcase_add_test(c, a_seek_to_the_beginning_is_one_on_the_new_cluster_too);
+    tcase_add_test(c, what_was_never_copied_is_not_read_again);
     tcase_add_test(c, a_pause_outlasts_a_move);
     tcase_add_test(c, only_what_is_stored_is_committed);
     tcase_add_test(c, storing_is_refused_where_it_is_automatic);

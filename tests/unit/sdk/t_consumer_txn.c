@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "sdk/src/consumer/consumer_impl.h"
+#include "sdk/src/consumer/place.h"
 #include "tests/unit/sdk/consumer_member.h"
 
 #define OFFSET_COMMIT 8 /* ApiKey */
@@ -59,8 +60,21 @@ commit(const char *topic, int64_t offset, uint64_t since)
 {
     rd_kafka_topic_partition_list_t *l = both(topic, offset);
     ck_assert_int_eq(begin(topic, offset, since), CONSUMER_TXN_HELD);
-    consumer_txn_end(m.c, l);
+    consumer_txn_end(m.c, l, *topic == 'a' ? "b" : "a");
     rd_kafka_topic_partition_list_destroy(l);
+}
+
+/* Until the copies are read so far, on b. */
+static void
+read_on(int64_t to)
+{
+    const int64_t end_ms = clock_mono_ms() + DEADLINE_MS;
+    struct generation *g = m.c->track->cur;
+    for (int p = 0; p < PARTS; p++)
+        while (generation_find(g, "a.orders", p)->next < to) {
+            ck_assert_int_lt(clock_mono_ms(), end_ms);
+            member_poll(&m);
+        }
 }
 
 /* ---- what is delivered twice ---------------------------------------------- */
@@ -73,9 +87,10 @@ START_TEST(what_was_read_before_a_move_is_not_committed_behind_it)
     member_switched(&m, 1);
     ck_assert_int_eq(m.bound, 2 * 60);
     ck_assert_int_eq(begin("a.orders", 50, since), CONSUMER_TXN_REWOUND);
+    read_on(50);
     ck_assert_int_eq(begin("a.orders", 50, consumer_txn_moment()),
                      CONSUMER_TXN_HELD);
-    consumer_txn_end(m.c, NULL);
+    consumer_txn_end(m.c, NULL, NULL);
     member_stop(&m);
 }
 END_TEST
@@ -120,6 +135,7 @@ end_in_the_callback(bool commits)
     member_route(&m, "b", 4, "a");
     member_switched(&m, 1);
     ck_assert_int_eq(m.bound, commits ? 0 : 2 * 60);
+    read_on(50);
     commit("a.orders", 50, ended);
     member_stop(&m);
 }
@@ -218,7 +234,9 @@ START_TEST(a_late_outcome_undoes_nothing)
     member_route(&m, "b", 4, "a");
     member_switched(&m, 1);
     ck_assert_uint_gt(m.c->track->n_landings, 0);
-    commit("a.orders", 55, consumer_txn_moment());
+    rd_kafka_topic_partition_list_t *l = both("a.orders", 55);
+    consumer_txn_end(m.c, l, "b");
+    rd_kafka_topic_partition_list_destroy(l);
     const int64_t end_ms = clock_mono_ms() + 20000;
     while (m.c->track->n_landings > 0 && clock_mono_ms() < end_ms)
         member_poll(&m);
@@ -226,6 +244,70 @@ START_TEST(a_late_outcome_undoes_nothing)
     for (int p = 0; p < PARTS; p++)
         ck_assert_int_eq(
             track_carry(tr, generation_find(tr->cur, "a.orders", p)), 55);
+    member_stop(&m);
+}
+END_TEST
+
+/* Of a transaction that was too long to be waited for: `orders` of the new
+ * cluster is another topic. */
+START_TEST(what_is_committed_late_is_of_the_cluster_that_was_left)
+{
+    produce(&b, "orders", 0, 70);
+    start_reading(60);
+    commit("orders", 60, 0);
+    rd_kafka_topic_partition_list_t *l = both("orders", 60);
+    member_route(&m, "b", 4, "a");
+    member_switched(&m, 1);
+    consumer_txn_end(m.c, l, "a");
+    rd_kafka_topic_partition_list_destroy(l);
+    const struct track *tr = m.c->track;
+    for (int p = 0; p < PARTS; p++)
+        ck_assert_int_lt(track_carry(tr, generation_find(tr->cur, "orders", p)),
+                         60);
+    member_stop(&m);
+}
+END_TEST
+
+START_TEST(offsets_of_the_old_cluster_are_none_of_the_new_one)
+{
+    start_reading(60);
+    commit("orders", 60, 0);
+    member_route(&m, "b", 4, "a");
+    member_switched(&m, 1);
+    ck_assert_int_eq(begin("orders", 60, consumer_txn_moment()),
+                     CONSUMER_TXN_MOVING);
+    ck_assert_int_eq(begin("a.orders", 60 - SHIFT, consumer_txn_moment()),
+                     CONSUMER_TXN_HELD);
+    consumer_txn_end(m.c, NULL, NULL);
+    member_stop(&m);
+}
+END_TEST
+
+static enum consumer_txn
+begin_with(const char *words, char **kept)
+{
+    rd_kafka_topic_partition_list_t *l = both("orders", 60), *out = NULL;
+    const char *cluster;
+    place_metadata_take(&l->elems[1], strdup(words));
+    const enum consumer_txn answer =
+        consumer_txn_begin(m.c, l, 0, 10000, &out, &cluster);
+    if (out)
+        (void)place_app(&out->elems[1], kept);
+    if (out)
+        rd_kafka_topic_partition_list_destroy(out);
+    rd_kafka_topic_partition_list_destroy(l);
+    return answer;
+}
+
+START_TEST(the_application_s_metadata_is_kept)
+{
+    char *kept = NULL;
+    start_reading(60);
+    ck_assert_int_eq(begin_with("batch 7", &kept), CONSUMER_TXN_HELD);
+    consumer_txn_end(m.c, NULL, NULL);
+    ck_assert_str_eq(kept, "batch 7");
+    free(kept);
+    ck_assert_int_eq(begin_with("\xff", &kept), CONSUMER_TXN_INVALID);
     member_stop(&m);
 }
 END_TEST
@@ -244,6 +326,9 @@ main(void)
     tcase_add_test(t, what_is_handed_over_counts_as_committed);
     tcase_add_test(t, what_is_committed_is_not_told_before_it_is_known);
     tcase_add_test(t, a_late_outcome_undoes_nothing);
+    tcase_add_test(t, what_is_committed_late_is_of_the_cluster_that_was_left);
+    tcase_add_test(t, offsets_of_the_old_cluster_are_none_of_the_new_one);
+    tcase_add_test(t, the_application_s_metadata_is_kept);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -458,13 +458,6 @@ START_TEST(a_callback_amid_a_batch_finishes_nothing)
 }
 END_TEST
 
-static void
-take_one(rd_kafka_message_t *m, void *opaque)
-{
-    (void)m;
-    (void)opaque;
-}
-
 static atomic_bool polling;
 
 static void *
@@ -493,7 +486,7 @@ START_TEST(a_poll_of_a_closed_consumer_ends)
 {
     rd_kafka_message_t *v[2];
     shunt_conf_t *conf = conf_of(0);
-    shunt_conf_set_consume_cb(conf, take_one);
+    shunt_conf_set_consume_cb(conf, count_one);
     start_take(RD_KAFKA_CONSUMER, conf);
     watch(consumerq);
     ck_assert_int_eq(shunt_consumer_close(rk), 0);
