@@ -267,7 +267,7 @@ fuzzers: $(FUZZERS)
 SUITES ?= unit,programs,route,mapper,sandbox,real
 
 unit: $(UNIT)
-unit-sdk: $(filter $(B)/unit/sdk/% $(B)/unit/sdk-hard/%,$(UNIT))
+unit-threads: $(filter $(B)/unit/sdk/% $(B)/unit/sdk-hard/% $(B)/unit/replicator/%,$(UNIT))
 
 deps:
 	@scripts/deps.sh check
@@ -291,10 +291,10 @@ soak: deps
 run-soak: all
 	@python3 tests/chaos/run.py --build $(B) --seconds $(SOAK_SECONDS) --json build/soak.json
 
-# All tests of libshunt with ThreadSanitizer.
+# All unit tests of libshunt and the replicator with ThreadSanitizer.
 check-tsan: deps
-	@$(MAKE) --no-print-directory SAN=thread unit-sdk
-	@python3 tests/check.py --build build/release-thread --suites unit-sdk
+	@$(MAKE) --no-print-directory SAN=thread unit-threads
+	@python3 tests/check.py --build build/release-thread --suites unit-threads
 
 FUZZ_SECONDS ?= 60
 fuzz: deps
@@ -342,7 +342,7 @@ help:
 	@echo 'make demo       move an application between two embedded clusters; KAFKA=real: real ones'
 	@echo 'make check      all tests; SUITES=unit,programs,route,mapper,sandbox,real chooses'
 	@echo 'make soak       10 minutes of random faults on real brokers; SOAK_SECONDS=60 SEED=7 choose'
-	@echo 'make check-tsan the tests of libshunt with ThreadSanitizer'
+	@echo 'make check-tsan the unit tests of libshunt and the replicator with ThreadSanitizer'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; FUZZ="glob http" chooses'
 	@echo 'make lint       format, layers, headers, lengths, options, symbols, shell'
 	@echo 'make bench      every make bench-NAME; figures in build/bench/NAME.json'
@@ -352,7 +352,7 @@ help:
 	@echo 'make clean      remove build/'
 	@echo 'SAN=address,undefined or SAN=thread build with sanitizers in a folder of their own'
 
-.PHONY: all examples unit unit-sdk soak run-soak check-tsan sdk-real fuzz fuzzers deps deps-demo demo run-demo check run-check lint \
+.PHONY: all examples unit unit-threads soak run-soak check-tsan sdk-real fuzz fuzzers deps deps-demo demo run-demo check run-check lint \
 	run-lint docs bench install clean help
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -4,7 +4,7 @@
 usage: tests/check.py --build build/release [--suites unit,programs,route,mapper,sandbox,real]
 
 unit      every Check program below BUILD/unit
-unit-sdk  those of libshunt alone (for a build with another sanitizer)
+unit-threads  those of libshunt and the replicator alone (for ThreadSanitizer)
 programs  the programs' command lines and their bad input, as processes
 route     shunt-route against peers and machines that misbehave, and against its OpenAPI file
 mapper    shunt-offset against bad records, dying brokers, full disks, and against its OpenAPI file
@@ -31,7 +31,7 @@ from tests.lib import failures  # noqa: E402
 SUITES = ("unit", "programs", "route", "mapper", "sandbox", "real")
 # Most tests wait more than they work.  Suites of one stage run beside each other: each program has folders and ports of its
 # own.  What starts brokers of Apache Kafka has the machine to itself.
-STAGES = ((("unit",), 4), (("unit-sdk",), 2), (("programs", "route", "mapper", "sandbox"), 3), (("real",), 1))
+STAGES = ((("unit",), 4), (("unit-threads",), 2), (("programs", "route", "mapper", "sandbox"), 3), (("real",), 1))
 # They begin first, so that no stage ends with one of them alone.
 LONG = ("stories on embedded clusters", "sdk/t_switch", "sdk/t_consumer", "offset-mapper/t_store_verify", "route-service/t_audience",
         "offset-mapper/t_store_model", "route-service/t_residency", "route-service/t_warn", "sdk/t_split", "sdk/t_rebalance",
@@ -111,9 +111,9 @@ def commands(suite: str, build: Path) -> list[tuple[str, list[str], int]]:
     if suite == "unit":
         return [(str(p.relative_to(build)), [str(p)], UNIT_S)
                 for p in sorted((build / "unit").glob("*/t_*")) if p.suffix == ""]
-    if suite == "unit-sdk":
+    if suite == "unit-threads":
         return [(str(p.relative_to(build)), [str(p)], UNIT_S)
-                for p in sorted((build / "unit").glob("sdk*/t_*")) if p.suffix == ""]
+                for part in ("sdk", "sdk-hard", "replicator") for p in sorted((build / "unit").glob(f"{part}/t_*")) if p.suffix == ""]
     if suite == "programs":
         return [("programs", ["python3", "tests/programs/test_programs.py"], 300),
                 ("shuntctl", ["python3", "tests/programs/test_shuntctl.py"], 300),
@@ -177,7 +177,7 @@ def main() -> int:
     tally = Tally()
     started = time.monotonic()
     suites = options.suites.split(",")
-    unknown = set(suites) - {*SUITES, "unit-sdk"}
+    unknown = set(suites) - {*SUITES, "unit-threads"}
     if unknown:
         parser.error(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     for stage, at_once in STAGES:
