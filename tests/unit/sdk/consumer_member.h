@@ -10,10 +10,10 @@
 struct member {
     struct control control;
     struct engine e;
+    struct metrics metrics;
     struct consumer *c;
-    int switched, warnings, errors, standbys;
-    int64_t bound;
-    int eofs;
+    int switched, warnings, routed, errors, stuck, standbys, eofs;
+    int64_t bound, stall_ms;
 };
 
 /* [origin is b][partition][number] */
@@ -26,8 +26,12 @@ on_event(const struct engine_event *e, void *arg)
     m->switched += e->type == ENGINE_SWITCHED;
     m->warnings += e->type == ENGINE_WARNING;
     m->standbys += e->type == ENGINE_STANDBY;
-    if (e->type == ENGINE_SWITCHED)
+    m->routed += e->type == ENGINE_ROUTED;
+    m->stuck += e->type == ENGINE_STUCK;
+    if (e->type == ENGINE_SWITCHED) {
         m->bound = e->reread_bound;
+        m->stall_ms = e->stall_ms;
+    }
 }
 
 static void
@@ -97,6 +101,8 @@ member_make(struct member *m)
     m->e.on_log = on_log;
     m->e.on_error = on_error;
     m->e.arg = m;
+    ck_assert_int_eq(metrics_init(&m->metrics), 0);
+    m->e.metrics = &m->metrics;
     ck_assert_int_eq(consumer_new(&m->e, &m->c, NULL), 0);
 }
 
