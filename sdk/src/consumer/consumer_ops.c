@@ -278,7 +278,7 @@ consumer_pause(struct consumer *c, rd_kafka_topic_partition_list_t *partitions,
 struct commit_call {
     bool async, any;
     rd_kafka_topic_partition_list_t *committed; /* NULL: not asked for */
-    rd_kafka_resp_err_t error;   /* the first one */
+    rd_kafka_resp_err_t error;                  /* the first one */
     rd_kafka_resp_err_t nothing; /* why nothing was to be committed */
 };
 
@@ -286,7 +286,7 @@ static rd_kafka_error_t *
 commit_own(struct track *tr, rd_kafka_topic_partition_list_t *l, void *arg)
 {
     struct commit_call *call = arg;
-    const rd_kafka_resp_err_t code = 
+    const rd_kafka_resp_err_t code =
         track_commit(tr, l, call->async, call->committed);
     if (!code)
         call->any = true;

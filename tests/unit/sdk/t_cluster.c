@@ -132,6 +132,35 @@ START_TEST(a_fatal_error_is_seen)
 }
 END_TEST
 
+/* As in librdkafka it has the code of the error itself. */
+START_TEST(a_fatal_error_comes_as_an_event)
+{
+    bool seen = false;
+    shunt_conf_t *conf = shunt_conf_new();
+    shunt_conf_set_log_cb(conf, NULL);
+    shunt_conf_set_events(conf, RD_KAFKA_EVENT_ERROR);
+    shunt_t *rk = disk_handle_take(RD_KAFKA_PRODUCER, conf);
+    shunt_queue_t *q = shunt_queue_get_main(rk);
+    disk_produce(rk, "x", NULL);
+    ck_assert_int_eq(shunt_flush(rk, DEADLINE_MS), 0);
+    ck_assert_int_eq(
+        shunt_test_fatal_error(
+            rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "made up"),
+        0);
+    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
+    while (!seen && clock_mono_ms() < until_ms) {
+        shunt_event_t *e = shunt_queue_poll(q, 100);
+        seen = e && shunt_event_error_is_fatal(e) == 1 &&
+               shunt_event_error(e) ==
+                   RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+        shunt_event_destroy(e);
+    }
+    ck_assert(seen);
+    shunt_queue_destroy(q);
+    shunt_destroy(rk);
+}
+END_TEST
+
 START_TEST(credentials_are_for_handles_to_come_too)
 {
     shunt_t *rk = new_handle(RD_KAFKA_PRODUCER);
@@ -269,6 +298,7 @@ main(void)
     tcase_add_test(t, a_producer);
     tcase_add_test(t, a_consumer);
     tcase_add_test(t, a_fatal_error_is_seen);
+    tcase_add_test(t, a_fatal_error_comes_as_an_event);
     tcase_add_test(t, credentials_are_for_handles_to_come_too);
     tcase_add_test(t, a_callback_can_end_its_poll);
     tcase_add_test(t, only_failures_are_reported_if_asked_for);

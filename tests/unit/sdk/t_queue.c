@@ -642,19 +642,6 @@ START_TEST(errors_by_event)
     }
     ck_assert(seen);
     rd_kafka_mock_broker_set_up(disk_mock, 1);
-    ck_assert_int_eq(
-        shunt_test_fatal_error(
-            rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "made up"),
-        0);
-    for (seen = false; !seen && clock_mono_ms() < until_ms;) {
-        shunt_event_t *e = shunt_queue_poll(mainq, 100);
-        seen = e &&
-               shunt_event_error(e) ==
-                   RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER &&
-               shunt_event_error_is_fatal(e) == 1;
-        shunt_event_destroy(e);
-    }
-    ck_assert(seen);
     end();
 }
 END_TEST
