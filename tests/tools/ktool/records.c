@@ -164,6 +164,21 @@ conf_new(const struct ktool *k)
     return conf;
 }
 
+/* Who has not asked for a topic finds it only a second later. */
+static int
+warm_up(struct ktool *k)
+{
+    const struct rd_kafka_metadata *md;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(k->rk, k->words[0], NULL);
+    const rd_kafka_resp_err_t kerr =
+        rd_kafka_metadata(k->rk, 0, topic, &md, DEADLINE_MS);
+    rd_kafka_topic_destroy(topic);
+    if (kerr)
+        return fail(k->words[0], rd_kafka_err2str(kerr));
+    rd_kafka_metadata_destroy(md);
+    return 0;
+}
+
 static int
 writer_open(struct ktool *k, bool *failed, const char *transactional_id)
 {
@@ -176,7 +191,7 @@ writer_open(struct ktool *k, bool *failed, const char *transactional_id)
         abort();
     if (transactional_id && set(conf, "transactional.id", transactional_id))
         abort();
-    return reopen(k, RD_KAFKA_PRODUCER, conf);
+    return reopen(k, RD_KAFKA_PRODUCER, conf) || warm_up(k);
 }
 
 static int
@@ -303,23 +318,23 @@ list_parts(const struct rd_kafka_metadata *md, const char *topic,
     }
 }
 
+/* How many partitions it has; 0 is said. Naming it might make it. */
 static int
-assign_all(struct ktool *k, int *partitions)
+count_parts(struct ktool *k)
 {
     const struct rd_kafka_metadata *md;
-    if (rd_kafka_metadata(k->rk, 1, NULL, &md, ADMIN_MS))
-        return fail(k->words[0], "no metadata");
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(8);
-    list_parts(md, k->words[0], list);
+    int n = 0;
+    if (rd_kafka_metadata(k->rk, 1, NULL, &md, ADMIN_MS)) {
+        (void)fail(k->words[0], "no metadata");
+        return 0;
+    }
+    for (int i = 0; i < md->topic_cnt; i++)
+        if (str_equal(md->topics[i].topic, k->words[0]))
+            n = md->topics[i].partition_cnt;
     rd_kafka_metadata_destroy(md);
-    *partitions = list->cnt;
-    const rd_kafka_resp_err_t kerr = rd_kafka_assign(k->rk, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (kerr || *partitions == 0)
-        return fail(k->words[0],
-                    kerr ? rd_kafka_err2str(kerr) : "no such topic");
-    return 0;
+    if (n == 0)
+        (void)fail(k->words[0], "no such topic");
+    return n;
 }
 
 static void
@@ -336,12 +351,12 @@ print_fingerprint(const rd_kafka_message_t *m)
 }
 
 static int
-print_all(struct ktool *k, int partitions,
+print_all(struct ktool *k, rd_kafka_queue_t *q, int partitions,
           void (*print)(const rd_kafka_message_t *m))
 {
     const int64_t end = clock_mono_ms() + DEADLINE_MS;
     while (partitions > 0) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(k->rk, 100);
+        rd_kafka_message_t *m = rd_kafka_consume_queue(q, 100);
         if (m && !m->err)
             print(m);
         else if (m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
@@ -354,6 +369,7 @@ print_all(struct ktool *k, int partitions,
     return 0;
 }
 
+/* `group`: NULL: of none. */
 static int
 reader_open(struct ktool *k, const char *group)
 {
@@ -363,7 +379,7 @@ reader_open(struct ktool *k, const char *group)
         set(conf, "fetch.wait.max.ms", "20") ||
         set(conf, "fetch.error.backoff.ms", "10"))
         abort();
-    if (set(conf, "group.id", group)) {
+    if (group && set(conf, "group.id", group)) {
         rd_kafka_conf_destroy(conf);
         return 1;
     }
@@ -373,11 +389,23 @@ reader_open(struct ktool *k, const char *group)
 static int
 dump(struct ktool *k, void (*print)(const rd_kafka_message_t *m))
 {
-    int partitions = 0;
-    if (reader_open(k, "ktool") || assign_all(k, &partitions))
+    const int n = reader_open(k, NULL) ? 0 : count_parts(k);
+    if (n == 0 || warm_up(k))
         return 1;
-    const int rc = print_all(k, partitions, print);
-    (void)rd_kafka_consumer_close(k->rk);
+    /* Of no group, which would cost half a second. */
+    rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(k->rk, k->words[0], NULL);
+    int rc = 0;
+    for (int p = 0; p < n; p++)
+        if (rd_kafka_consume_start_queue(topic, p, RD_KAFKA_OFFSET_BEGINNING,
+                                         q))
+            rc = fail(k->words[0], "cannot be read");
+    if (rc == 0)
+        rc = print_all(k, q, n, print);
+    for (int p = 0; p < n; p++)
+        (void)rd_kafka_consume_stop(topic, p);
+    rd_kafka_topic_destroy(topic);
+    rd_kafka_queue_destroy(q);
     return rc;
 }
 
