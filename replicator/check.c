@@ -201,6 +201,7 @@ add_flow(struct json_t *list, const struct settings *s,
          const struct flow_settings *f, bool connect)
 {
     char remote[NAME_MAX_BYTES];
+    const char *codec = client_compression(&f->clients[ROLE_TARGET_PRODUCER]);
     struct json_t *v = js_object();
     int rc = js_put_str(v, "flow", f->name);
     rc |= js_put_str(v, "source", f->source->name);
@@ -208,6 +209,8 @@ add_flow(struct json_t *list, const struct settings *s,
     rc |=
         js_put_str(v, "delivery",
                    f->target->exactly_once ? "exactly once" : "at least once");
+    rc |= js_put_str(v, "compressed",
+                     codec ? codec : "as the records of the source");
     rc |= js_put_str(v, "naming", policy_name(f));
     rc |= naming_remote(&f->naming, f->source->name, "TOPIC", remote,
                         sizeof(remote));
@@ -234,14 +237,19 @@ static struct json_t *
 describe(const struct settings *s, const char *path, bool connect)
 {
     struct json_t *v = js_object(), *flows = js_array(), *clusters = js_array();
+    struct json_t *beats = js_array();
     int rc = js_put_words(v, "file", path);
     for (size_t i = 0; i < s->n_clusters; i++)
         rc |= add_cluster(clusters, s, &s->clusters[i]);
     for (size_t i = 0; i < s->n_flows; i++)
         if (s->flows[i].enabled)
             rc |= add_flow(flows, s, &s->flows[i], connect);
+    for (size_t i = 0; i < s->n_flows; i++)
+        if (settings_beats_alone(s, &s->flows[i]))
+            rc |= js_add_take(beats, js_string(s->flows[i].name));
     rc |= js_put_take(v, "clusters", clusters);
     rc |= js_put_take(v, "flows", flows);
+    rc |= js_put_take(v, "heartbeats_only", beats);
     rc |= js_put_strs(v, "warnings", &s->warnings);
     if (rc == 0)
         return v;
@@ -326,8 +334,9 @@ static void
 print_flow(const struct json_t *flow, FILE *to)
 {
     const struct json_t *values = js_any(flow, "values");
-    (void)fprintf(to, "flow %s, %s; TOPIC is copied to %s\n", str(flow, "flow"),
-                  str(flow, "delivery"), str(flow, "copy_of_TOPIC"));
+    (void)fprintf(to, "flow %s, %s; TOPIC is copied to %s, compressed: %s\n",
+                  str(flow, "flow"), str(flow, "delivery"),
+                  str(flow, "copy_of_TOPIC"), str(flow, "compressed"));
     print_values(values, "  ", to);
     print_filters(values, to);
     (void)js_each(js_any(flow, "internal_topics"), print_internal, to);
@@ -340,6 +349,7 @@ print_all(const struct json_t *v, FILE *to)
 {
     const struct json_t *clusters = js_any(v, "clusters");
     const struct json_t *flows = js_any(v, "flows");
+    const struct json_t *beats = js_any(v, "heartbeats_only");
     const struct json_t *warnings = js_any(v, "warnings");
     for (size_t i = 0; i < js_len(clusters); i++) {
         (void)fprintf(to, "cluster %s\n", str(js_at(clusters, i), "cluster"));
@@ -347,6 +357,8 @@ print_all(const struct json_t *v, FILE *to)
     }
     for (size_t i = 0; i < js_len(flows); i++)
         print_flow(js_at(flows, i), to);
+    for (size_t i = 0; i < js_len(beats); i++)
+        (void)fprintf(to, "heartbeats only: %s\n", js_str(js_at(beats, i)));
     for (size_t i = 0; i < js_len(warnings); i++)
         (void)fprintf(to, "warning: %s\n", js_str(js_at(warnings, i)));
     (void)fprintf(to, "%s: ok\n", str(v, "file"));

@@ -291,6 +291,13 @@ client_limit(rd_kafka_t *rk, const char *key)
     return strtoll(text, NULL, 10);
 }
 
+const char *
+client_compression(const struct client_settings *producer)
+{
+    const char *type = client_settings_get(producer, "compression.type");
+    return type ? type : client_settings_get(producer, "compression.codec");
+}
+
 /* 0 and *known; ERR_INVALID: known, but not with this value. */
 static int
 try_property(const struct client_setting *c, bool *known, struct err *err)

@@ -47,6 +47,9 @@ typedef void (*client_rebalance)(rd_kafka_t *rk, rd_kafka_resp_err_t what,
 MUST_CHECK int client_member(const struct flow_settings *f, const char *group,
                              const char *id, client_rebalance on_rebalance,
                              void *opaque, rd_kafka_t **out, struct err *err);
+/* How the file says that copies are compressed. NULL: it does not; as what they
+ * are copies of. */
+const char *client_compression(const struct client_settings *producer);
 /* Takes out of the settings, with a warning, what only Java clients know.
  * ERR_INVALID: a value that librdkafka refuses, or a security property that it
  * does not have. */

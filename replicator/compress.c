@@ -18,17 +18,14 @@
 #include "common/kafka/kconf.h"
 #include "replicator/parts.h"
 
-#define ODD_MAX  10000 /* records, sent with another codec than they had */
-#define RENEW_MS 60000 /* between two takings for the sake of a codec */
-#define RETRY_MS 10000 /* for a producer that cannot be made */
+#define ODD_MAX       10000 /* records, sent with another codec than they had */
+#define RENEW_MS      60000 /* between two takings for the sake of a codec */
+#define RETRY_MS      10000 /* for a producer that cannot be made */
+#define HEAR_MS       1000  /* after the last record */
+#define HEAR_AGAIN_MS 30000 /* for one that is read again */
 
-bool
-compression_is_kept(const struct flow_settings *c)
-{
-    const struct client_settings *p = &c->clients[ROLE_TARGET_PRODUCER];
-    return !client_settings_get(p, "compression.type") &&
-           !client_settings_get(p, "compression.codec");
-}
+#define LEVEL_INFO  6 /* syslog's */
+#define LEVEL_DEBUG 7
 
 /* ---- producers --------------------------------------------------------- */
 
@@ -166,6 +163,49 @@ part_follow_codec(struct part *p)
     part_close(p);
     return open_as(p, codec) ? RD_KAFKA_RESP_ERR_NO_ERROR
                              : rd_kafka_last_error();
+}
+
+/* ---- listening --------------------------------------------------------- */
+
+static void
+set_deaf(struct flow *f, bool deaf)
+{
+    if (f->deaf != deaf)
+        rd_kafka_set_log_level(f->consumer, deaf ? LEVEL_INFO : LEVEL_DEBUG);
+    f->deaf = deaf;
+}
+
+static void
+hear_for(struct flow *f, int64_t ms)
+{
+    const int64_t until = clock_mono_ms() + ms;
+    if (until > f->hears_until_ms)
+        f->hears_until_ms = until;
+    set_deaf(f, false);
+}
+
+/* librdkafka writes lines of each fetch and partition, also of what brings
+ * nothing: with many idle partitions they cost as much as the fetches. */
+void
+compress_hear(struct flow *f, bool records)
+{
+    if (!f->codecs ||
+        client_settings_get(&f->conf->clients[ROLE_SOURCE_CONSUMER], "debug"))
+        return;
+    if (records)
+        hear_for(f, HEAR_MS);
+    else if (clock_mono_ms() > f->hears_until_ms)
+        set_deaf(f, true);
+}
+
+bool
+compress_missed(struct part *p)
+{
+    if (p->heard || !p->topic->codec || read_last(p) != CODEC_UNKNOWN)
+        return false;
+    p->heard = true; /* or it never will be */
+    hear_for(p->flow, HEAR_AGAIN_MS);
+    return true;
 }
 
 /* ---- units ------------------------------------------------------------- */

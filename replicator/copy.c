@@ -328,6 +328,10 @@ copy_message_take(struct flow *f, rd_kafka_message_t *m)
     }
     if (p->acked < 0 && p->begin < 0)
         p->begin = m->offset; /* "latest" must not move before an answer */
+    if (compress_missed(p)) {
+        part_skipped(p);
+        return false;
+    }
     p->next = m->offset + 1;
     if (loops(p, m))
         return false;

@@ -92,7 +92,9 @@ make_handles(struct flow *f, struct err *err)
 {
     const struct flow_settings *c = f->conf;
     char *id = xasprintf("shunt-replicator-%s", c->name);
-    f->codecs = compression_is_kept(c) ? codecs_new() : NULL;
+    f->codecs = client_compression(&c->clients[ROLE_TARGET_PRODUCER])
+                    ? NULL
+                    : codecs_new();
     int rc = client_copier(&c->clients[ROLE_SOURCE_CONSUMER], id, f->codecs,
                            &f->consumer, err);
     if (rc == 0)
@@ -236,6 +238,7 @@ turn(struct flow *f)
     pause_step(f);
     reconf_step(f);
     const bool more = copy_batch(f);
+    compress_hear(f, more);
     const bool served = flow_serve(f, 0);
     share_turn(f);
     units_turn(f);

@@ -116,6 +116,7 @@ struct part {
     rd_kafka_topic_t *to;      /* NULL: not opened */
     rd_kafka_t *via;           /* the producer of `to`; borrowed */
     enum codec codec;          /* of `to` */
+    bool heard;                /* read again to learn its codec */
     int odd;                   /* records sent with another one than is due */
     atomic_uint holds;         /* of enum hold; the flow's thread writes */
     bool assigned, rewound;    /* hold.c: to the consumer; where to changed */
@@ -235,6 +236,8 @@ struct flow {
     rd_kafka_t *back; /* producer to the source; NULL: not needed */
     rd_kafka_t *compressing[CODECS]; /* producers; NULL: not needed yet */
     int64_t compressing_retry_ms;
+    bool deaf; /* librdkafka does not tell how batches are compressed */
+    int64_t hears_until_ms;
     struct codecs *codecs; /* NULL: the file says how copies are compressed */
     rd_kafka_queue_t *records; /* of the consumer */
     int wake_fd;               /* records or deliveries are there */
@@ -351,13 +354,16 @@ int64_t unit_inflight(const struct unit *u);
 /* A part found in a unit: it begins where it was left, if that is ours. */
 void part_enter(struct part *p);
 
-/* compress.c: are copies compressed as what they are copies of? */
-bool compression_is_kept(const struct flow_settings *c);
-/* Opens `to`, if it is not open and nothing has to be known first. */
+/* compress.c. Opens `to`, if it is not open and nothing has to be known first. */
 MUST_CHECK int part_open(struct part *p, struct err *err);
 void part_close(struct part *p);
 /* Before a record is sent. Not 0: it cannot be. */
 MUST_CHECK rd_kafka_resp_err_t part_follow_codec(struct part *p);
+/* Every turn, with whether there were records. */
+void compress_hear(struct flow *f, bool records);
+/* The codec of a record's topic is not known, perhaps because nobody listened:
+ * once, it is to be read again. */
+bool compress_missed(struct part *p);
 /* Units whose producers compress otherwise than is due are taken anew. */
 void compress_turn(struct flow *f);
 /* Serves deliveries of the producers that compress; how many. */

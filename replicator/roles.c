@@ -175,9 +175,13 @@ build(struct flow_settings *f, enum client_role role, const struct items *items)
 void
 roles_build(struct settings *s, const struct items *items)
 {
-    for (size_t i = 0; i < s->n_flows; i++)
-        for (int role = 0; role < ROLES && s->flows[i].enabled; role++)
-            build(&s->flows[i], (enum client_role)role, items);
+    for (size_t i = 0; i < s->n_flows; i++) {
+        struct flow_settings *f = &s->flows[i];
+        for (int role = 0; role < ROLES && f->enabled; role++)
+            build(f, (enum client_role)role, items);
+        if (settings_beats_alone(s, f))
+            build(f, ROLE_TARGET_PRODUCER, items);
+    }
 }
 
 void

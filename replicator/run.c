@@ -16,6 +16,7 @@
 #include "common/base/xmem.h"
 #include "common/net/loop.h"
 #include "replicator/api.h"
+#include "replicator/beats.h"
 #include "replicator/check.h"
 #include "replicator/flow.h"
 #include "replicator/java.h"
@@ -63,6 +64,7 @@ struct program {
     struct loop *loop;
     struct api *api; /* NULL: nobody may look */
     struct observer *observer;
+    struct beats *beats;
     struct loop_timer *look;
     bool ready_said;
     int status;
@@ -242,6 +244,8 @@ start(struct program *p, struct err *err)
     rc = serve(p, err);
     if (rc == 0)
         rc = start_flows(p, err);
+    if (rc == 0)
+        rc = beats_start(load_current(&p->loaded), &p->beats, err);
     if (rc == 0 && p->api)
         rc = observer_start(p->flows, p->n_flows, &p->observer, err);
     if (rc == 0 && p->api)
@@ -260,6 +264,7 @@ finish(struct program *p)
     for (size_t i = 0; i < p->n_flows; i++)
         flow_stop(p->flows[i]); /* all at once, then wait for each */
     observer_stop(p->observer);
+    beats_stop(p->beats);
     for (size_t i = 0; i < p->n_flows; i++)
         flow_free(p->flows[i]);
     free(p->flows);

@@ -152,6 +152,10 @@ const struct cluster_settings *settings_cluster(const struct settings *s,
 const struct flow_settings *
 settings_flow(const struct settings *s, const char *source, const char *target);
 
+/* Are there heartbeats of this pair, though no flow joins the two? */
+bool settings_beats_alone(const struct settings *s,
+                          const struct flow_settings *f);
+
 /* "source.consumer" */
 const char *client_role_name(enum client_role role);
 /* Borrowed; NULL when it is not given. */

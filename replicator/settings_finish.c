@@ -235,6 +235,16 @@ settings_finish_fini(struct flow_settings *f)
 }
 
 bool
+settings_beats_alone(const struct settings *s, const struct flow_settings *f)
+{
+    const struct flow_settings *back =
+        settings_flow(s, f->target->name, f->source->name);
+    const char *servers = f->target->bootstrap_servers;
+    return f->heartbeats_enabled && !f->enabled && !(back && back->enabled) &&
+           servers && servers[0];
+}
+
+bool
 settings_copies_topic(const struct flow_settings *f, const char *topic)
 {
     const bool selected = pattern_match(f->topics, topic) &&

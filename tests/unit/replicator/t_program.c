@@ -160,7 +160,8 @@ START_TEST(check_for_people)
                   "b.ssl.key.password = s3cret\n"
                   "a.producer.s3cret.key = x\n");
     ck_assert_int_eq(status_of(spawn("--check", NULL)), 0);
-    says("flow a->b, at least once; TOPIC is copied to a.TOPIC\n");
+    says("flow a->b, at least once; TOPIC is copied to a.TOPIC, "
+         "compressed: as the records of the source\n");
     says("  topics = orders.*   (line 5: a->b.topics)\n");
     says("  groups = .*   (default)\n");
     says("  positions in mm2-offsets.a.internal on b\n");
