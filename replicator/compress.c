@@ -4,8 +4,8 @@
  *
  * The first to open a topic fixes its codec for the whole life of a producer
  * (librdkafka), so a flow has a producer for each codec that it meets.  A part
- * uses one at a time, or its records might pass each other: it changes when
- * all are answered, and if that does not happen by itself it is held.
+ * uses one at a time, or its records might pass each other: it changes between
+ * two groups.
  *
  * A unit that copies exactly once has one producer: it opens a topic when its
  * first record is there, and is taken anew when codecs have changed.
@@ -18,7 +18,6 @@
 #include "common/kafka/kconf.h"
 #include "replicator/parts.h"
 
-#define ODD_MAX       10000 /* records, sent with another codec than they had */
 #define RENEW_MS      60000 /* between two takings for the sake of a codec */
 #define RETRY_MS      10000 /* for a producer that cannot be made */
 #define HEAR_MS       1000  /* after the last record */
@@ -121,7 +120,6 @@ open_as(struct part *p, enum codec codec)
         p->codec = CODEC_NONE;
     }
     p->to = rd_kafka_topic_new(p->via, p->topic->remote, conf_of(p));
-    p->odd = 0;
     return p->to != NULL;
 }
 
@@ -147,19 +145,12 @@ rd_kafka_resp_err_t
 part_follow_codec(struct part *p)
 {
     const enum codec codec = read_last(p);
-    if (p->to && (codec == CODEC_UNKNOWN || codec == p->codec)) {
-        p->odd = 0;
+    if (p->to && (codec == CODEC_UNKNOWN || codec == p->codec))
         return RD_KAFKA_RESP_ERR_NO_ERROR;
-    }
-    if (p->to && p->unit->producer) {
+    if (p->to && p->unit->producer)
         p->unit->odd = true;
+    if (p->to && (p->unit->producer || p->inflight > 0))
         return RD_KAFKA_RESP_ERR_NO_ERROR;
-    }
-    if (p->to && p->inflight > 0) {
-        if (++p->odd == ODD_MAX)
-            part_hold(p, HOLD_CODEC);
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    }
     part_close(p);
     return open_as(p, codec) ? RD_KAFKA_RESP_ERR_NO_ERROR
                              : rd_kafka_last_error();

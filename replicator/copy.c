@@ -374,7 +374,6 @@ copy_settled(struct part *p)
     if (p->inflight > 0)
         return;
     count(p);
-    part_release(p, HOLD_CODEC);
     if (p->broken && p->retry_at_ms == INT64_MAX)
         refuse_settle(p);
     if (p->broken && clock_mono_ms() >= p->retry_at_ms)

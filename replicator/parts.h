@@ -88,7 +88,6 @@ enum hold {
     HOLD_UNWANTED = 64, /* the file does not select its topic any more */
     HOLD_TXN = 128,     /* its transaction takes long to end */
     HOLD_GONE = 256,    /* its topic is not on the source any more */
-    HOLD_CODEC = 512,   /* its batches are compressed otherwise now */
 };
 
 /* Records that were read and wait for their turn, in order. */
@@ -117,7 +116,6 @@ struct part {
     rd_kafka_t *via;           /* the producer of `to`; borrowed */
     enum codec codec;          /* of `to` */
     bool heard;                /* read again to learn its codec */
-    int odd;                   /* records sent with another one than is due */
     atomic_uint holds;         /* of enum hold; the flow's thread writes */
     bool assigned, rewound;    /* hold.c: to the consumer; where to changed */
     bool hold_changed;         /* it is in the flow's list */

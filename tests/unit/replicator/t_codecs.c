@@ -206,7 +206,7 @@ START_TEST(the_file_decides)
 }
 END_TEST
 
-/* A part that is never without records on their way is held to follow. */
+/* While records are on their way all the time. */
 START_TEST(a_change_under_load)
 {
     struct world w;
