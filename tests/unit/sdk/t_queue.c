@@ -402,28 +402,21 @@ poll_and_commit(shunt_t *handle, char *json, size_t len, void *opaque)
     return 0;
 }
 
-static void
-wait_assigned(void)
+static bool
+is_assigned(void *arg)
 {
-    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
-    disk_subscribe(rk);
-    for (int n = 0; n == 0;) {
-        rd_kafka_topic_partition_list_t *l = NULL;
-        ck_assert_int_lt(clock_mono_ms(), until_ms);
-        ck_assert_ptr_null(shunt_consumer_poll(rk, 50));
-        ck_assert_int_eq(shunt_assignment(rk, &l), 0);
-        n = l->cnt;
-        rd_kafka_topic_partition_list_destroy(l);
-    }
+    rd_kafka_topic_partition_list_t *l = NULL;
+    ck_assert_ptr_null(shunt_consumer_poll(arg, 50));
+    ck_assert_int_eq(shunt_assignment(arg, &l), 0);
+    const int n = l->cnt;
+    rd_kafka_topic_partition_list_destroy(l);
+    return n > 0;
 }
 
 static bool
-holds(size_t n)
+holds_all(void *q)
 {
-    const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
-    while (shunt_queue_length(consumerq) < n && clock_mono_ms() < until_ms)
-        (void)poll(NULL, 0, 5);
-    return shunt_queue_length(consumerq) >= n;
+    return shunt_queue_length(q) >= N;
 }
 
 /* The application has not seen the records of a batch that waits for more. */
@@ -438,11 +431,12 @@ START_TEST(a_callback_amid_a_batch_finishes_nothing)
     shunt_conf_set_stats_cb(conf, poll_and_commit);
     shunt_conf_set_opaque(conf, &calls);
     start_take(RD_KAFKA_CONSUMER, conf);
-    wait_assigned();
+    disk_subscribe(rk);
+    ck_assert(wait_until(is_assigned, rk, DEADLINE_MS));
     const int64_t until_ms = clock_mono_ms() + DEADLINE_MS;
     do {
         fill();
-        ck_assert(holds(N));
+        ck_assert(wait_until(holds_all, consumerq, DEADLINE_MS));
         before = calls;
         in_batch = true;
         ssize_t n = shunt_consume_batch_queue(consumerq, 1000, v, N + 1);
