@@ -433,6 +433,7 @@ end_handle(void *arg)
 {
     struct generation *g = arg;
     generation_forget_topics(g);
+    generation_end_assignment(g);
     reaper_close_handle(g->reaper, g->rk, g->queue);
     free_generation(g);
 }

@@ -164,7 +164,9 @@ struct generation {
     bool down;        /* no broker answers, and nothing was delivered since */
     int64_t close_at_ms; /* when stopped */
     struct generation_hooks hooks;
+    bool stopping;         /* fetchers of what was assigned before, perhaps */
     struct reaper *reaper; /* once closing */
+    bool ending;           /* librdkafka closes */
     atomic_bool muted;     /* abandoned or closing: hooks are not called */
     atomic_int refs;
 };

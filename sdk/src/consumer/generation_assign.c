@@ -27,6 +27,40 @@ cooperative(const struct generation *g)
 
 /* ---- assignment ---------------------------------------------------------- */
 
+/* librdkafka aborts when a partition is given up again before its fetcher has
+ * stopped (its issue 5573).  Stopping it, and then the word of that, stand in
+ * its queue before these two questions. */
+static void
+wait_for_stops(struct generation *g)
+{
+    for (int i = 0; g->stopping && i < 2; i++) {
+        rd_kafka_topic_partition_list_t *l = NULL;
+        if (rd_kafka_assignment(g->rk, &l) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            rd_kafka_topic_partition_list_destroy(l);
+    }
+    g->stopping = false;
+}
+
+/* `l`: all there is to be; NULL: nothing. */
+static void
+set_assignment(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    wait_for_stops(g);
+    const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, l);
+    g->stopping = true;
+    if (rc)
+        generation_log_code(g, l ? "cannot assign" : "cannot unassign", rc);
+}
+
+static void
+take_away(struct generation *g, const rd_kafka_topic_partition_list_t *l)
+{
+    wait_for_stops(g);
+    generation_log_error(g, "cannot unassign",
+                         rd_kafka_incremental_unassign(g->rk, l));
+    g->stopping = true;
+}
+
 /* A broker answers a fetch of idle partitions only after fetch.wait.max.ms, and
  * until then the others of the assignment, which librdkafka starts one after
  * another, wait too.  So where the record before the start is known it is
@@ -66,9 +100,7 @@ assign_all(struct generation *g)
         if (p->fetching)
             add_at(l, p);
     }
-    const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, l);
-    if (rc)
-        generation_log_code(g, "cannot assign", rc);
+    set_assignment(g, l);
     pause_again(g, l);
     rd_kafka_topic_partition_list_destroy(l);
 }
@@ -85,8 +117,7 @@ unassign_dropped(struct generation *g)
         p->fetching = false;
     }
     if (l->cnt > 0)
-        generation_log_error(g, "cannot unassign",
-                             rd_kafka_incremental_unassign(g->rk, l));
+        take_away(g, l);
     rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -136,8 +167,7 @@ unassign_some(struct generation *g, const rd_kafka_topic_partition_list_t *l)
                                           p->key.partition);
         p->fetching = false;
     }
-    generation_log_error(g, "cannot unassign",
-                         rd_kafka_incremental_unassign(g->rk, known));
+    take_away(g, known);
     rd_kafka_topic_partition_list_destroy(known);
 }
 
@@ -150,9 +180,7 @@ unassign(struct generation *g, const rd_kafka_topic_partition_list_t *l)
     }
     for (struct part *p = g->parts; p; p = p->hh.next)
         p->fetching = false;
-    const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, NULL);
-    if (rc)
-        generation_log_code(g, "cannot unassign", rc);
+    set_assignment(g, NULL);
 }
 
 void
@@ -389,12 +417,14 @@ generation_revoke(struct generation *g)
     generation_forget_leaving(g);
 }
 
+/* ---- the end ------------------------------------------------------------- */
+
 /* Gives back what librdkafka has of `l`. */
 static void
 unassign_muted(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     if (!cooperative(g)) {
-        (void)rd_kafka_assign(g->rk, NULL); /* nobody to tell */
+        set_assignment(g, NULL);
         return;
     }
     rd_kafka_topic_partition_list_t *all = NULL, *some = new_list();
@@ -405,11 +435,33 @@ unassign_muted(struct generation *g, const rd_kafka_topic_partition_list_t *l)
         if (rd_kafka_topic_partition_list_find(l, t->topic, t->partition))
             rd_kafka_topic_partition_list_add(some, t->topic, t->partition);
     }
-    rd_kafka_error_t *error = rd_kafka_incremental_unassign(g->rk, some);
-    if (error)
-        rd_kafka_error_destroy(error);
+    take_away(g, some);
     rd_kafka_topic_partition_list_destroy(some);
     rd_kafka_topic_partition_list_destroy(all);
+}
+
+/* Nobody hears of it any more.  Once librdkafka is closing it answers calls of
+ * assign and the like for certain only while it waits for them, which it does
+ * for what it revokes then; what was told before is served before. */
+static void
+rebalance_muted(struct generation *g, rd_kafka_resp_err_t code,
+                const rd_kafka_topic_partition_list_t *l)
+{
+    if (!g->ending)
+        unassign_muted(g, l);
+    else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        (void)rd_kafka_assign(g->rk, NULL); /* whatever the protocol is */
+}
+
+void
+generation_end_assignment(struct generation *g)
+{
+    rd_kafka_message_t *m;
+    unassign(g, NULL);
+    while ((m = rd_kafka_consume_queue(g->queue, 0)))
+        rd_kafka_message_destroy(m);
+    wait_for_stops(g);
+    g->ending = true;
 }
 
 void
@@ -420,7 +472,7 @@ generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     bool entered;
     (void)rk;
     if (!generation_lock(g, &entered)) {
-        unassign_muted(g, l);
+        rebalance_muted(g, code, l);
         return;
     }
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)

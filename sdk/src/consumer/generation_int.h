@@ -19,6 +19,10 @@ void generation_free_views(struct generation *g);
 void generation_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                              rd_kafka_topic_partition_list_t *l, void *opaque);
 
+/* On the closing thread, before the handle is closed: nothing is assigned, and
+ * no rebalance waits to be served. */
+void generation_end_assignment(struct generation *g);
+
 void generation_forget_leaving(struct generation *g);
 
 #endif

@@ -48,10 +48,14 @@ class Mover:
         self.settled_us = 0
 
     def move(self, to: str) -> None:
+        self.moved(to)
+        self._go(to)
+
+    def moved(self, to: str) -> None:
+        """From now on; whoever calls changes the route."""
         self.moves.append((now_us(), to))
         self.here = to
         self.settled_us = 0
-        self._go(to)
 
     def settled(self) -> bool:
         """All that it has to do after its last move is done."""
@@ -216,8 +220,11 @@ def feeds(world: World) -> list[Proc]:
 
 
 def route(world: World, code: str, to: str, standby: str | None = None) -> None:
-    rule = {"id": code, "priority": 100, "cluster": to, "match": {"cluster.code": code}, **({"standby": standby} if standby else {})}
-    world.change([{"op": "put", "rule": rule}])
+    world.change([{"op": "put", "rule": rule(code, to, standby)}])
+
+
+def rule(code: str, to: str, standby: str | None = None) -> dict[str, Any]:
+    return {"id": code, "priority": 100, "cluster": to, "match": {"cluster.code": code}, **({"standby": standby} if standby else {})}
 
 
 def now_us() -> int:

@@ -247,7 +247,7 @@ look_up(struct site *s, const char *topic)
 }
 
 /* Records from..to-1 of every partition. */
-static void
+__attribute__((unused)) static void
 produce(struct site *s, const char *topic, int from, int to)
 {
     look_up(s, topic);
@@ -319,7 +319,7 @@ make_route(const char *cluster, int64_t since, const char *previous)
 }
 
 /* Takes the place of the route that is there. */
-static void
+__attribute__((unused)) static void
 give_route(struct control *c, const char *cluster, int64_t since,
            const char *previous)
 {
