@@ -94,6 +94,7 @@ struct starter {
     struct query *source;  /* commits on the previous cluster */
     struct asking *asking; /* their translation */
     struct po_question question;
+    int64_t ask_ms, until_ms; /* it is asked again then; no longer than until */
     struct query *ends;    /* log ends, for a new group that wants only news */
     int64_t ends_again_ms; /* ask for those that failed then */
     size_t unmapped;       /* started without one, not yet told */

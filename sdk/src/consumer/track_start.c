@@ -14,6 +14,7 @@
 
 #define COMMITS_MS 50
 #define FAILED_MS  200
+#define STRANGE_MS 100
 
 static bool
 waiting(const struct part *p)
@@ -455,6 +456,14 @@ note_none(struct track *tr, const rd_kafka_topic_partition_list_t *l)
     }
 }
 
+static int
+ask_mapper(struct track *tr)
+{
+    struct starter *s = &tr->starter;
+    return control_ask(tr->e.control, &s->question,
+                       clock_mono_ms() + tr->e.mapping_ms, &s->asking, NULL);
+}
+
 static void
 take_source(struct track *tr)
 {
@@ -466,9 +475,9 @@ take_source(struct track *tr)
     int rc = code ? ERR_KAFKA : fill_question(tr, &s->question, l);
     if (!code)
         note_none(tr, l);
+    s->until_ms = clock_mono_ms() + tr->e.catchup_ms;
     if (rc == 0 && s->question.n > 0)
-        rc = control_ask(tr->e.control, &s->question,
-                         clock_mono_ms() + tr->e.mapping_ms, &s->asking, NULL);
+        rc = ask_mapper(tr);
     query_free(s->source);
     s->source = NULL;
     if (s->asking)
@@ -495,6 +504,19 @@ take_translated(struct track *tr, const struct po_translated *t,
     free(before);
 }
 
+/* True: nothing is known of a partition that was read; its first records may
+ * have been written just now, so it is asked for again in a moment. */
+static bool
+strange_waits(struct starter *s, const struct po_translation *answer)
+{
+    bool any = false;
+    for (size_t i = 0; i < answer->n && i < s->question.n; i++)
+        any = any || (answer->v[i].quality == PO_NONE &&
+                      s->question.positions[i].offset > 0);
+    s->ask_ms = clock_mono_ms() + STRANGE_MS;
+    return any && s->ask_ms < s->until_ms;
+}
+
 static void
 take_translation(struct track *tr)
 {
@@ -504,6 +526,12 @@ take_translation(struct track *tr)
     const int rc = asking_result(s->asking, &answer, &err);
     if (rc > 0)
         return;
+    if (rc == 0 && strange_waits(s, &answer)) {
+        po_translation_fini(&answer);
+        asking_free(s->asking);
+        s->asking = NULL;
+        return;
+    }
     for (size_t i = 0; i < answer.n && i < s->question.n; i++)
         take_translated(tr, &answer.v[i], &s->question.positions[i]);
     if (rc < 0)
@@ -515,11 +543,22 @@ take_translation(struct track *tr)
 }
 
 static void
+ask_again(struct track *tr)
+{
+    struct starter *s = &tr->starter;
+    if (clock_mono_ms() < s->ask_ms || ask_mapper(tr) == 0)
+        return;
+    drop_question(s);
+    give_up(tr);
+}
+
+static void
 start_step(struct track *tr)
 {
     struct starter *s = &tr->starter;
     take_topics(tr);
-    if (!track_start_pending(tr) && !s->commits && !s->source && !s->asking)
+    if (!track_start_pending(tr) && !s->commits && !s->source && !s->asking &&
+        s->question.n == 0)
         return;
     take_commits(tr);
     take_ends(tr);
@@ -529,6 +568,8 @@ start_step(struct track *tr)
         take_source(tr);
     else if (s->asking)
         take_translation(tr);
+    else if (s->question.n > 0)
+        ask_again(tr);
     else if (want_translations(tr))
         ask_source(tr);
     if (!s->commits && clock_mono_ms() >= s->again_ms &&

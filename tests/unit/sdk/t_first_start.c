@@ -76,7 +76,8 @@ has_committed(void *member)
     return all;
 }
 
-START_TEST(commits_without_a_translation_are_warned_of)
+static void
+commit_40_on_a(void)
 {
     struct member m;
     produce(&a, "orders", 0, 40);
@@ -88,8 +89,41 @@ START_TEST(commits_without_a_translation_are_warned_of)
     ck_assert(wait_until(has_committed, &m, DEADLINE_MS));
     member_stop(&m);
     memset(seen, 0, sizeof(seen));
+}
+
+START_TEST(commits_without_a_translation_are_warned_of)
+{
+    commit_40_on_a();
     mapper = MAPPER_NONE;
     ck_assert_int_ge(warnings_of_a_start(false, "a"), 1);
+}
+END_TEST
+
+/* The mapper has not heard of the partitions yet. */
+START_TEST(a_translation_that_comes_late_is_waited_for)
+{
+    struct member m;
+    commit_40_on_a();
+    produce(&b, "a.orders", SHIFT, 60);
+    mapper = MAPPER_NONE;
+    questions = 0;
+    member_make(&m);
+    m.e.catchup_ms = DEADLINE_MS;
+    m.e.settle_ms = 100;
+    member_renew(&m);
+    member_subscribe(&m);
+    member_route(&m, "b", 4, "a");
+    const int64_t end_ms = clock_mono_ms() + DEADLINE_MS;
+    while (questions < 3) {
+        ck_assert_int_lt(clock_mono_ms(), end_ms);
+        member_poll(&m);
+    }
+    mapper = MAPPER_EXACT;
+    for (int p = 0; p < PARTS; p++)
+        member_read(&m, 0, p, 40, 60);
+    ck_assert_int_eq(m.warnings, 0);
+    ck_assert_int_eq(seen[0][0][39] + seen[0][1][39], 0);
+    member_stop(&m);
 }
 END_TEST
 
@@ -102,6 +136,7 @@ main(void)
     add(s, "perhaps", commits_that_cannot_be_asked_for_are_warned_of);
     add(s, "a third", commits_that_are_not_asked_for_are_warned_of);
     add(s, "read before", commits_without_a_translation_are_warned_of);
+    add(s, "late", a_translation_that_comes_late_is_waited_for);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
     const int failed = srunner_ntests_failed(r);
