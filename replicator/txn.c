@@ -399,7 +399,8 @@ close_all(struct flow *f, int64_t ms)
         struct unit *u = &f->units[i];
         if (u->txn < TXN_CLOSING || u->failed)
             continue;
-        go_on = close_step(u) && go_on && commit(u);
+        if (close_step(u) && go_on)
+            go_on = commit(u);
         if (u->txn >= TXN_CLOSING)
             hold_late(u);
     }

@@ -170,14 +170,14 @@ def wait_same(bench: Bench, flow: str, topic: str, partitions: list[int]) -> Non
 
 
 def test_a_partition_without_a_leader_waits_alone(bench: Bench) -> None:
-    """On the target (out) and on the source (back)."""
+    """On the target (out), where it holds up a transaction, and on the source (back)."""
     bench.clusters.create_topic("a", "out", SPLIT)
     for topic in ("a.out", "back"):
         bench.clusters.create_topic("b", topic, SPLIT)
     two = {key: "2" for key in ("b.offset.storage.replication.factor", "a->b.checkpoints.topic.replication.factor",
                                 "a->b.heartbeats.topic.replication.factor", "b->a.offset-syncs.topic.replication.factor")}
-    proc = bench.make("out, back", {"b->a.enabled": "true", "b.bootstrap.servers": f"{bench.clusters.b},{bench.clusters.bootstrap('b2')}",
-                                    **two})
+    servers = f"{bench.clusters.b},{bench.clusters.bootstrap('b2')}"
+    proc = bench.make("out, back", {"b->a.enabled": "true", "b.exactly.once.source.support": "enabled", "b.bootstrap.servers": servers, **two})
     proc.start()
     proc.wait_for("ready: a->b, b->a", WAIT_S)
     everywhere = list(range(SPLIT))

@@ -226,6 +226,56 @@ START_TEST(a_refusal_takes_the_whole_transaction_back)
 }
 END_TEST
 
+struct committed_to {
+    struct flow *flow;
+    int64_t position[PARTITIONS]; /* -1: wherever it is */
+};
+
+static bool
+is_committed(void *arg)
+{
+    const struct committed_to *want = arg;
+    struct flow_look l;
+    int n = 0;
+    flow_look(want->flow, "orders", &l);
+    for (size_t i = 0; i < l.n; i++) {
+        const int64_t position = want->position[l.parts[i].partition];
+        n += position < 0 || l.parts[i].position == position;
+    }
+    flow_look_fini(&l);
+    return n == PARTITIONS;
+}
+
+/* Whichever of two units it is: the other goes on committing. */
+START_TEST(a_partition_without_a_leader_holds_up_its_unit_only)
+{
+    struct world w;
+    world_make(&w, ONCE "a->b.producer.override.topic.metadata.refresh."
+                        "interval.ms = 200\n");
+    struct flow *f = ready_flow(&w);
+    put_numbers(&w, 0, 10);
+    await(&w, "a.orders", PARTITIONS, 10);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        struct committed_to want = {.flow = f};
+        const int done = 10 + p * 20;
+        rd_kafka_mock_partition_set_leader(w.mock[1], "a.orders", p, -1);
+        for (int n = done + 10; n <= done + 20; n += 10) {
+            put_numbers(&w, n - 10, n);
+            want.position[p] = -1;
+            want.position[1 - p] = n;
+            ck_assert(wait_until(is_committed, &want, DEADLINE_MS));
+        }
+        rd_kafka_mock_partition_set_leader(w.mock[1], "a.orders", p, 1);
+        want.position[p] = done + 20;
+        ck_assert(wait_until(is_committed, &want, DEADLINE_MS));
+    }
+    stop(f);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(end_of(&w, 1, "a.orders", p), 50);
+    world_remove(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -237,6 +287,7 @@ main(void)
     tcase_add_test(t, syncs_that_a_crash_lost_are_told_again);
     tcase_add_test(t, what_cannot_be_a_run_is_left_out);
     tcase_add_test(t, a_refusal_takes_the_whole_transaction_back);
+    tcase_add_test(t, a_partition_without_a_leader_holds_up_its_unit_only);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
