@@ -158,6 +158,16 @@ make_take(rd_kafka_type_t type, struct props *props, rd_kafka_t **out,
     return kafka_new_take(type, conf, out, err);
 }
 
+static void
+put_level(struct props *p)
+{
+    const char *type = props_get(p, "compression.type");
+    const char *codec = type ? type : props_get(p, "compression.codec");
+    if (codec && strcmp(codec, "zstd") == 0 &&
+        !props_get(p, "compression.level"))
+        put(p, "compression.level", CLIENT_ZSTD_LEVEL);
+}
+
 int
 client_producer(const struct client_settings *c, const struct props *over,
                 const char *id, rd_kafka_t **out, struct err *err)
@@ -167,6 +177,7 @@ client_producer(const struct client_settings *c, const struct props *over,
     put_settings(&p, c);
     put_all(&p, over);
     put_pairs(&p, producer_fixed);
+    put_level(&p);
     put_id(&p, id);
     return make_take(RD_KAFKA_PRODUCER, &p, out, err);
 }

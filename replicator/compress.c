@@ -11,6 +11,7 @@
  * first record is there, and is taken anew when codecs have changed.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -97,6 +98,18 @@ read_last(const struct part *p)
                            : CODEC_UNKNOWN;
 }
 
+/* Unless the file has one. */
+static void
+put_level(rd_kafka_topic_conf_t *conf)
+{
+    char now[16] = "";
+    size_t len = sizeof(now);
+    (void)rd_kafka_topic_conf_get(conf, "compression.level", now, &len);
+    if (strcmp(now, "-1") == 0)
+        (void)rd_kafka_topic_conf_set(conf, "compression.level",
+                                      CLIENT_ZSTD_LEVEL, NULL, 0);
+}
+
 static rd_kafka_topic_conf_t *
 conf_of(const struct part *p)
 {
@@ -105,6 +118,8 @@ conf_of(const struct part *p)
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(p->via);
     (void)rd_kafka_topic_conf_set(conf, "compression.codec",
                                   codec_name(p->codec), NULL, 0);
+    if (p->codec == CODEC_ZSTD)
+        put_level(conf);
     return conf;
 }
 

@@ -31,6 +31,8 @@ static int special_memory(struct java *j, const struct client_setting *c,
                           struct err *err);
 static int special_level(struct java *j, const struct client_setting *c,
                          struct err *err);
+static int special_zstd(struct java *j, const struct client_setting *c,
+                        struct err *err);
 
 #define NOT_RUN        "it would not be run"
 #define BYTES_ONLY     "records are copied as bytes"
@@ -121,8 +123,9 @@ static const struct java_key table[] = {
      .text = "where compression.type is gzip", .special = special_level},
     {"compression.lz4.level", PRODUCER, PASS, "compression.level",
      .text = "where compression.type is lz4", .special = special_level},
-    {"compression.zstd.level", PRODUCER, TELL,
-     .text = "librdkafka 2.0.2 has no levels of zstd but its own"},
+    {"compression.zstd.level", PRODUCER, PASS, "compression.level",
+     .text = "where compression.type is zstd: from 1 to 12, else the nearest",
+     .special = special_zstd},
     {"retries", PRODUCER, TELL, .text = NEVER_GIVES_UP,
      .allowed = "2147483647"},
     {"delivery.timeout.ms", PRODUCER, TELL, .text = NEVER_GIVES_UP},
@@ -245,6 +248,19 @@ special_level(struct java *j, const struct client_setting *c, struct err *err)
     if (type && strlen(type) == len && strncasecmp(type, codec, len) == 0)
         java_put(j, "compression.level", c->value, c);
     return 0;
+}
+
+/* Java knows levels from -131072 to 22. */
+static int
+special_zstd(struct java *j, const struct client_setting *c, struct err *err)
+{
+    static char one[] = "1", twelve[] = "12";
+    struct client_setting within = *c;
+    char *end;
+    const long level = strtol(c->value, &end, 10);
+    if (end != c->value && !*end)
+        within.value = level < 1 ? one : level > 12 ? twelve : c->value;
+    return special_level(j, &within, err);
 }
 
 /* ---- the table at work ------------------------------------------------- */

@@ -168,6 +168,52 @@ START_TEST(of_the_worker)
 }
 END_TEST
 
+/* ---- levels ------------------------------------------------------------ */
+
+static void
+expect_level(const char *more, const char *codec, const char *level)
+{
+    char text[1024], is[32];
+    size_t len = sizeof(is);
+    struct err err = {0};
+    rd_kafka_t *rk;
+    (void)snprintf(text, sizeof(text), HEAD "%s", more);
+    struct settings s = loaded(text);
+    ck_assert_int_eq(
+        client_producer(
+            &settings_flow(&s, "a", "b")->clients[ROLE_TARGET_PRODUCER], NULL,
+            "x", &rk, &err),
+        0);
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
+    ck_assert_int_eq(
+        rd_kafka_conf_get(rd_kafka_conf(rk), "compression.codec", is, &len), 0);
+    ck_assert_str_eq(is, codec);
+    len = sizeof(is);
+    ck_assert_int_eq(
+        rd_kafka_topic_conf_get(conf, "compression.level", is, &len), 0);
+    ck_assert_str_eq(is, level);
+    rd_kafka_topic_conf_destroy(conf);
+    rd_kafka_destroy(rk);
+    settings_fini(&s);
+}
+
+START_TEST(levels_of_codecs)
+{
+#define TYPE(t) "b.producer.compression.type = " t "\n"
+    expect_level("", "none", "-1");
+    expect_level(TYPE("lz4"), "lz4", "-1");
+    expect_level(TYPE("zstd"), "zstd", "2");
+    expect_level(TYPE("zstd") "b.producer.compression.zstd.level = 9\n", "zstd",
+                 "9");
+    expect_level(TYPE("zstd") "b.producer.compression.zstd.level = 19\n",
+                 "zstd", "12");
+    expect_level(TYPE("zstd") "b.producer.compression.zstd.level = -7\n",
+                 "zstd", "1");
+    expect_level(TYPE("gzip") "b.producer.compression.zstd.level = 9\n", "gzip",
+                 "-1");
+}
+END_TEST
+
 /* ---- names ------------------------------------------------------------- */
 
 START_TEST(java_names)
@@ -378,6 +424,7 @@ main(void)
     tcase_add_test(t, consumer_precedence);
     tcase_add_test(t, a_flows_own_clients);
     tcase_add_test(t, of_the_worker);
+    tcase_add_test(t, levels_of_codecs);
     tcase_add_test(t, java_names);
     tcase_add_test(t, logins);
     tcase_add_test(t, jaas_texts);
