@@ -19,6 +19,7 @@ from .wait import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("a", "b")
 START_S = 60.0
+HEAP = ("-Xms128m", "-Xmx384m")
 
 
 class Clusters(ABC):
@@ -188,7 +189,7 @@ class RealKafka(Clusters):
     `users`: names and passwords for a listener of its own (SASL, PLAIN), see sasl(); everybody on the plain one is
     ANONYMOUS and may do all.  `tls`: logins only that way, also by SCRAM-SHA-512, and a listener for those who have a
     certificate, see certified().  `second`: a cluster of two brokers, C and C2; C keeps the books.
-    `data_under`: where their logs are instead of in `folder`.
+    `data_under`: where their logs are instead of in `folder`; `heap`: flags of their JVMs.
     Raises kafka_jars.Unreachable where Apache Kafka can't be had."""
 
     kind = "real"
@@ -199,9 +200,10 @@ class RealKafka(Clusters):
                  names: tuple[str, ...] = NAMES,
                  flows: tuple[tuple[str, str], ...] = (NAMES, NAMES[::-1]),
                  users: dict[str, str] | None = None, tls: Tls | None = None, second: str = "",
-                 hosts: OneHost | None = None, data_under: Path | None = None) -> None:
+                 hosts: OneHost | None = None, data_under: Path | None = None,
+                 heap: tuple[str, ...] = HEAP) -> None:
         super().__init__(folder, build, hosts)
-        self._data_under = data_under or folder
+        self._data_under, self._heap = data_under or folder, heap
         self.classpath = f"{kafka_jars.ensure()}/*"
         self.names, self.flows = names, flows
         self._second = second
@@ -285,7 +287,7 @@ class RealKafka(Clusters):
         return Proc(f"broker-{name}", argv, self.folder, env=jvm_env(), start=False)
 
     def _broker_jvm(self) -> list[str]:
-        return ["-Xms128m", "-Xmx384m", *jvm_flags()]
+        return [*self._heap, *jvm_flags()]
 
     def _cluster_of(self, node: str) -> str:
         return node.removesuffix("2")

@@ -1,6 +1,6 @@
 """Producing and consuming as fast as it goes."""
 
-from tests.bench.shared.env import median, memory_folder
+from tests.bench.shared.env import ROOMY, median, memory_folder
 from tests.bench.table import Row, row
 from tests.lib.world import World
 
@@ -10,9 +10,9 @@ AT_LEAST = 0.97
 ROUNDS = 9
 # What stands on the brokers at most: two runs of a row, and the topics to be consumed.
 LOG_BYTES = 1 << 30
-# librdkafka's mock keeps 5 MiB a partition.
 PARTITIONS = 32
-SIZES = {100: 1_000_000, 1024: 100_000}
+# librdkafka's mock keeps 5 MiB a partition.
+SIZES = {"real": {100: 1_000_000, 1024: 200_000}, "embedded": {100: 1_000_000, 1024: 100_000}}
 CONSUMER = {"auto.offset.reset": "earliest", "enable.auto.commit": "false", "check.crcs": "false", "queued.min.messages": 1_000_000}
 # All partitions alike: the mock drops what is over its limit.
 SPREAD = {"sticky.partitioning.linger.ms": 0}
@@ -24,29 +24,28 @@ HOWS = (("consume", "poll"), ("batch", "batch poll"))
 def real(build: str, quick: bool) -> list[Row]:
     with memory_folder(LOG_BYTES) as folder:
         # Topics that were deleted are gone at once.
-        more = {"rebalance_delay_ms": 0, "data_under": folder, "broker_properties": {"log.segment.delete.delay.ms": "0"}}
-        with World("bench-sdk-speed-real", kind="real", build=build, topics=_topics("consume"), replicate=False, **more) as world:
+        more = {"rebalance_delay_ms": 0, "data_under": folder, "heap": ROOMY, "broker_properties": {"log.segment.delete.delay.ms": "0"}}
+        with World("bench-sdk-speed-real", kind="real", build=build, topics=_topics("real", "consume"), replicate=False, **more) as world:
             return _measure(world, quick)
 
 
 def embedded(build: str, quick: bool) -> list[Row]:
-    with World("bench-sdk-speed-embedded", build=build, topics=_topics("produce", "consume"), replicate=False) as world:
+    with World("bench-sdk-speed-embedded", build=build, topics=_topics("embedded", "produce", "consume"), replicate=False) as world:
         return _measure(world, quick)
 
 
-def _topics(*whats: str) -> str:
-    return ",".join(f"{what}{size}:{PARTITIONS}" for what in whats for size in SIZES)
+def _topics(kind: str, *whats: str) -> str:
+    return ",".join(f"{what}{size}:{PARTITIONS}" for what in whats for size in SIZES[kind])
 
 
 def _measure(world: World, quick: bool) -> list[Row]:
     pair = Pair(world)
+    sizes = {size: n // (10 if quick else 1) for size, n in SIZES[world.kind].items()}
     rows: list[Row] = []
-    for size, n in SIZES.items():
-        n = n // (10 if quick else 1)
+    for size, n in sizes.items():
         for words, props in KINDS.items():
             rows += _rows(f"{world.kind}: produce {size} B{words}", *_produce(pair, n, size, props))
-    for size, n in SIZES.items():
-        n = n // (10 if quick else 1)
+    for size, n in sizes.items():
         pair.bare("produce", n + 2000, size, f"consume{size}", **SPREAD)
         for how, words in HOWS:
             rows += _rows(f"{world.kind}: consume {size} B, {words}",

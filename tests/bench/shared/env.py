@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[3]
 SERVER_CPU, CLIENT_CPU = 0, 1
 START_S = 30.0
 MEMORY = Path("/dev/shm")
+# A broker's heap with room for what it throws away during a part: with 384 MB it collects 10 ms long each 0.7 s at
+# 1,000 records/s, which are 1.4 % of them.
+ROOMY = ("-Xmx1500m", "-Xmn1200m")
 
 E = TypeVar("E", bound="Env")
 
