@@ -64,6 +64,9 @@ part_copied(struct part *p, const struct copied *c)
     p->reset = -1;
     p->records += (uint64_t)c->run.length;
     p->bytes += c->bytes;
+    p->last =
+        (struct last_record){.offset = c->last_timestamp > 0 ? p->acked : -1,
+                             .timestamp = c->last_timestamp};
     part_seen_acked(p, c);
     runs_add_run(&p->runs, c->run);
     pthread_mutex_unlock(&f->lock);
@@ -114,6 +117,7 @@ add_acked(struct part *p, struct sync_point at, const struct record_flight *r)
     c->run.length++;
     c->bytes += r->bytes;
     c->age_ms += look_count_age(&f->latencies, r->timestamp, f->wall_ms, 1);
+    c->last_timestamp = r->timestamp;
     if (r->timestamp > 0)
         c->timestamp = r->timestamp;
     if (p->counts)
@@ -284,6 +288,10 @@ met_end(struct part *p, int64_t offset)
 {
     if (!p->assigned || p->rewound || offset < p->next)
         return;
+    if (p->check.offset >= 0 && offset <= part_reached(p)) {
+        part_lost(p);
+        return;
+    }
     part_at_end(p, offset);
     if (p->inflight == 0 && atomic_load(&p->holds) == 0)
         part_well(p);
@@ -321,6 +329,8 @@ copy_message_take(struct flow *f, rd_kafka_message_t *m)
     }
     if (!p->assigned || p->rewound || m->offset < p->next)
         return false; /* of an assignment before, or read again after all */
+    if (!part_checked(p, m))
+        return false;
     /* What is here already may pass a hold for backlog. */
     if (atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG) {
         part_skipped(p);

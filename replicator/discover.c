@@ -54,6 +54,7 @@ part_new(struct topic *t, struct flow *f, int32_t partition)
     p->next_of_unit = p->unit->parts;
     p->unit->parts = p;
     p->acked = p->saved = p->next = p->reset = -1;
+    p->last.offset = p->check.offset = -1;
     p->guilty = p->said_at = p->in_txn_to = p->to_save = -1;
     atomic_init(&p->holds, HOLD_NEW | HOLD_NOT_MINE |
                                (f->paused || t->paused ? HOLD_PAUSED : 0));
@@ -156,7 +157,7 @@ begin_anew(struct part *p)
     pthread_mutex_lock(&f->lock);
     p->acked = p->saved = -1;
     pthread_mutex_unlock(&f->lock);
-    p->to_save = -1;
+    p->to_save = p->last.offset = p->check.offset = -1;
     p->reset = 0;
     emit_no_position(p);
     part_rewind(p);

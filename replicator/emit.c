@@ -65,13 +65,14 @@ accepted(struct refusals *r)
 
 static rd_kafka_resp_err_t
 produce(rd_kafka_t *rk, const char *topic, int32_t p, const void *key,
-        size_t key_len, const void *value, size_t value_len, void *opaque)
+        size_t key_len, const void *value, size_t value_len,
+        rd_kafka_headers_t *headers, void *opaque)
 {
     return rd_kafka_producev(
         rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(p),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len),
-        RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
 }
 
 /* ---- notes ------------------------------------------------------------- */
@@ -105,17 +106,18 @@ on_note(struct flight *flight, const rd_kafka_message_t *m)
     free(n);
 }
 
-rd_kafka_resp_err_t
-emit_note(struct flow *f, rd_kafka_t *rk, enum note kind, const char *topic,
-          int32_t p, const void *key, size_t key_len, const void *value,
-          size_t value_len)
+/* Takes the headers only on success. */
+static rd_kafka_resp_err_t
+note(struct flow *f, rd_kafka_t *rk, enum note kind, const char *topic,
+     int32_t p, const void *key, size_t key_len, const void *value,
+     size_t value_len, rd_kafka_headers_t *headers)
 {
     struct note_flight *n = xcalloc(1, sizeof(*n));
     n->flight.done = on_note;
     n->flow = f;
     n->kind = kind;
     const rd_kafka_resp_err_t code =
-        produce(rk, topic, p, key, key_len, value, value_len, n);
+        produce(rk, topic, p, key, key_len, value, value_len, headers, n);
     if (code) {
         free(n);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
@@ -124,6 +126,14 @@ emit_note(struct flow *f, rd_kafka_t *rk, enum note kind, const char *topic,
         f->notes++;
     }
     return code;
+}
+
+rd_kafka_resp_err_t
+emit_note(struct flow *f, rd_kafka_t *rk, enum note kind, const char *topic,
+          int32_t p, const void *key, size_t key_len, const void *value,
+          size_t value_len)
+{
+    return note(f, rk, kind, topic, p, key, key_len, value, value_len, NULL);
 }
 
 /* ---- syncs ------------------------------------------------------------- */
@@ -214,7 +224,7 @@ send_sync(struct flow *f, const struct waiting_sync *w)
     rd_kafka_t *rk = f->conf->syncs_on_target ? f->producer : f->back;
     const rd_kafka_resp_err_t code =
         produce(rk, f->syncs_topic, 0, bytes.key, bytes.key_len, bytes.value,
-                bytes.value_len, s);
+                bytes.value_len, NULL, s);
     if (code)
         free(s);
     mm2_bytes_fini(&bytes);
@@ -329,6 +339,7 @@ emit_flush_begin(struct flow *f)
             const bool mine = unit_is_mine(p->unit);
             /* Where there are transactions, they write the positions. */
             p->to_save = mine && !txn_wanted(f) ? p->acked : -1;
+            p->to_save_last = p->last;
             if (mine && f->conf->syncs_enabled &&
                 sync_trailing(&p->sync, &last))
                 emit_sync(f, p, last);
@@ -339,6 +350,16 @@ emit_flush_begin(struct flow *f)
     f->flush_barrier = f->syncs.queued;
 }
 
+void
+emit_last_header(rd_kafka_headers_t *headers, struct last_record last)
+{
+    if (last.offset < 0 || last.timestamp <= 0)
+        return;
+    char *text = last_record_text(last);
+    (void)rd_kafka_header_add(headers, LAST_HEADER, -1, text, -1);
+    free(text);
+}
+
 static rd_kafka_resp_err_t
 save(struct flow *f, struct part *p)
 {
@@ -347,9 +368,13 @@ save(struct flow *f, struct part *p)
                      &key) != 0 ||
         position_value(p->to_save, &value) != 0)
         abort(); /* out of memory */
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+    emit_last_header(headers, p->to_save_last);
     const rd_kafka_resp_err_t code =
-        emit_note(f, unit_producer(p->unit), NOTE_POSITION, f->positions_topic,
-                  p->unit->id, key, strlen(key), value, strlen(value));
+        note(f, unit_producer(p->unit), NOTE_POSITION, f->positions_topic,
+             p->unit->id, key, strlen(key), value, strlen(value), headers);
+    if (code)
+        rd_kafka_headers_destroy(headers);
     free(key);
     free(value);
     return code;

@@ -74,6 +74,8 @@ goes_on_at(const struct part *p)
         return p->next;
     if (p->reset >= 0)
         return p->reset;
+    if (p->check.offset >= 0)
+        return p->check.offset;
     const int64_t reached = part_reached(p);
     return reached >= 0 ? reached + 1 : p->begin;
 }

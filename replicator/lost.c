@@ -3,10 +3,10 @@
  * retention took them, or the topic ends before them.  Runs on the flow's
  * thread, and blocks for the watermarks.
  *
- * A topic that was made anew is seen by its end, which lies before the place
- * where copying was.  librdkafka 2.0.2 knows neither topic ids nor leader
- * epochs: a topic that was made anew and grew past that place while nobody read
- * it is not seen.
+ * librdkafka 2.0.2 knows neither topic ids nor leader epochs.  A topic that was
+ * made anew is seen by its end, which lies before the place where copying was;
+ * or, when a part is taken, because the record that was copied last is another
+ * one: its offset and timestamp stand beside the position.
  */
 #include "replicator/lost.h"
 
@@ -29,8 +29,33 @@ part_lost(struct part *p)
     part_hold(p, HOLD_BROKEN);
 }
 
+void
+part_check(struct part *p, struct last_record last)
+{
+    p->last = p->check = last;
+}
+
+bool
+part_checked(struct part *p, const rd_kafka_message_t *m)
+{
+    const struct last_record check = p->check;
+    rd_kafka_timestamp_type_t type;
+    if (check.offset < 0)
+        return true;
+    p->check.offset = -1;
+    p->next = part_reached(p) + 1;
+    if (m->offset == check.offset &&
+        rd_kafka_message_timestamp(m, &type) != check.timestamp) {
+        p->other = true;
+        part_lost(p);
+        return false;
+    }
+    return m->offset >= p->next;
+}
+
 struct gap {
     int64_t from, low, high; /* where it was; what there is */
+    int64_t begins;          /* what was not copied */
 };
 
 static const char *
@@ -72,6 +97,41 @@ say_gone(struct part *p, struct gap g)
     pthread_mutex_unlock(&f->lock);
 }
 
+/* Where a log begins that is not the one that was copied: at its first record
+ * that is not older than what was copied last; all of it, as a rule. */
+static bool
+find_other(struct part *p, struct gap *g)
+{
+    bool found;
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *at =
+        rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition);
+    at->offset = p->last.timestamp;
+    found = rd_kafka_offsets_for_times(p->flow->consumer, list,
+                                       WATERMARKS_MS) == 0 &&
+            !at->err;
+    if (at->offset >= g->low && at->offset < g->from)
+        g->begins = at->offset;
+    else if (at->offset >= g->from)
+        g->begins = g->from;
+    rd_kafka_topic_partition_list_destroy(list);
+    return found;
+}
+
+static void
+say_other(struct part *p)
+{
+    const struct flow *f = p->flow;
+    part_problem(p, "record %lld of %s is not the one that was copied",
+                 (long long)p->last.offset, f->conf->source->name);
+    log_warn("%s: record %lld of %s/%d on %s is not the one that was copied: "
+             "was the topic made anew? %s from %lld",
+             f->conf->name, (long long)p->last.offset, p->topic->name,
+             (int)p->partition, f->conf->source->name, effect(p),
+             (long long)p->reset);
+}
+
 /* Chooses where the part goes on, and tells what it leaves out.  The first
  * record from there is a break, of which sync_acked() tells both sides. */
 static void
@@ -80,8 +140,10 @@ choose(struct part *p, struct gap g)
     const enum on_truncation how = p->flow->conf->on_truncation;
     const bool to_end =
         how != TRUNCATION_RESTART && discover_begins_at_end(p->flow);
-    p->reset = to_end ? g.high : g.low;
-    if (g.from > g.high)
+    p->reset = to_end ? g.high : how == TRUNCATION_RESTART ? g.low : g.begins;
+    if (p->other)
+        say_other(p);
+    else if (g.from > g.high)
         say_anew(p, g);
     else
         say_gone(p, g);
@@ -102,7 +164,14 @@ lost_find(struct part *p)
         p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
         return false;
     }
-    if (g.from >= 0 && (g.from < g.low || g.from > g.high))
+    g.begins = g.low;
+    if (p->other && !find_other(p, &g)) {
+        p->retry_at_ms = clock_mono_ms() + backoff_next_ms(&p->backoff);
+        return false;
+    }
+    if (p->other || (g.from >= 0 && (g.from < g.low || g.from > g.high)))
         choose(p, g);
+    p->other = false;
+    p->last.offset = p->check.offset = -1;
     return true; /* it may be there after all */
 }

@@ -101,8 +101,9 @@ struct kept {
 struct copied {
     struct run run;
     size_t bytes;
-    int64_t age_ms;    /* of all together, when they were acknowledged */
-    int64_t timestamp; /* of the last one that has any, or 0 */
+    int64_t age_ms;         /* of all together, when they were acknowledged */
+    int64_t timestamp;      /* of the last one that has any, or 0 */
+    int64_t last_timestamp; /* of the last one, or 0 */
 };
 
 /* One partition of a source topic. Lives as long as its flow. */
@@ -142,6 +143,10 @@ struct part {
     struct part *next_starts; /* there */
     int64_t saved;            /* (L) the position that stands in Kafka, or -1 */
     int64_t to_save;          /* snapshot of a flush under way */
+    struct last_record last;  /* that counts; by it a log is known again */
+    struct last_record to_save_last; /* of that snapshot */
+    struct last_record check; /* read once more, to see whether it is there */
+    bool other;               /* it was not: the log is another one */
     bool broken; /* a record was refused: nothing behind it counts, and
                           copying starts again at it once all is answered */
     int64_t refused_at;
@@ -409,6 +414,11 @@ bool share_settled(const struct flow *f);
 /* Leaves the group. */
 void share_close(struct flow *f);
 
+/* lost.c: the log is to be known again by this record. */
+void part_check(struct part *p, struct last_record last);
+/* A record that was read before: true, it is copied; or there is no question. */
+bool part_checked(struct part *p, const rd_kafka_message_t *m);
+
 /* copy.c: up to a batch of records; true: there may be more. */
 bool copy_batch(struct flow *f);
 /* Starts broken parts again whose time has come. */
@@ -429,6 +439,8 @@ void emit_heartbeats(struct flow *f);
 /* Begins a flush of the positions, or carries on with it. */
 void emit_flush_begin(struct flow *f);
 void emit_flush_step(struct flow *f);
+/* By what the log of a position is known again; nothing, if nothing is. */
+void emit_last_header(rd_kafka_headers_t *headers, struct last_record last);
 /* The part's position is no more: Connect's way to say it is an empty value. */
 void emit_no_position(struct part *p);
 /* A record of ours to partition `p` of a topic (RD_KAFKA_PARTITION_UA: by

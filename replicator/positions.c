@@ -17,6 +17,7 @@
 struct position {
     char *name; /* "topic/partition"; neither holds a slash */
     int64_t offset;
+    struct last_record last;
     void *runs; /* NULL: none */
     size_t runs_len;
     UT_hash_handle hh;
@@ -109,6 +110,8 @@ drop(struct positions *p, struct position *at)
     free(at);
 }
 
+static const struct last_record no_record = {.offset = -1};
+
 static void
 set_runs(struct position *at, const void *bytes, size_t len)
 {
@@ -134,6 +137,7 @@ put_take(struct positions *p, char *name, int64_t offset)
         HASH_ADD_KEYPTR(hh, p->table, at->name, strlen(at->name), at);
     }
     at->offset = offset;
+    at->last = no_record;
     set_runs(at, NULL, 0);
 }
 
@@ -192,6 +196,39 @@ find(const struct positions *p, const char *topic, int32_t partition)
     HASH_FIND_STR(p->table, name, at);
     free(name);
     return at;
+}
+
+char *
+last_record_text(struct last_record last)
+{
+    return xasprintf("%lld %lld", (long long)last.offset,
+                     (long long)last.timestamp);
+}
+
+void
+positions_keep_last(struct positions *p, const char *cluster, const void *key,
+                    size_t key_len, const void *text, size_t len)
+{
+    char copy[64] = "", *name = NULL;
+    struct position *at;
+    long long offset, timestamp;
+    if (len >= sizeof(copy) ||
+        read_key(cluster, key, key_len, &name, NULL) != 0)
+        return;
+    memcpy(copy, text, len);
+    HASH_FIND_STR(p->table, name, at);
+    free(name);
+    if (at && sscanf(copy, "%lld %lld", &offset, &timestamp) == 2 &&
+        offset >= 0 && offset <= at->offset && timestamp > 0)
+        at->last =
+            (struct last_record){.offset = offset, .timestamp = timestamp};
+}
+
+struct last_record
+positions_last(const struct positions *p, const char *topic, int32_t partition)
+{
+    const struct position *at = find(p, topic, partition);
+    return at ? at->last : no_record;
 }
 
 const void *

@@ -36,6 +36,18 @@ void positions_keep_runs(struct positions *p, const char *cluster,
 /* Borrowed until the next record; *len is 0 when there is none. */
 const void *positions_runs(const struct positions *p, const char *topic,
                            int32_t partition, size_t *len);
+/* A record that was copied, and when it was written; another one at this offset
+ * is of another log.  Text in a header of a position; offset -1: none. */
+#define LAST_HEADER "shunt-last"
+struct last_record {
+    int64_t offset, timestamp;
+};
+MUST_CHECK char *last_record_text(struct last_record last);
+void positions_keep_last(struct positions *p, const char *cluster,
+                         const void *key, size_t key_len, const void *text,
+                         size_t len);
+struct last_record positions_last(const struct positions *p, const char *topic,
+                                  int32_t partition);
 /* -1: none. */
 int64_t positions_get(const struct positions *p, const char *topic,
                       int32_t partition);

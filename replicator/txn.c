@@ -250,10 +250,17 @@ write_position(struct part *p)
                      &key) != 0 ||
         position_value(p->in_txn_to, &value) != 0)
         abort(); /* out of memory */
+    const struct runs *r = &p->in_txn;
+    struct last_record last = p->last;
+    if (r->n > 0)
+        last = (struct last_record){.offset = r->v[r->n - 1].up +
+                                              r->v[r->n - 1].length - 1,
+                                    .timestamp = p->in_txn_timestamp};
     struct position_flight *flight = xcalloc(1, sizeof(*flight));
     flight->flight.done = on_position;
     flight->unit = u;
-    rd_kafka_headers_t *headers = runs_header(&p->in_txn);
+    rd_kafka_headers_t *headers = runs_header(r);
+    emit_last_header(headers, last);
     const rd_kafka_resp_err_t code = rd_kafka_producev(
         u->producer, RD_KAFKA_V_TOPIC(u->flow->positions_topic),
         RD_KAFKA_V_PARTITION(u->id), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -299,7 +306,8 @@ account(struct part *p)
                                         .age_ms = look_count_age(&f->latencies,
                                                                  at, f->wall_ms,
                                                                  (uint64_t)n),
-                                        .timestamp = at});
+                                        .timestamp = at,
+                                        .last_timestamp = at});
     }
     pthread_mutex_lock(&f->lock);
     p->bytes += p->in_txn_bytes;

@@ -131,6 +131,9 @@ part_enter(struct part *p)
     if (p->anew)
         begin_anew(p, position);
     p->known = true;
+    part_check(p, p->anew ? positions_last(&p->unit->positions, p->topic->name,
+                                           p->partition)
+                          : p->last);
     part_rewind(p);
     part_release(p, HOLD_NOT_MINE);
 }
@@ -198,6 +201,11 @@ read_runs(struct flow *f, const rd_kafka_message_t *m)
     if (rd_kafka_message_headers(m, &headers) == 0 &&
         rd_kafka_header_get_last(headers, RUNS_HEADER, &bytes, &len) == 0)
         positions_keep_runs(&f->units[m->partition].positions,
+                            f->conf->source->name, m->key, m->key_len, bytes,
+                            len);
+    if (rd_kafka_message_headers(m, &headers) == 0 &&
+        rd_kafka_header_get_last(headers, LAST_HEADER, &bytes, &len) == 0)
+        positions_keep_last(&f->units[m->partition].positions,
                             f->conf->source->name, m->key, m->key_len, bytes,
                             len);
 }
