@@ -15,6 +15,8 @@
 #include "sdk/src/consumer/place.h"
 #include "tests/unit/sdk/consumer_member.h"
 
+enum { OFFSET_COMMIT = 8, HEARTBEAT = 12 }; /* Kafka's requests */
+
 static struct member m;
 static int assigns, revokes;
 static rd_kafka_topic_partition_list_t *saved; /* positions kept elsewhere */
@@ -185,6 +187,36 @@ START_TEST(a_cooperative_callback)
     ck_assert_int_eq(revokes, 1);
     member_stop(&m);
     ck_assert_int_eq(revokes, 2);
+}
+END_TEST
+
+static void
+wait_revoked(bool is)
+{
+    const int64_t end = clock_mono_ms() + DEADLINE_MS;
+    while (!m.c->track->cur || m.c->track->cur->revoked != is) {
+        ck_assert_int_lt(clock_mono_ms(), end);
+        member_poll(&m);
+    }
+}
+
+/* Until the group has given it anew nothing is landed: a commit of the
+ * generation that is over would cost it the next one, too. */
+START_TEST(a_cooperative_assignment_that_is_lost)
+{
+    member_make(&m);
+    member_set(&m, "partition.assignment.strategy", "cooperative-sticky");
+    rd_kafka_mock_push_request_errors(a.mock, OFFSET_COMMIT, 1,
+                                      RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+    start(NULL);
+    wait_revoked(true);
+    ck_assert_int_eq(n_assigned(), 0);
+    wait_revoked(false);
+    ck_assert_int_eq(n_assigned(), 4);
+    produce(&a, "orders", 60, 80);
+    member_read(&m, 0, 0, 60, 80);
+    member_read(&m, 0, 1, 60, 80);
+    member_stop(&m);
 }
 END_TEST
 
@@ -422,7 +454,6 @@ END_TEST
  * with whoever had them, while the group has given them to nobody. */
 START_TEST(what_the_old_group_was_not_told_of_goes_over)
 {
-    const int16_t heartbeat = 12, commit = 8;
     member_make(&m);
     member_set(&m, "session.timeout.ms", "30000"); /* so long it rebalances */
     m.e.auto_commit_interval_ms = 0;
@@ -431,15 +462,11 @@ START_TEST(what_the_old_group_was_not_told_of_goes_over)
     start(NULL);
     member_read(&m, 0, 0, 0, 60);
     member_read(&m, 0, 1, 0, 60);
-    rd_kafka_mock_push_request_errors(a.mock, commit, 1,
+    rd_kafka_mock_push_request_errors(a.mock, OFFSET_COMMIT, 1,
                                       RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
-    rd_kafka_mock_push_request_errors(a.mock, heartbeat, 1,
+    rd_kafka_mock_push_request_errors(a.mock, HEARTBEAT, 1,
                                       RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
-    const int64_t end = clock_mono_ms() + DEADLINE_MS;
-    while (!m.c->track->cur->revoked) {
-        ck_assert_int_lt(clock_mono_ms(), end);
-        member_poll(&m);
-    }
+    wait_revoked(true);
     member_route(&m, "b", 4, "a");
     member_switched(&m, 1);
     member_read(&m, 0, 0, 60, 80);
@@ -460,6 +487,7 @@ main(void)
     tcase_add_test(c, the_callback_assigns);
     tcase_add_test(c, a_callback_that_does_not_assign_is_told);
     tcase_add_test(c, a_cooperative_callback);
+    tcase_add_test(c, a_cooperative_assignment_that_is_lost);
     tcase_add_test(c, an_event_is_answered_later);
     tcase_add_test(c, what_the_group_takes_away_stays_until_the_answer);
     tcase_add_test(c, closing_goes_on_when_the_revocation_is_answered);
