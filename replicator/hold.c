@@ -128,6 +128,8 @@ stop_reading(struct flow *f)
     return done;
 }
 
+/* What waits of a part that was held for a while is right before where it goes
+ * on. */
 static bool
 start_reading(struct flow *f)
 {
@@ -136,7 +138,6 @@ start_reading(struct flow *f)
     for (struct part *p = f->holds_changed; p; p = p->next_changed) {
         if (p->assigned || atomic_load(&p->holds))
             continue;
-        group_forget(p);
         fix_end(p);
         rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
             ->offset = goes_on_at(p);

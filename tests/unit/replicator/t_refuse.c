@@ -328,6 +328,23 @@ START_TEST(a_group_at_a_time)
 }
 END_TEST
 
+/* A target that takes long: too much waits, then all goes on. */
+START_TEST(what_waits_too_long_goes_on)
+{
+    struct world w;
+    world_make(&w, ALONE);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        put_range(&w, p, 0, MANY);
+    rd_kafka_mock_broker_set_rtt(w.mock[1], 1, 300);
+    struct flow *f = ready_flow(&w);
+    await_hold(f, HOLD_BACKLOG);
+    rd_kafka_mock_broker_set_rtt(w.mock[1], 1, 1);
+    await(&w, "a.orders", PARTITIONS, MANY);
+    flow_free(f);
+    world_remove(&w);
+}
+END_TEST
+
 /* Those that wait for their turn are read again. */
 START_TEST(a_pause_among_groups_leaves_nothing_out)
 {
@@ -487,6 +504,7 @@ main(void)
     tcase_add_test(t, what_is_too_large_together_goes_apart);
     tcase_add_test(t, it_stops_until_it_is_resumed);
     tcase_add_test(t, a_group_at_a_time);
+    tcase_add_test(t, what_waits_too_long_goes_on);
     tcase_add_test(t, a_pause_among_groups_leaves_nothing_out);
     tcase_add_test(t, a_pause_leaves_nothing_out);
     tcase_add_test(t, a_partition_without_a_leader);
