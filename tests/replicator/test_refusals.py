@@ -356,7 +356,7 @@ def passed(r: records.Record, here: str) -> tuple[str, ...]:
 
 def start_bench() -> Bench:
     return Bench(World("refusals-real", "real", str(BUILD.relative_to(ROOT)), topics="a/first:1", replicate=False,
-                       users={"copier": "c0pier", "other": "0ther"}))
+                       users={"copier": "c0pier", "other": "0ther"}, rebalance_delay_ms=0))
 
 
 if __name__ == "__main__":
