@@ -164,6 +164,7 @@ struct generation {
     bool down;        /* no broker answers, and nothing was delivered since */
     int64_t close_at_ms; /* when stopped */
     struct generation_hooks hooks;
+    bool assigned;         /* all at once, something */
     bool stopping;         /* fetchers of what was assigned before, perhaps */
     struct reaper *reaper; /* once closing */
     bool ending;           /* librdkafka closes */

@@ -47,7 +47,8 @@ set_assignment(struct generation *g, const rd_kafka_topic_partition_list_t *l)
 {
     wait_for_stops(g);
     const rd_kafka_resp_err_t rc = rd_kafka_assign(g->rk, l);
-    g->stopping = true;
+    g->stopping = g->assigned;
+    g->assigned = l && l->cnt > 0;
     if (rc)
         generation_log_code(g, l ? "cannot assign" : "cannot unassign", rc);
 }
@@ -58,7 +59,7 @@ take_away(struct generation *g, const rd_kafka_topic_partition_list_t *l)
     wait_for_stops(g);
     generation_log_error(g, "cannot unassign",
                          rd_kafka_incremental_unassign(g->rk, l));
-    g->stopping = true;
+    g->stopping = l->cnt > 0;
 }
 
 /* A broker answers a fetch of idle partitions only after fetch.wait.max.ms, and
