@@ -8,6 +8,8 @@ from .pair import Pair
 
 AT_LEAST = 0.97
 ROUNDS = 9
+# A run is short and half of it page faults, which cost now more, now less.
+CONSUME_ROUNDS = 15
 # What stands on the brokers at most: two runs of a row, and the topics to be consumed.
 LOG_BYTES = 1 << 30
 PARTITIONS = 32
@@ -49,7 +51,7 @@ def _measure(world: World, quick: bool) -> list[Row]:
         pair.bare("produce", n + 2000, size, f"consume{size}", **SPREAD)
         for how, words in HOWS:
             rows += _rows(f"{world.kind}: consume {size} B, {words}",
-                          *pair.both(ROUNDS, how, n, size, f"consume{size}", group="speed", **CONSUMER))
+                          *pair.both(CONSUME_ROUNDS, how, n, size, f"consume{size}", group="speed", **CONSUMER))
     return rows
 
 
