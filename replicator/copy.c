@@ -292,6 +292,7 @@ met_end(struct part *p, int64_t offset)
         part_lost(p);
         return;
     }
+    part_begins(p, offset);
     part_at_end(p, offset);
     if (p->inflight == 0 && atomic_load(&p->holds) == 0)
         part_well(p);
@@ -331,6 +332,7 @@ copy_message_take(struct flow *f, rd_kafka_message_t *m)
         return false; /* of an assignment before, or read again after all */
     if (!part_checked(p, m))
         return false;
+    part_begins(p, m->offset);
     /* What is here already may pass a hold for backlog. */
     if (atomic_load(&p->holds) & ~(unsigned)HOLD_BACKLOG) {
         part_skipped(p);

@@ -6,6 +6,10 @@
  * rd_kafka_incremental_unassign() returns, librdkafka has raised the
  * partition's version: no record of the old assignment is handed out any more,
  * so that a new one at an earlier offset cannot meet it.
+ *
+ * With "latest" a part begins at the end of the log as it is when it is read
+ * first, not as it will be after a hold: until the consumer has told where that
+ * is, a hold waits.
  */
 #include <stdlib.h>
 
@@ -14,7 +18,6 @@
 #include "replicator/group.h"
 
 #define ASSIGN_RETRY_MS 1000
-#define WATERMARKS_MS   5000
 /* They end by themselves; meanwhile what was read is kept. */
 #define HOLDS_BRIEF ((unsigned)(HOLD_BACKLOG | HOLD_TXN | HOLD_BROKEN))
 
@@ -80,17 +83,27 @@ goes_on_at(const struct part *p)
     return reached >= 0 ? reached + 1 : p->begin;
 }
 
-/* The end of the log is where it is now, not where it will be when the part is
- * read again.  Not known: the consumer finds it. */
-static void
-fix_end(struct part *p)
+static bool
+looks_for_end(const struct part *p)
 {
-    int64_t low, high;
-    if (goes_on_at(p) == RD_KAFKA_OFFSET_END &&
-        rd_kafka_query_watermark_offsets(p->flow->consumer, p->topic->name,
-                                         p->partition, &low, &high,
-                                         WATERMARKS_MS) == 0)
-        p->begin = high;
+    return goes_on_at(p) == RD_KAFKA_OFFSET_END;
+}
+
+void
+part_begins(struct part *p, int64_t offset)
+{
+    if (!looks_for_end(p))
+        return;
+    p->begin = offset;
+    if (atomic_load(&p->holds))
+        note_change(p);
+}
+
+static bool
+shall_stop(const struct part *p)
+{
+    return p->assigned &&
+           (p->rewound || (atomic_load(&p->holds) && !looks_for_end(p)));
 }
 
 typedef rd_kafka_error_t *(*assigner)(rd_kafka_t *,
@@ -117,12 +130,12 @@ stop_reading(struct flow *f)
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new(16);
     for (struct part *p = f->holds_changed; p; p = p->next_changed)
-        if (p->assigned && (p->rewound || atomic_load(&p->holds)))
+        if (shall_stop(p))
             (void)rd_kafka_topic_partition_list_add(list, p->topic->name,
                                                     p->partition);
     const bool done = change(f, rd_kafka_incremental_unassign, list);
     for (struct part *p = f->holds_changed; done && p; p = p->next_changed)
-        if (p->rewound || atomic_load(&p->holds))
+        if (shall_stop(p) || !p->assigned)
             p->assigned = p->rewound = false;
     rd_kafka_topic_partition_list_destroy(list);
     return done;
@@ -138,13 +151,12 @@ start_reading(struct flow *f)
     for (struct part *p = f->holds_changed; p; p = p->next_changed) {
         if (p->assigned || atomic_load(&p->holds))
             continue;
-        fix_end(p);
         rd_kafka_topic_partition_list_add(list, p->topic->name, p->partition)
             ->offset = goes_on_at(p);
     }
     const bool done = change(f, rd_kafka_incremental_assign, list);
     for (struct part *p = f->holds_changed; done && p; p = p->next_changed)
-        p->assigned = !atomic_load(&p->holds);
+        p->assigned = p->assigned || !atomic_load(&p->holds);
     rd_kafka_topic_partition_list_destroy(list);
     return done;
 }

@@ -314,6 +314,8 @@ void part_rewind(struct part *p);
 /* A record was left out: it goes on there, even if its hold ends before it
  * was applied. */
 void part_skipped(struct part *p);
+/* The consumer has told where the log ended when it was read first. */
+void part_begins(struct part *p, int64_t offset);
 void holds_apply(struct flow *f);
 
 /* backlog.c: a record is sent or kept; is answered or given up. Bounds what
