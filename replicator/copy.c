@@ -231,7 +231,7 @@ copy_send(struct part *p, rd_kafka_message_t *m)
                                 .timestamp =
                                     rd_kafka_message_timestamp(m, &type),
                                 .bytes = m->len + m->key_len};
-    if (!txn_open(p->unit)) {
+    if (!txn_open(p)) {
         free(r); /* it is read again */
         return;
     }

@@ -57,6 +57,13 @@ flow_serve(struct flow *f, int timeout_ms)
 }
 
 void
+flow_wake(const struct flow *f)
+{
+    static const uint64_t one = 1;
+    (void)!write(f->delivery_fd, &one, sizeof(one)); /* full: it wakes */
+}
+
+void
 flow_ring(struct flow *f, rd_kafka_t *rk)
 {
     static const uint64_t one = 1;
@@ -241,7 +248,7 @@ turn(struct flow *f)
     compress_hear(f, more);
     const bool served = flow_serve(f, 0);
     share_turn(f);
-    units_turn(f);
+    take_turn(f);
     txn_turn(f);
     compress_turn(f);
     chores(f, clock_mono_ms());
@@ -291,6 +298,7 @@ run(void *arg)
     f->next_flush_ms = now + f->conf->target->flush_interval_ms;
     while (!atomic_load(&f->stop))
         turn(f);
+    take_end(f);
     finish(f);
     share_close(f);
     return NULL;
@@ -329,13 +337,19 @@ start_threads(struct flow *f, struct err *err)
 }
 
 void
+flow_empty_producer(rd_kafka_t *rk)
+{
+    (void)rd_kafka_purge(rk,
+                         RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    (void)rd_kafka_flush(rk, 1000); /* frees what rides on the records */
+}
+
+void
 flow_end_producer(rd_kafka_t *rk)
 {
     if (!rk)
         return;
-    (void)rd_kafka_purge(rk,
-                         RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    (void)rd_kafka_flush(rk, 1000); /* frees what rides on the records */
+    flow_empty_producer(rk);
     rd_kafka_destroy(rk);
 }
 
@@ -405,8 +419,7 @@ release(struct flow *f)
     if (f->consumer)
         (void)rd_kafka_consumer_close(f->consumer); /* it never commits */
     close_topics(f);
-    for (int32_t i = 0; i < f->n_units; i++)
-        txn_drop(&f->units[i]);
+    txn_end_all(f);
     if (f->records)
         rd_kafka_queue_destroy(f->records);
     if (!f->consumer || end_consumer(f))

@@ -19,7 +19,7 @@
 
 #define ASSIGN_RETRY_MS 1000
 /* They end by themselves; meanwhile what was read is kept. */
-#define HOLDS_BRIEF ((unsigned)(HOLD_BACKLOG | HOLD_TXN | HOLD_BROKEN))
+#define HOLDS_BRIEF ((unsigned)(HOLD_BACKLOG | HOLD_BROKEN))
 
 static void
 note_change(struct part *p)

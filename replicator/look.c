@@ -22,7 +22,7 @@
 
 #define PROBLEM_MAX_BYTES 512
 /* Holds that come and go while a part is copied. */
-#define HOLDS_BRIEF ((unsigned)(HOLD_BACKLOG | HOLD_TXN))
+#define HOLDS_BRIEF ((unsigned)HOLD_BACKLOG)
 
 const int64_t look_buckets_ms[LOOK_BUCKETS] = {
     1, 2, 5, 10, 25, 50, 100, 250, 1000, 2500, 10000, 60000};

@@ -48,30 +48,34 @@ enum unit_state {
 
 /* Of a unit that copies exactly once (txn.c). */
 enum txn_state {
-    TXN_NONE,    /* until a record is to be sent */
-    TXN_OPEN,    /* until it is old or large enough */
-    TXN_CLOSING, /* nothing is added; until all in it is answered */
-    TXN_ENDING,  /* its positions are in it; until they are answered and it is
-                    committed */
+    TXN_NONE,       /* until a record is to be sent */
+    TXN_OPEN,       /* until it is old or large enough */
+    TXN_CLOSING,    /* nothing is added; until all in it is answered */
+    TXN_ENDING,     /* its positions are in it; until they are answered, and the
+                       syncs of the one before are written */
+    TXN_COMMITTING, /* until that has ended */
 };
 
 /* What one process owns alone (unit.c): a partition of the topic of positions,
  * and with it every part whose position lies there. */
 struct unit {
     struct flow *flow;
-    int32_t id;                 /* that partition */
-    atomic_int state;           /* enum unit_state; the flow's thread writes */
-    struct part *parts;         /* those of topics found so far */
-    struct positions positions; /* as they were when it was taken */
-    bool given;                 /* the group says that it is ours */
-    int64_t retry_at_ms;        /* it is not taken before */
-    rd_kafka_t *producer;       /* NULL: the flow's */
+    int32_t id;                  /* that partition */
+    atomic_int state;            /* enum unit_state; the flow's thread writes */
+    struct part *parts;          /* those of topics found so far */
+    struct positions positions;  /* as they were when it was taken */
+    bool given;                  /* the group says that it is ours */
+    int64_t retry_at_ms;         /* it is not taken before */
+    uint64_t changes;            /* how often it has gone */
+    rd_kafka_t *producer;        /* the committer's; NULL: the flow's */
+    struct committer *committer; /* owned; NULL: no transactions */
     rd_kafka_topic_t *positions_at; /* its own; borrowed by nobody */
     enum txn_state txn;
     rd_kafka_resp_err_t failed; /* why its producer is given up; 0: it is not */
     size_t in_txn;              /* records */
-    bool late;                  /* its end is not waited for any more */
-    int64_t notes;              /* positions that are not answered */
+    int64_t opened_at_ms, closing_at_ms; /* the last transaction */
+    int64_t rested_at_ms;                /* commits have paused long enough */
+    int64_t notes;                       /* positions that are not answered */
     uint64_t sync_barrier; /* the next commit waits until so many are written */
     bool odd; /* it compresses otherwise than the source's batches are */
     int64_t odd_wait_ms; /* until it may be taken anew for that */
@@ -86,7 +90,6 @@ enum hold {
     HOLD_PAUSED = 16,   /* somebody asked for it */
     HOLD_STOPPED = 32,  /* a refusal or a gap, where the file says "stop" */
     HOLD_UNWANTED = 64, /* the file does not select its topic any more */
-    HOLD_TXN = 128,     /* its transaction takes long to end */
     HOLD_GONE = 256,    /* its topic is not on the source any more */
 };
 
@@ -165,6 +168,7 @@ struct part {
     struct backoff backoff;
     struct sync_state sync;
     struct runs runs;   /* (L) */
+    struct runs before; /* take.c: as the syncs tell */
     struct runs in_txn; /* acknowledged, but not committed */
     int64_t in_txn_to;  /* the position that it reaches, or -1 */
     uint64_t in_txn_bytes;
@@ -249,6 +253,7 @@ struct flow {
 
     struct unit *units; /* by their id; made once the topic is there */
     int32_t n_units;
+    struct taking *taking; /* take.c; NULL: none comes */
     struct share share;
     /* How often units have come: who keeps what it read of all parts reads
      * again. */
@@ -281,7 +286,9 @@ struct flow {
     int64_t flush_retry_at_ms;
     bool position_refused; /* the next flush writes all of them */
     struct refusals refusals[NOTES];
-    int64_t next_flush_ms, next_beat_ms, next_retry_ms, next_commit_ms;
+    int64_t next_flush_ms, next_beat_ms, next_retry_ms;
+    struct committer **ending; /* owned; nobody uses them any more */
+    size_t n_ending;
     char complaint[512];    /* (L) last failure of a chore, said once */
     bool paused;            /* (L) by an administrator, on any thread */
     atomic_bool pauses_new; /* the flow's thread has not looked yet */
@@ -350,8 +357,9 @@ void unit_ask_back(struct unit *u);
 void unit_renew(struct unit *u, int64_t wait_ms);
 /* It is not ours any more: nothing of it is read, nothing written. */
 void unit_drop(struct unit *u);
-/* Takes those whose time has come; blocks for reading their positions. */
-void units_turn(struct flow *f);
+bool unit_is_coming(const struct unit *u);
+/* It is ours, and its positions are known. */
+void unit_taken(struct unit *u);
 /* None waits to be taken. */
 bool units_settled(const struct flow *f);
 /* Records of the unit that are not answered. */
@@ -377,19 +385,30 @@ rd_kafka_resp_err_t compress_fatal_error(struct flow *f, char *why,
                                          size_t size);
 void compress_end(struct flow *f);
 
+/* take.c: takes units whose time has come. */
+void take_turn(struct flow *f);
+/* Gives up, once the flow has been stopped. */
+void take_end(struct flow *f);
+
 /* txn.c: exactly once. True: no unit is without its transactions. */
 bool txn_wanted(const struct flow *f);
 /* A producer for each of the units, whose owner before is fenced, and what it
- * has left open aborted; units without parts are only fenced. */
-MUST_CHECK int txn_begin_units(struct unit **units, int32_t n, struct err *err);
+ * has left open aborted.  Any thread; what was made is the caller's, also after
+ * a failure. */
+MUST_CHECK int txn_begin_units(struct unit **units, struct committer **made,
+                               int32_t n, struct err *err);
+/* NULL without transactions; a unit without parts needs none. */
+void txn_enter_take(struct unit *u, struct committer *c);
 /* Asks for the topics of a new producer: else the first record to each waits a
  * second. */
 void txn_warm(struct unit *u);
+/* Nobody uses it any more. */
+void txn_end_producer(struct flow *f, struct committer *c);
 /* What was acknowledged before the last crash, but perhaps not told of. */
 void txn_tell_again(struct part *p);
 /* Before a record is sent. False: it cannot be; the unit will be renewed.
  * Without transactions: true. */
-bool txn_open(struct unit *u);
+bool txn_open(struct part *p);
 /* All up to there counts once it is committed, and nothing of it is copied. */
 void txn_passed(struct part *p, int64_t offset);
 /* A record was acknowledged; it counts once it is committed. */
@@ -405,6 +424,8 @@ int64_t txn_wait_ms(const struct flow *f, int64_t ms);
 void txn_finish(struct flow *f, int64_t ms);
 /* Forgets what was not committed, and the producer. */
 void txn_drop(struct unit *u);
+/* The same for all; waits until their producers have ended. */
+void txn_end_all(struct flow *f);
 
 /* share.c: asks for units; may be called again after a failure. */
 MUST_CHECK int share_open(struct flow *f, struct err *err);
@@ -461,11 +482,15 @@ void part_copied(struct part *p, const struct copied *c);
 void copy_count(struct flow *f);
 /* It was counted before; perhaps nobody was told. */
 void part_tell(struct part *p, struct run run);
+/* flow.c: its turn comes at once. Any thread. */
+void flow_wake(const struct flow *f);
 /* flow.c: serves deliveries of all producers; true: there were any. */
 bool flow_serve(struct flow *f, int timeout_ms);
 /* Deliveries of a new producer wake the flow's thread. */
 void flow_ring(struct flow *f, rd_kafka_t *rk);
-/* What it has not delivered is dropped. NULL allowed. */
+/* What it has not delivered is dropped, and reported here. */
+void flow_empty_producer(rd_kafka_t *rk);
+/* The same, and it is destroyed. NULL allowed. */
 void flow_end_producer(rd_kafka_t *rk);
 
 /* reconf.c: does what flow_reconf() asked for. */

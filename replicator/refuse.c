@@ -135,7 +135,7 @@ refuse_send_letter(struct part *p, const rd_kafka_message_t *m)
     struct flow *f = p->flow;
     rd_kafka_timestamp_type_t type;
     const int64_t at = rd_kafka_message_timestamp(m, &type);
-    if (!txn_open(p->unit))
+    if (!txn_open(p))
         return; /* it is read again */
     struct letter *l = xmalloc(sizeof(*l));
     *l = (struct letter){

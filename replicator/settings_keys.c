@@ -101,7 +101,7 @@ const struct opt settings_flow_keys[] = {
      "NAME",
      "of a header that tells which clusters a record has passed; against loops"},
     {"shunt.transaction.ms", OPT_INT, FLOW(transaction_ms), "100", 1, 60000,
-     "MS", "how long a transaction stays open, with exactly once"},
+     "MS", "how long a transaction stays open at most, with exactly once"},
     {0},
 };
 

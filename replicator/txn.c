@@ -1,7 +1,10 @@
 /*
  * Owns the transactions of a flow that copies exactly once: of each unit the
  * records and, in the same transaction, the positions that they reach.  Runs on
- * the flow's thread, which it stops for as long as commits take.
+ * the flow's thread; commits run on threads of their own (commit.c).
+ *
+ * Each unit's end by themselves, one after the other.  What is read while one
+ * ends waits for the next one (group.c).
  *
  * Invariants: a record counts (acked, runs, syncs) once it is committed.  The
  * positions of a unit are read only behind rd_kafka_init_transactions() under
@@ -22,18 +25,15 @@
 #include "common/base/log.h"
 #include "common/base/xmem.h"
 #include "common/kafka/kconf.h"
+#include "replicator/commit.h"
 #include "replicator/group.h"
 #include "replicator/parts.h"
 
 #define INIT_MS        20000 /* all producers of a taking */
 #define INIT_SLICE_MS  100
-#define ANSWERS_MS     100 /* of a round of commits, which the flow waits for */
-#define COMMIT_MS      1000
-#define IDLE_FACTOR    3 /* a round may take one part of so many and one */
+#define IDLE_FACTOR    3 /* commits take one part of so many and one at most */
 #define RECORDS_MAX    ((size_t)20000) /* of a unit's transaction, about */
 #define RUNS_OF_TXN    ((size_t)1000)  /* of a part's */
-#define WAIT_MIN_MS    2
-#define WARM_MS        5000
 #define FENCED_WAIT_MS 5000
 
 bool
@@ -56,18 +56,19 @@ transactional_id(const struct unit *u)
 }
 
 static int
-make_producer(struct unit *u, struct err *err)
+make_producer(const struct unit *u, struct committer **out, struct err *err)
 {
-    struct flow *f = u->flow;
+    const struct flow *f = u->flow;
     struct props over = {0};
     char *txn_id = transactional_id(u);
     char *id = xasprintf("shunt-replicator-%s-%d", f->conf->name, (int)u->id);
     if (props_set(&over, "transactional.id", txn_id) != 0)
         abort(); /* out of memory */
-    const int rc = client_producer(&f->conf->clients[ROLE_TARGET_PRODUCER],
-                                   &over, id, &u->producer, err);
+    rd_kafka_t *rk = NULL;
+    int rc = client_producer(&f->conf->clients[ROLE_TARGET_PRODUCER], &over, id,
+                             &rk, err);
     if (rc == 0)
-        flow_ring(f, u->producer);
+        rc = committer_new_take(rk, f->delivery_fd, out, err);
     props_fini(&over);
     free(txn_id);
     free(id);
@@ -76,9 +77,10 @@ make_producer(struct unit *u, struct err *err)
 
 /* One step; ERR_TIMEOUT: to be called again. */
 static int
-init_step(struct unit *u, int ms, struct err *err)
+init_step(const struct unit *u, struct committer *c, int ms, struct err *err)
 {
-    rd_kafka_error_t *bad = rd_kafka_init_transactions(u->producer, ms);
+    rd_kafka_error_t *bad =
+        rd_kafka_init_transactions(committer_producer(c), ms);
     if (!bad)
         return 0;
     const int code = rd_kafka_error_is_retriable(bad) ? ERR_TIMEOUT : ERR_KAFKA;
@@ -90,10 +92,11 @@ init_step(struct unit *u, int ms, struct err *err)
 }
 
 static int
-init_wait(struct unit *u, int64_t until, struct err *err)
+init_wait(const struct unit *u, struct committer *c, int64_t until,
+          struct err *err)
 {
     int rc;
-    while ((rc = init_step(u, INIT_SLICE_MS, err)) == ERR_TIMEOUT &&
+    while ((rc = init_step(u, c, INIT_SLICE_MS, err)) == ERR_TIMEOUT &&
            clock_mono_ms() < until)
         if (atomic_load(&u->flow->stop))
             return err_set(err, ERR_CLOSED, "stopped");
@@ -101,34 +104,63 @@ init_wait(struct unit *u, int64_t until, struct err *err)
 }
 
 int
-txn_begin_units(struct unit **units, int32_t n, struct err *err)
+txn_begin_units(struct unit **units, struct committer **made, int32_t n,
+                struct err *err)
 {
     struct err later;
     const int64_t until = clock_mono_ms() + INIT_MS;
     int rc = 0;
     for (int32_t i = 0; i < n && rc == 0; i++) {
-        rc = make_producer(units[i], err);
+        rc = make_producer(units[i], &made[i], err);
         if (rc == 0) /* all at once; the answers are waited for below */
-            (void)init_step(units[i], 0, &later);
+            (void)init_step(units[i], made[i], 0, &later);
     }
     for (int32_t i = 0; i < n && rc == 0; i++)
-        rc = init_wait(units[i], until, err);
-    for (int32_t i = 0; i < n && rc == 0; i++)
-        if (!units[i]->parts)
-            txn_drop(units[i]);
+        rc = init_wait(units[i], made[i], until, err);
     return rc;
+}
+
+void
+txn_enter_take(struct unit *u, struct committer *c)
+{
+    if (c && !u->parts) {
+        txn_end_producer(u->flow, c);
+    } else if (c) {
+        u->committer = c;
+        u->producer = committer_producer(c);
+        u->positions_at =
+            rd_kafka_topic_new(u->producer, u->flow->positions_topic, NULL);
+        flow_ring(u->flow, u->producer);
+    }
 }
 
 void
 txn_warm(struct unit *u)
 {
-    const struct rd_kafka_metadata *md;
-    if (!u->producer)
-        return;
-    u->positions_at =
-        rd_kafka_topic_new(u->producer, u->flow->positions_topic, NULL);
-    if (rd_kafka_metadata(u->producer, 0, NULL, &md, WARM_MS) == 0)
-        rd_kafka_metadata_destroy(md);
+    if (u->committer)
+        committer_warm(u->committer);
+}
+
+/* Whoever has ended is freed. */
+static void
+look_at_ending(struct flow *f, bool wait)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_ending; i++)
+        if (!committer_free(f->ending[i], wait))
+            f->ending[n++] = f->ending[i];
+    f->n_ending = n;
+}
+
+void
+txn_end_producer(struct flow *f, struct committer *c)
+{
+    flow_empty_producer(committer_producer(c));
+    committer_end(c);
+    look_at_ending(f, false);
+    f->ending =
+        xreallocarray(f->ending, f->n_ending + 1, sizeof(struct committer *));
+    f->ending[f->n_ending++] = c;
 }
 
 void
@@ -143,15 +175,25 @@ txn_drop(struct unit *u)
         runs_fini(&p->in_txn);
         p->in_txn_to = -1;
         p->in_txn_bytes = 0;
-        part_release(p, HOLD_TXN);
     }
-    flow_end_producer(u->producer);
+    if (u->committer)
+        txn_end_producer(u->flow, u->committer);
+    u->committer = NULL;
     u->producer = NULL;
     u->txn = TXN_NONE;
     u->failed = 0;
     u->odd = false;
     u->in_txn = 0;
-    u->late = false;
+}
+
+void
+txn_end_all(struct flow *f)
+{
+    for (int32_t i = 0; i < f->n_units; i++)
+        txn_drop(&f->units[i]);
+    look_at_ending(f, true);
+    free(f->ending);
+    f->ending = NULL;
 }
 
 /* ---- records ------------------------------------------------------------ */
@@ -164,35 +206,6 @@ code_take(rd_kafka_error_t *bad)
     const rd_kafka_resp_err_t code = rd_kafka_error_code(bad);
     rd_kafka_error_destroy(bad);
     return code;
-}
-
-bool
-txn_open(struct unit *u)
-{
-    if (!txn_wanted(u->flow))
-        return true;
-    if (u->failed || !u->producer)
-        return false;
-    if (u->txn == TXN_NONE) {
-        const rd_kafka_resp_err_t code =
-            code_take(rd_kafka_begin_transaction(u->producer));
-        if (code) {
-            txn_fail(u, code);
-            return false;
-        }
-        u->txn = TXN_OPEN;
-    }
-    u->in_txn++;
-    return true;
-}
-
-void
-txn_passed(struct part *p, int64_t offset)
-{
-    if (p->unit->failed || !txn_open(p->unit))
-        return;
-    p->in_txn_to = offset;
-    p->reset = -1;
 }
 
 void
@@ -242,31 +255,30 @@ runs_header(const struct runs *r)
 }
 
 static rd_kafka_resp_err_t
-write_position(struct part *p)
+write_position(struct part *p, int64_t offset, const struct runs *runs)
 {
     struct unit *u = p->unit;
     char *key, *value;
     if (position_key(u->flow->conf->source->name, p->topic->name, p->partition,
                      &key) != 0 ||
-        position_value(p->in_txn_to, &value) != 0)
+        position_value(offset, &value) != 0)
         abort(); /* out of memory */
-    const struct runs *r = &p->in_txn;
+    const struct run *end = runs->n > 0 ? &runs->v[runs->n - 1] : NULL;
     struct last_record last = p->last;
-    if (r->n > 0)
-        last = (struct last_record){.offset = r->v[r->n - 1].up +
-                                              r->v[r->n - 1].length - 1,
+    if (end)
+        last = (struct last_record){.offset = end->up + end->length - 1,
                                     .timestamp = p->in_txn_timestamp};
     struct position_flight *flight = xcalloc(1, sizeof(*flight));
     flight->flight.done = on_position;
     flight->unit = u;
-    rd_kafka_headers_t *headers = runs_header(r);
+    rd_kafka_headers_t *headers = runs_header(runs);
     emit_last_header(headers, last);
     const rd_kafka_resp_err_t code = rd_kafka_producev(
         u->producer, RD_KAFKA_V_TOPIC(u->flow->positions_topic),
         RD_KAFKA_V_PARTITION(u->id), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY(key, strlen(key)),
-        RD_KAFKA_V_VALUE(value, strlen(value)), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
+        RD_KAFKA_V_VALUE(value, value ? strlen(value) : 0),
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
     free(key);
     free(value);
     if (code) {
@@ -283,11 +295,60 @@ write_positions(struct unit *u)
 {
     for (struct part *p = u->parts; p && !u->failed; p = p->next_of_unit) {
         const rd_kafka_resp_err_t code =
-            p->in_txn_to >= 0 ? write_position(p) : RD_KAFKA_RESP_ERR_NO_ERROR;
+            p->in_txn_to >= 0 ? write_position(p, p->in_txn_to, &p->in_txn)
+                              : RD_KAFKA_RESP_ERR_NO_ERROR;
         if (code)
             txn_fail(u, code);
     }
     u->txn = TXN_ENDING;
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+/* The position that stands is written again, at once: librdkafka then asks for
+ * the partitions of records and of positions together.  To ask once more, when
+ * all is answered, takes the time of a request, and of a timer of 1 ms, for
+ * which librdkafka 2.0.2 does not sleep. */
+static rd_kafka_resp_err_t
+begin(struct part *p)
+{
+    static const struct runs none;
+    struct unit *u = p->unit;
+    const rd_kafka_resp_err_t code =
+        code_take(rd_kafka_begin_transaction(u->producer));
+    if (code)
+        return code;
+    u->txn = TXN_OPEN;
+    u->opened_at_ms = clock_mono_ms();
+    return p->acked >= 0 ? write_position(p, p->acked, &none)
+                         : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool
+txn_open(struct part *p)
+{
+    struct unit *u = p->unit;
+    if (!txn_wanted(u->flow))
+        return true;
+    if (u->failed || !u->producer)
+        return false;
+    const rd_kafka_resp_err_t code =
+        u->txn == TXN_NONE ? begin(p) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code) {
+        txn_fail(u, code);
+        return false;
+    }
+    u->in_txn++;
+    return true;
+}
+
+void
+txn_passed(struct part *p, int64_t offset)
+{
+    if (p->unit->failed || !txn_open(p))
+        return;
+    p->in_txn_to = offset;
+    p->reset = -1;
 }
 
 /* ---- commits ------------------------------------------------------------ */
@@ -323,33 +384,16 @@ account(struct part *p)
 static void
 committed(struct unit *u)
 {
-    for (struct part *p = u->parts; p; p = p->next_of_unit) {
+    const int64_t now = clock_mono_ms();
+    for (struct part *p = u->parts; p; p = p->next_of_unit)
         account(p);
-        part_release(p, HOLD_TXN);
-    }
     u->txn = TXN_NONE;
     u->in_txn = 0;
-    u->late = false;
+    u->rested_at_ms = now + (now - u->closing_at_ms) * IDLE_FACTOR;
     u->sync_barrier = u->flow->syncs.queued;
     for (struct part *p = u->parts; p; p = p->next_of_unit)
         group_go_on(p);
     atomic_store(&u->flow->positions_at_ms, clock_coarse_ms());
-}
-
-/* False: it takes longer, for all of them perhaps. */
-static bool
-commit(struct unit *u)
-{
-    rd_kafka_error_t *bad = rd_kafka_commit_transaction(u->producer, COMMIT_MS);
-    if (!bad) {
-        committed(u);
-        return true;
-    }
-    const bool later = rd_kafka_error_is_retriable(bad);
-    const rd_kafka_resp_err_t code = code_take(bad);
-    if (!later)
-        txn_fail(u, code);
-    return !later;
 }
 
 static bool
@@ -359,59 +403,33 @@ syncs_are_told(const struct unit *u)
     return q->queued - q->n >= u->sync_barrier;
 }
 
-/* As far as it goes without waiting; true: it may be committed. */
-static bool
+static void
+look_at_commit(struct unit *u)
+{
+    rd_kafka_resp_err_t code;
+    if (!committer_done(u->committer, &code))
+        return;
+    if (code)
+        txn_fail(u, code);
+    else
+        committed(u);
+}
+
+/* As far as it goes without waiting. */
+static void
 close_step(struct unit *u)
 {
-    if (u->failed || u->txn < TXN_CLOSING || unit_inflight(u) > 0)
-        return false;
-    if (u->txn == TXN_CLOSING)
+    if (u->failed || u->txn < TXN_CLOSING)
+        return;
+    if (u->txn == TXN_CLOSING && unit_inflight(u) == 0)
         write_positions(u);
-    return !u->failed && u->notes == 0 && syncs_are_told(u);
-}
-
-/* Has another one to be waited for? */
-static bool
-closing_is_under_way(struct flow *f)
-{
-    bool wait = false;
-    for (int32_t i = 0; i < f->n_units; i++) {
-        struct unit *u = &f->units[i];
-        if (u->txn >= TXN_CLOSING && !u->failed && !close_step(u))
-            wait = wait || (!u->failed && !u->late);
+    if (u->txn == TXN_ENDING && !u->failed && u->notes == 0 &&
+        syncs_are_told(u)) {
+        u->txn = TXN_COMMITTING;
+        committer_begin(u->committer);
     }
-    return wait;
-}
-
-/* Those that take longer are read no more until they are there; the others
- * need not wait for them. */
-static void
-hold_late(struct unit *u)
-{
-    u->late = true;
-    for (struct part *p = u->parts; p; p = p->next_of_unit)
-        part_hold(p, HOLD_TXN);
-}
-
-static void
-close_all(struct flow *f, int64_t ms)
-{
-    const int64_t until = clock_mono_ms() + ms;
-    for (int32_t i = 0; i < f->n_units; i++)
-        if (f->units[i].txn == TXN_OPEN)
-            f->units[i].txn = TXN_CLOSING;
-    while (closing_is_under_way(f) && clock_mono_ms() < until)
-        (void)flow_serve(f, 5);
-    bool go_on = true;
-    for (int32_t i = 0; i < f->n_units; i++) {
-        struct unit *u = &f->units[i];
-        if (u->txn < TXN_CLOSING || u->failed)
-            continue;
-        if (close_step(u) && go_on)
-            go_on = commit(u);
-        if (u->txn >= TXN_CLOSING)
-            hold_late(u);
-    }
+    if (u->txn == TXN_COMMITTING && !u->failed)
+        look_at_commit(u);
 }
 
 static bool
@@ -425,13 +443,22 @@ is_full(const struct unit *u)
     return false;
 }
 
+/* All that was read is answered. */
 static bool
-some_are_open(const struct flow *f, bool full)
+is_idle(const struct unit *u)
 {
-    for (int32_t i = 0; i < f->n_units; i++)
-        if (f->units[i].txn != TXN_NONE && (!full || is_full(&f->units[i])))
-            return true;
-    return false;
+    for (const struct part *p = u->parts; p; p = p->next_of_unit)
+        if (p->inflight > 0 || p->kept.n > 0)
+            return false;
+    return true;
+}
+
+/* Of an open one. */
+static int64_t
+closes_at(const struct unit *u)
+{
+    const int64_t latest = u->opened_at_ms + u->flow->conf->transaction_ms;
+    return u->rested_at_ms < latest && is_idle(u) ? u->rested_at_ms : latest;
 }
 
 /* ---- failures ----------------------------------------------------------- */
@@ -484,40 +511,62 @@ renew_failed(struct flow *f)
 
 /* ---- turns -------------------------------------------------------------- */
 
+static void
+close_unit(struct unit *u, int64_t now)
+{
+    u->txn = TXN_CLOSING;
+    u->closing_at_ms = now;
+}
+
 void
 txn_turn(struct flow *f)
 {
     const int64_t now = clock_mono_ms();
     renew_failed(f);
-    if (!some_are_open(f, now < f->next_commit_ms))
-        return;
-    close_all(f, ANSWERS_MS);
-    const int64_t took = clock_mono_ms() - now;
-    const int64_t rest = took * IDLE_FACTOR;
-    f->next_commit_ms =
-        clock_mono_ms() +
-        (rest > f->conf->transaction_ms ? rest : f->conf->transaction_ms);
+    for (int32_t i = 0; i < f->n_units; i++) {
+        struct unit *u = &f->units[i];
+        if (u->txn == TXN_OPEN && (now >= closes_at(u) || is_full(u)))
+            close_unit(u, now);
+        close_step(u);
+    }
 }
 
 int64_t
 txn_wait_ms(const struct flow *f, int64_t ms)
 {
-    if (!some_are_open(f, false))
-        return ms;
-    const int64_t left = f->next_commit_ms - clock_mono_ms();
-    return left < WAIT_MIN_MS ? WAIT_MIN_MS : left < ms ? left : ms;
+    const int64_t now = clock_mono_ms();
+    for (int32_t i = 0; i < f->n_units; i++) {
+        const struct unit *u = &f->units[i];
+        const int64_t left = u->txn == TXN_OPEN ? closes_at(u) - now : ms;
+        if (left < ms)
+            ms = left > 0 ? left : 0;
+    }
+    return ms;
+}
+
+static bool
+some_are_open(const struct flow *f)
+{
+    for (int32_t i = 0; i < f->n_units; i++)
+        if (f->units[i].txn != TXN_NONE)
+            return true;
+    return false;
 }
 
 void
 txn_finish(struct flow *f, int64_t ms)
 {
     const int64_t until = clock_mono_ms() + ms;
-    while (some_are_open(f, false) && clock_mono_ms() < until) {
+    while (some_are_open(f) && clock_mono_ms() < until) {
+        for (int32_t i = 0; i < f->n_units; i++) {
+            struct unit *u = &f->units[i];
+            if (u->txn == TXN_OPEN)
+                close_unit(u, 0);
+            close_step(u);
+            if (u->failed)
+                txn_drop(u);
+        }
         (void)flow_serve(f, 5);
-        close_all(f, ANSWERS_MS);
-        for (int32_t i = 0; i < f->n_units; i++)
-            if (f->units[i].failed)
-                txn_drop(&f->units[i]);
     }
 }
 

@@ -19,8 +19,6 @@
 #include "replicator/parts.h"
 #include "replicator/topics.h"
 
-#define TAKE_RETRY_MS 1000
-
 void
 units_make(struct flow *f, int32_t n)
 {
@@ -161,6 +159,7 @@ void
 unit_ask_back(struct unit *u)
 {
     u->given = false;
+    u->changes++;
     hold_parts(u);
     atomic_store(&u->state, is(u, UNIT_MINE) ? UNIT_GOING : UNIT_AWAY);
 }
@@ -168,6 +167,7 @@ unit_ask_back(struct unit *u)
 void
 unit_drop(struct unit *u)
 {
+    u->changes++;
     hold_parts(u);
     txn_drop(u);
     atomic_store(&u->state, UNIT_AWAY);
@@ -182,206 +182,16 @@ unit_renew(struct unit *u, int64_t wait_ms)
     u->retry_at_ms = clock_mono_ms() + wait_ms;
 }
 
-/* ---- taking ------------------------------------------------------------- */
-
-struct taking {
-    struct flow *flow;
-    struct unit **units;
-    int32_t n;
-    int64_t next_sync; /* offset in their topic; 0: none came yet */
-    uint64_t gaps;     /* where it was compacted */
-};
-
-static void
-read_runs(struct flow *f, const rd_kafka_message_t *m)
-{
-    rd_kafka_headers_t *headers;
-    const void *bytes;
-    size_t len;
-    if (rd_kafka_message_headers(m, &headers) == 0 &&
-        rd_kafka_header_get_last(headers, RUNS_HEADER, &bytes, &len) == 0)
-        positions_keep_runs(&f->units[m->partition].positions,
-                            f->conf->source->name, m->key, m->key_len, bytes,
-                            len);
-    if (rd_kafka_message_headers(m, &headers) == 0 &&
-        rd_kafka_header_get_last(headers, LAST_HEADER, &bytes, &len) == 0)
-        positions_keep_last(&f->units[m->partition].positions,
-                            f->conf->source->name, m->key, m->key_len, bytes,
-                            len);
-}
-
-static void
-read_position(const rd_kafka_message_t *m, void *arg)
-{
-    struct flow *f = ((struct taking *)arg)->flow;
-    struct err err = {0};
-    const int rc = positions_record(&f->units[m->partition].positions,
-                                    f->conf->source->name, m->key, m->key_len,
-                                    m->payload, m->len, &err);
-    if (rc != 0 && rc != ERR_NOTFOUND)
-        log_warn("%s: %s/%d: record %lld is no position, left out: %s",
-                 f->conf->name, f->positions_topic, (int)m->partition,
-                 (long long)m->offset, err.text);
-    if (rc == 0)
-        read_runs(f, m);
-}
-
-static bool
-is_taken(const struct taking *t, const struct unit *u)
-{
-    for (int32_t i = 0; i < t->n; i++)
-        if (t->units[i] == u)
-            return true;
-    return false;
-}
-
-static void
-read_sync(const rd_kafka_message_t *m, void *arg)
-{
-    struct taking *t = arg;
-    struct flow *f = t->flow;
-    struct mm2_offset_sync sync;
-    struct err err = {0};
-    if (t->next_sync > 0 && m->offset != t->next_sync)
-        t->gaps++;
-    t->next_sync = m->offset + 1;
-    if (mm2_offset_sync_decode(m->key, m->key_len, m->payload, m->len, &sync,
-                               &err) != 0) {
-        log_warn("%s: %s: record %lld is no offset sync, left out: %s",
-                 f->conf->name, f->syncs_topic, (long long)m->offset, err.text);
-        return;
-    }
-    struct part *p = flow_part(f, sync.topic, sync.partition);
-    if (p && p->anew && is_taken(t, p->unit)) {
-        pthread_mutex_lock(&f->lock);
-        if (p->runs.gaps != t->gaps)
-            runs_gap(&p->runs);
-        p->runs.gaps = t->gaps;
-        runs_add(&p->runs, (struct sync_point){.up = sync.upstream,
-                                               .down = sync.downstream});
-        pthread_mutex_unlock(&f->lock);
-    }
-    mm2_offset_sync_fini(&sync);
-}
-
-static int
-read_positions(struct taking *t, struct err *err)
-{
-    struct flow *f = t->flow;
-    char *id = xasprintf("shunt-replicator-%s-reader", f->conf->name);
-    int32_t *ids = xcalloc((size_t)t->n, sizeof(*ids));
-    for (int32_t i = 0; i < t->n; i++) {
-        positions_fini(&t->units[i]->positions); /* others may have written */
-        ids[i] = t->units[i]->id;
-    }
-    const int rc = topics_read_some(&f->conf->clients[ROLE_TARGET_CONSUMER], id,
-                                    f->positions_topic, ids, t->n, &f->stop,
-                                    read_position, t, err);
-    free(ids);
-    free(id);
-    return rc;
-}
-
-/* Has something been copied before, by whomever? */
-static bool
-need_syncs(const struct taking *t)
-{
-    for (int32_t i = 0; i < t->n; i++)
-        for (const struct part *p = t->units[i]->parts; p; p = p->next_of_unit)
-            if (p->anew && p->acked >= 0)
-                return t->flow->conf->syncs_enabled;
-    return false;
-}
-
-/* They tell where groups are, no more: copying goes on without them. */
-static void
-read_syncs(struct taking *t)
-{
-    struct flow *f = t->flow;
-    const struct flow_settings *c = f->conf;
-    struct err err = {0};
-    if (!need_syncs(t))
-        return;
-    char *id = xasprintf("shunt-replicator-%s-reader", c->name);
-    const enum client_role at =
-        c->syncs_on_target ? ROLE_TARGET_CONSUMER : ROLE_SOURCE_CONSUMER;
-    const int rc = topics_read(&c->clients[at], id, f->syncs_topic, &f->stop,
-                               read_sync, t, &err);
-    free(id);
-    if (rc != 0 && rc != ERR_CLOSED)
-        log_warn("%s: %s; positions that were copied before are not told in "
-                 "checkpoints",
-                 c->name, err.text);
-}
-
-static int
-enter(struct unit *u, struct err *err)
-{
-    int rc = 0;
-    atomic_store(&u->state, UNIT_MINE);
-    for (struct part *p = u->parts; p && rc == 0; p = p->next_of_unit) {
-        rc = part_open(p, err);
-        if (rc == 0)
-            part_enter(p);
-    }
-    txn_warm(u);
-    return rc;
-}
-
-static int
-take(struct taking *t, struct err *err)
-{
-    int rc = txn_wanted(t->flow) ? txn_begin_units(t->units, t->n, err) : 0;
-    if (rc == 0)
-        rc = read_positions(t, err);
-    for (int32_t i = 0; i < t->n && rc == 0; i++)
-        rc = enter(t->units[i], err);
-    if (rc != 0)
-        return rc;
-    holds_apply(t->flow);
-    /* What they copy meanwhile is newer. */
-    read_syncs(t);
-    for (int32_t i = 0; i < t->n; i++)
-        for (struct part *p = t->units[i]->parts; p; p = p->next_of_unit)
-            txn_tell_again(p);
-    atomic_fetch_add(&t->flow->takes, 1);
-    return 0;
-}
-
-static void
-put_off(struct taking *t, const struct err *why)
-{
-    for (int32_t i = 0; i < t->n; i++)
-        unit_renew(t->units[i], TAKE_RETRY_MS);
-    if (why->code != ERR_CLOSED)
-        flow_complain(t->flow, "cannot take over partitions", why->text);
-}
-
-/* What was sent before a unit was lost is answered before it is taken again:
- * records would be sent twice, and a position be read that is not the last. */
-static bool
-may_be_taken(const struct unit *u, int64_t now)
-{
-    return is(u, UNIT_COMING) && now >= u->retry_at_ms &&
-           unit_inflight(u) == 0 && u->flow->notes == 0;
-}
-
 void
-units_turn(struct flow *f)
+unit_taken(struct unit *u)
 {
-    struct err err = {0};
-    struct taking t = {.flow = f};
-    const int64_t now = clock_mono_ms();
-    for (int32_t i = 0; i < f->n_units; i++) {
-        if (!may_be_taken(&f->units[i], now))
-            continue;
-        if (!t.units)
-            t.units = xcalloc((size_t)f->n_units, sizeof(struct unit *));
-        t.units[t.n++] = &f->units[i];
-    }
-    if (t.n > 0 && take(&t, &err) != 0)
-        put_off(&t, &err);
-    free(t.units);
+    atomic_store(&u->state, UNIT_MINE);
+}
+
+bool
+unit_is_coming(const struct unit *u)
+{
+    return is(u, UNIT_COMING);
 }
 
 bool

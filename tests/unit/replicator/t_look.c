@@ -45,7 +45,7 @@ START_TEST(a_lag_is_what_lies_before_the_end)
     s.asked_end = 70;
     ck_assert_int_eq(judged(40, s, -1).lag, 30); /* held: as it was told */
     ck_assert_int_eq(judged(40, s, 100).lag, 60);
-    struct part_look brief = {.position = 40, .holds = HOLD_TXN};
+    struct part_look brief = {.position = 40, .holds = HOLD_BACKLOG};
     look_judge(&brief, &s, 60, now);
     ck_assert_int_eq(brief.lag, 30); /* whatever is further */
     s.first_low = 5;
@@ -103,7 +103,7 @@ START_TEST(a_state_is_the_weightiest_hold)
         unsigned holds;
         const char *word;
     } want[] = {{0, "copying"},
-                {HOLD_BACKLOG | HOLD_TXN, "copying"},
+                {HOLD_BACKLOG, "copying"},
                 {HOLD_NEW | HOLD_PAUSED, "paused"},
                 {HOLD_NEW, "waiting"},
                 {HOLD_BROKEN | HOLD_BACKLOG, "retrying"},
@@ -122,7 +122,7 @@ START_TEST(sums_are_of_what_is_ours)
     const struct part_look parts[] = {
         {.lag = 5, .lag_ms = 70, .records = 10, .first = 1, .of = 2},
         {.lag = -1, .lag_ms = -1, .holds = HOLD_PAUSED, .problem = ill},
-        {.lag = 7, .lag_ms = 9, .holds = HOLD_TXN, .of = -1, .first = -1},
+        {.lag = 7, .lag_ms = 9, .holds = HOLD_BACKLOG, .of = -1, .first = -1},
         {.lag = 1000, .holds = HOLD_NOT_MINE, .records = 20, .of = 50}};
     struct look_sum sum = {0};
     for (size_t i = 0; i < 4; i++)

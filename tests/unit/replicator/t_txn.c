@@ -276,6 +276,21 @@ START_TEST(a_partition_without_a_leader_holds_up_its_unit_only)
 }
 END_TEST
 
+/* It does not stay open for the longest time that it may. */
+START_TEST(it_ends_when_all_is_answered)
+{
+    struct world w;
+    world_make(&w, ONCE "shunt.transaction.ms = 60000\n");
+    struct flow *f = ready_flow(&w);
+    put_numbers(&w, 0, 10);
+    await(&w, "a.orders", PARTITIONS, 10);
+    put_numbers(&w, 10, 30);
+    ck_assert(wait_until(has_thirty, f, DEADLINE_MS));
+    stop(f);
+    world_remove(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -288,6 +303,7 @@ main(void)
     tcase_add_test(t, what_cannot_be_a_run_is_left_out);
     tcase_add_test(t, a_refusal_takes_the_whole_transaction_back);
     tcase_add_test(t, a_partition_without_a_leader_holds_up_its_unit_only);
+    tcase_add_test(t, it_ends_when_all_is_answered);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
