@@ -283,11 +283,8 @@ class RealKafka(Clusters):
     def _broker(self, name: str) -> Proc:
         path = self.folder / f"{name}.properties"
         path.write_text("".join(f"{k}={v}\n" for k, v in self._properties(name).items()))
-        argv = self.hosts.argv(name, ["java", *self._broker_jvm(), "-cp", self.classpath, "kafka.Kafka", path])
+        argv = self.hosts.argv(name, ["java", *self._heap, *jvm_flags(), "-cp", self.classpath, "kafka.Kafka", path])
         return Proc(f"broker-{name}", argv, self.folder, env=jvm_env(), start=False)
-
-    def _broker_jvm(self) -> list[str]:
-        return [*self._heap, *jvm_flags()]
 
     def _cluster_of(self, node: str) -> str:
         return node.removesuffix("2")

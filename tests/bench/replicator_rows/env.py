@@ -13,12 +13,9 @@ WHO = (MM2, OURS)
 COPY_S = 400
 EXACTLY_ONCE = {"b.exactly.once.source.support": "enabled", "a.consumer.isolation.level": "read_committed"}
 STOP_S = 60
-# As Kafka's scripts start what is written in Java, but for MirrorMaker 2's heap: the tests' brokers, with a small heap and one thread to
-# collect it, would stop for 15 ms twice a second, and the latency rows be theirs.
-JVM = ["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
+# As connect-mirror-maker.sh starts it, but for the heap.
+JVM = ["-Xmx512m", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
        "-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true"]
-MM2_JVM = ["-Xmx512m", *JVM]
-BROKER_JVM = ["-Xmx1G", "-Xms1G", *JVM]
 
 
 @dataclass
@@ -39,17 +36,12 @@ class Copier:
         proc.start()
 
 
-class Brokers(RealKafka):
-    def _broker_jvm(self) -> list[str]:
-        return [*BROKER_JVM, jvm_log()]
-
-
 class Env(shared.Env):
     """`with` ends the brokers too.  Topics of a that begin with "run" are copied."""
 
     def __init__(self, part: str, build: str, quick: bool) -> None:
         super().__init__("replicator", part, build, quick)
-        self.clusters = Brokers(self.folder / "kafka", self.build, topics="", flows=(("a", "b"),))
+        self.clusters = RealKafka(self.folder / "kafka", self.build, topics="", flows=(("a", "b"),), heap=shared.ROOMY)
         self._runs = 0
 
     def end_all(self) -> None:
@@ -87,7 +79,7 @@ class Env(shared.Env):
         return [Sample(*s) for s in said["samples"]]
 
     def _mm2(self, path: Path) -> list[object]:
-        return ["java", *MM2_JVM, jvm_log(), "-cp", self.clusters.classpath, "org.apache.kafka.connect.mirror.MirrorMaker", path]
+        return ["java", *JVM, jvm_log(), "-cp", self.clusters.classpath, "org.apache.kafka.connect.mirror.MirrorMaker", path]
 
     def _next(self) -> int:
         self._runs += 1
