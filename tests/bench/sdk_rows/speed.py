@@ -7,9 +7,9 @@ from tests.lib.world import World
 from .pair import Pair
 
 AT_LEAST = 0.97
-ROUNDS = 9
-# A run is short and half of it page faults, which cost now more, now less.
-CONSUME_ROUNDS = 15
+# Of producing, and of consuming: a run of that is short, and half of it page faults, which cost now more, now less. The
+# mock's groups take 4 s to join.
+ROUNDS = {"real": (9, 15), "embedded": (9, 5)}
 # What stands on the brokers at most: two runs of a row, and the topics to be consumed.
 LOG_BYTES = 1 << 30
 PARTITIONS = 32
@@ -51,17 +51,18 @@ def _measure(world: World, quick: bool) -> list[Row]:
         pair.bare("produce", n + 2000, size, f"consume{size}", **SPREAD)
         for how, words in HOWS:
             rows += _rows(f"{world.kind}: consume {size} B, {words}",
-                          *pair.both(CONSUME_ROUNDS, how, n, size, f"consume{size}", group="speed", **CONSUMER))
+                          *pair.both(ROUNDS[world.kind][1], how, n, size, f"consume{size}", group="speed", **CONSUMER))
     return rows
 
 
 def _produce(pair: Pair, n: int, size: int, props: dict[str, object]) -> tuple[list[dict], list[dict]]:
     """The real broker's topic is made anew for each pair of runs."""
     topic, clusters = f"produce{size}", pair.world.clusters
+    rounds = ROUNDS[clusters.kind][0]
     if clusters.kind != "real":
-        return pair.both(ROUNDS, "produce", n, size, topic, **props)
+        return pair.both(rounds, "produce", n, size, topic, **props)
     both: tuple[list[dict], list[dict]] = ([], [])
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         clusters.create_topic("a", topic, PARTITIONS)
         for all_of, one in zip(both, pair.both(1, "produce", n, size, topic, **props)):
             all_of += one
