@@ -156,6 +156,13 @@ part_close(struct part *p)
     p->to = NULL;
 }
 
+bool
+part_changes_codec(const struct part *p)
+{
+    const enum codec codec = read_last(p);
+    return codec != CODEC_UNKNOWN && codec != p->codec;
+}
+
 rd_kafka_resp_err_t
 part_follow_codec(struct part *p)
 {

@@ -383,8 +383,10 @@ restart(struct part *p)
 void
 copy_settled(struct part *p)
 {
-    if (p->inflight > 0)
+    if (p->inflight > 0) {
+        group_go_on(p);
         return;
+    }
     count(p);
     if (p->broken && p->retry_at_ms == INT64_MAX)
         refuse_settle(p);

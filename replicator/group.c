@@ -6,7 +6,8 @@
  * idempotent, and what it has of that partition meanwhile makes its thread turn
  * without a rest until the answer is there.  So it is given nothing meanwhile:
  * a group is what one request takes, and all that was read while the one before
- * was on its way goes into the next one.
+ * was on its way goes into the next one.  Only where a whole request waits
+ * already, the target being far away, it is given before that.
  *
  * Where records were refused the groups are smaller (refuse.c).
  */
@@ -40,6 +41,7 @@ kept_pop(struct part *p)
     rd_kafka_message_t *m = k->v[k->first++];
     if (--k->n == 0)
         k->first = 0;
+    k->bytes -= bytes_of(m);
     backlog_sub(p, bytes_of(m));
     return m;
 }
@@ -56,6 +58,7 @@ kept_push_take(struct part *p, rd_kafka_message_t *m)
         k->v = xreallocarray(k->v, k->cap, sizeof(*k->v));
     }
     k->v[k->first + k->n++] = m;
+    k->bytes += bytes_of(m);
     backlog_add(p, bytes_of(m));
 }
 
@@ -105,11 +108,12 @@ send_group(struct part *p)
     const size_t most = p->window > 0 ? p->window : (size_t)f->group_bytes_max;
     size_t sent = 0;
     p->group = 0;
+    p->sending = true;
     while (p->kept.n > 0 && p->group < (size_t)f->group_max && may_send(p)) {
         const bool guilty = first_kept(p)->offset == p->guilty;
         const size_t bytes = bytes_of(first_kept(p));
         if (p->group > 0 && (guilty || sent + bytes > most))
-            return;
+            break;
         rd_kafka_message_t *m = kept_pop(p);
         sent += bytes;
         p->group++;
@@ -119,14 +123,28 @@ send_group(struct part *p)
             copy_send(p, m);
         rd_kafka_message_destroy(m);
         if (guilty)
-            return; /* what is behind it waits for the answer */
+            break; /* what is behind it waits for the answer */
     }
+    p->sending = false;
+}
+
+/* Does a whole request wait, and is no more than another on its way? */
+static bool
+may_follow(const struct part *p)
+{
+    const struct flow *f = p->flow;
+    return p->window == 0 && p->inflight <= (int64_t)p->group &&
+           (p->kept.n >= (size_t)f->group_max ||
+            p->kept.bytes >= (size_t)f->group_bytes_max) &&
+           !part_changes_codec(p);
 }
 
 void
 group_go_on(struct part *p)
 {
-    if (p->inflight == 0 && p->kept.n > 0 && !commits_first(p))
+    if (p->sending || p->kept.n == 0 || commits_first(p))
+        return;
+    if (p->inflight == 0 || may_follow(p))
         send_group(p);
 }
 
@@ -135,7 +153,7 @@ group_take(struct part *p, rd_kafka_message_t *m)
 {
     struct flow *f = p->flow;
     kept_push_take(p, m);
-    if (p->starts || p->inflight > 0)
+    if (p->starts || (p->inflight > 0 && !may_follow(p)))
         return;
     p->starts = true;
     p->next_starts = f->starting;

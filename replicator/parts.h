@@ -97,6 +97,7 @@ enum hold {
 struct kept {
     rd_kafka_message_t **v; /* owned */
     size_t first, n, cap;
+    size_t bytes;
 };
 
 /* Records that were acknowledged, each one offset further than the one before
@@ -141,7 +142,8 @@ struct part {
     bool counts;          /* it is in the flow's list of such */
     struct part *next_counts; /* there */
     struct kept kept;         /* group.c: read, not sent yet */
-    size_t group;             /* records of the one on its way */
+    size_t group;             /* records of the newest one on its way */
+    bool sending;             /* it is being sent */
     bool starts;              /* it is in the flow's list */
     struct part *next_starts; /* there */
     int64_t saved;            /* (L) the position that stands in Kafka, or -1 */
@@ -372,6 +374,8 @@ MUST_CHECK int part_open(struct part *p, struct err *err);
 void part_close(struct part *p);
 /* Before a record is sent. Not 0: it cannot be. */
 MUST_CHECK rd_kafka_resp_err_t part_follow_codec(struct part *p);
+/* Has all to be answered first? */
+bool part_changes_codec(const struct part *p);
 /* Every turn, with whether there were records. */
 void compress_hear(struct flow *f, bool records);
 /* The codec of a record's topic is not known, perhaps because nobody listened:
