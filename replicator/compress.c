@@ -169,7 +169,8 @@ part_follow_codec(struct part *p)
     const enum codec codec = read_last(p);
     if (p->to && (codec == CODEC_UNKNOWN || codec == p->codec))
         return RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (p->to && p->unit->producer)
+    /* Producers leave a batch uncompressed that would not shrink; ours too. */
+    if (p->to && p->unit->producer && codec != CODEC_NONE)
         p->unit->odd = true;
     if (p->to && (p->unit->producer || p->inflight > 0))
         return RD_KAFKA_RESP_ERR_NO_ERROR;
