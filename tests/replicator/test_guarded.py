@@ -28,8 +28,7 @@ USERS = {"copier": "c0pier"}
 MODULES = "org.apache.kafka.common.security"
 SECRETS = "org.apache.kafka.common.config.provider.FileConfigProvider"
 # Topics of ours on b outlive one of its brokers.
-KEPT = {key: "2" for key in ("b.offset.storage.replication.factor", "a->b.heartbeats.topic.replication.factor",
-                             "b->a.offset-syncs.topic.replication.factor")}
+KEPT = {"b.offset.storage.replication.factor": "2", "b->a.offset-syncs.topic.replication.factor": "2"}
 SPLIT = 4  # partitions, of which two are on each broker of b
 
 
@@ -49,7 +48,7 @@ class Bench:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         keys = {**self.clusters.mm2_properties(), **KEPT, "b->a.enabled": "false", "topics": topics,
-                "emit.checkpoints.enabled": "false", **more}
+                "emit.checkpoints.enabled": "false", "emit.heartbeats.enabled": "false", **more}
         path = self.folder / f"file-{len(self.procs)}.properties"
         path.write_text("".join(f"{k} = {v}\n" for k, v in keys.items()))
         proc = Proc(f"replicator-{len(self.procs)}", [BUILD / "bin/shunt-replicator", "--listen", f"127.0.0.1:{port}", path], self.folder,
