@@ -33,14 +33,19 @@ expect_abort(rd_kafka_error_t *error, const char *words)
 }
 
 static shunt_t *
-new_producer(const char *code, const char *id)
+new_producer_take(shunt_conf_t *conf, const char *id)
 {
-    shunt_conf_t *conf = real_conf(code);
     real_set(conf, "transactional.id", id);
     real_set(conf, "linger.ms", "0");
     shunt_t *rk = real_new_take(RD_KAFKA_PRODUCER, conf);
     expect_no(shunt_init_transactions(rk, WAIT_MS), "init");
     return rk;
+}
+
+static shunt_t *
+new_producer(const char *code, const char *id)
+{
+    return new_producer_take(real_conf(code), id);
 }
 
 static rd_kafka_resp_err_t
@@ -140,7 +145,9 @@ START_TEST(a_fence_aborts_without_the_old_cluster)
     const char *topic = real_topic();
     const char *code = real_name("code");
     real_rule(code, "a");
-    shunt_t *rk = new_producer(code, real_name("id"));
+    shunt_conf_t *conf = real_conf(code);
+    real_set(conf, "switch.flush.timeout.ms", "600000");
+    shunt_t *rk = new_producer_take(conf, real_name("id"));
     commit_one(rk, topic, "1");
     expect_no(shunt_begin_transaction(rk), "begin");
     send_one(rk, topic, "doomed");
