@@ -18,6 +18,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Callable
@@ -26,11 +27,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.lib import kafka_jars, procs  # noqa: E402
 from tests.lib.clusters import NAMES, ROOT  # noqa: E402
+from tests.lib.tls import Tls  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 from tests.lib.world import World  # noqa: E402
 
 PARTITIONS = 6  # REAL_PARTITIONS of real.h
 POOL = 40  # topics made before MirrorMaker 2 starts: each that it finds later restarts its tasks
+USER, PASSWORD = "app", "app-secret"  # of the listener that wants a login
 PROGRAM_S = 600
 CHECKS = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 
@@ -40,9 +43,12 @@ class Driver:
 
     def __init__(self, build: str, delay_ms: int) -> None:
         topics = [f"s{n}" for n in range(POOL)]
+        self.secrets = tempfile.TemporaryDirectory()
+        tls = Tls(Path(self.secrets.name) / "tls")
         self.world = World("sdk", kind="real", build=build, topics=",".join(f"{t}:{PARTITIONS}" for t in topics),
-                           rebalance_delay_ms=delay_ms)
+                           rebalance_delay_ms=delay_ms, users={USER: PASSWORD}, tls=tls)
         self.world.wait_mapper_ready()
+        self._put_guarded(tls)
         self.fresh_topics = topics
         self.made = POOL
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -114,6 +120,10 @@ class Driver:
             {"route": self.world.start_route, "mapper": self.world.start_mapper}.get(
                 what, lambda: self.world.clusters.revive(what))()
 
+    def secret(self, kind: str) -> None:
+        """right or wrong: the password that clients of a-login use from now on"""
+        Path(self.secrets.name, "password").write_text(PASSWORD if kind == "right" else "guessed")
+
     def pause(self, what: str) -> None:
         """a, b, route, mapper or mm2: stops it where it stands (SIGSTOP)"""
         self._proc(what).pause()
@@ -153,6 +163,20 @@ class Driver:
     def stop(self, failed: bool) -> None:
         self.listener.close()
         self.world.stop(failed)
+        self.secrets.cleanup()
+
+    def _put_guarded(self, tls: Tls) -> None:
+        """Clusters a-login and b-certified: a and b by the listeners that want something."""
+        authority = {"ssl.ca.location": str(tls.path("ca.pem"))}
+        login = self.world.clusters.sasl("a", USER)  # type: ignore[attr-defined]
+        ways = {"a-login": (login["bootstrap.servers"], {
+            "security.protocol": login["security.protocol"], "sasl.mechanism": login["sasl.mechanism"], "sasl.username": USER,
+            "sasl.password": f"${{file:{self.secrets.name}/password}}", **authority}),
+            "b-certified": (self.world.clusters.certified("b"), {  # type: ignore[attr-defined]
+                "security.protocol": "ssl", "ssl.certificate.location": str(tls.path("client.pem")),
+                "ssl.key.location": str(tls.path("client.key")), **authority})}
+        self.world.change([{"op": "put", "cluster": {"name": name, "bootstrap.servers": servers, "properties": properties}}
+                           for name, (servers, properties) in ways.items()])
 
     def _proc(self, what: str) -> procs.Proc:
         clusters = self.world.clusters
@@ -160,7 +184,7 @@ class Driver:
                 "mm2": clusters.replication}[what]
 
     def _commands(self) -> dict[str, Callable[..., str | None]]:
-        names = ("fresh", "topic", "rule", "flip", "change", "ends", "copied", "translated", "clients", "kill", "revive",
+        names = ("fresh", "topic", "rule", "flip", "change", "ends", "copied", "translated", "clients", "kill", "revive", "secret",
                  "pause", "resume", "help")
         return {name: getattr(self, name) for name in names}
 
