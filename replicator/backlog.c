@@ -21,8 +21,8 @@ fair_share(const struct flow *f)
     return share > SHARE_MIN ? share : SHARE_MIN;
 }
 
-static void
-look_at(struct part *p)
+void
+backlog_look(struct part *p)
 {
     const struct flow *f = p->flow;
     const bool held = atomic_load(&p->holds) & HOLD_BACKLOG;
@@ -42,7 +42,7 @@ squeeze(struct flow *f, bool squeezed)
     f->squeezed = squeezed;
     HASH_ITER(hh, f->topics, t, next)
     for (int32_t i = 0; i < t->n_parts; i++)
-        look_at(t->parts[i]);
+        backlog_look(t->parts[i]);
 }
 
 void
@@ -56,7 +56,7 @@ backlog_add(struct part *p, size_t bytes)
         f->crowded_at_ms = clock_mono_ms();
     }
     if (f->squeezed)
-        look_at(p);
+        backlog_look(p);
 }
 
 void
@@ -70,7 +70,7 @@ backlog_sub(struct part *p, size_t bytes)
         squeeze(f, false);
     }
     if (f->squeezed)
-        look_at(p);
+        backlog_look(p);
 }
 
 bool

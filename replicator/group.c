@@ -10,6 +10,9 @@
  * already, the target being far away, it is given before that.
  *
  * Where records were refused the groups are smaller (refuse.c).
+ *
+ * A record keeps the whole fetch in memory that it came with.  So a part that
+ * cannot send for long keeps nothing, and is not read meanwhile.
  */
 #include "replicator/group.h"
 
@@ -18,6 +21,8 @@
 
 #include "common/base/xmem.h"
 #include "replicator/refuse.h"
+
+#define KEPT_MAX_MS 1000
 
 static size_t
 bytes_of(const rd_kafka_message_t *m)
@@ -57,6 +62,8 @@ kept_push_take(struct part *p, rd_kafka_message_t *m)
         k->cap = k->cap ? k->cap * 2 : 16;
         k->v = xreallocarray(k->v, k->cap, sizeof(*k->v));
     }
+    if (k->n == 0)
+        p->kept_at_ms = p->flow->wall_ms;
     k->v[k->first + k->n++] = m;
     k->bytes += bytes_of(m);
     backlog_add(p, bytes_of(m));
@@ -92,13 +99,12 @@ may_send(const struct part *p)
 
 /* With transactions each group up to a refused record has its own: else that
  * one would take back with it those that have passed before it, again and
- * again.  And nothing is added to one that ends. */
+ * again. */
 static bool
 commits_first(const struct part *p)
 {
-    return p->unit->txn >= TXN_CLOSING ||
-           (p->window > 0 && p->in_txn_to >= 0 &&
-            first_kept(p)->offset <= p->refused_at);
+    return p->window > 0 && p->in_txn_to >= 0 &&
+           first_kept(p)->offset <= p->refused_at;
 }
 
 static void
@@ -109,9 +115,10 @@ send_group(struct part *p)
     size_t sent = 0;
     p->group = 0;
     p->sending = true;
+    p->kept_at_ms = f->wall_ms;
     while (p->kept.n > 0 && p->group < (size_t)f->group_max && may_send(p)) {
         const bool guilty = first_kept(p)->offset == p->guilty;
-        const size_t bytes = bytes_of(first_kept(p));
+        const size_t bytes = bytes_of(first_kept(p)) + 1; /* empty ones, too */
         if (p->group > 0 && (guilty || sent + bytes > most))
             break;
         rd_kafka_message_t *m = kept_pop(p);
@@ -139,10 +146,22 @@ may_follow(const struct part *p)
            !part_changes_codec(p);
 }
 
+static void
+keep_nothing(struct part *p)
+{
+    group_forget(p);
+    part_skipped(p);
+    part_hold(p, HOLD_BACKLOG);
+}
+
 void
 group_go_on(struct part *p)
 {
-    if (p->sending || p->kept.n == 0 || commits_first(p))
+    if (p->sending || p->unit->txn >= TXN_CLOSING)
+        return;
+    if (p->inflight == 0 && atomic_load(&p->holds) & HOLD_BACKLOG)
+        backlog_look(p);
+    if (p->kept.n == 0 || commits_first(p))
         return;
     if (p->inflight == 0 || may_follow(p))
         send_group(p);
@@ -153,6 +172,8 @@ group_take(struct part *p, rd_kafka_message_t *m)
 {
     struct flow *f = p->flow;
     kept_push_take(p, m);
+    if (f->wall_ms - p->kept_at_ms > KEPT_MAX_MS)
+        keep_nothing(p);
     if (p->starts || (p->inflight > 0 && !may_follow(p)))
         return;
     p->starts = true;

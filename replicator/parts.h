@@ -142,6 +142,7 @@ struct part {
     bool counts;          /* it is in the flow's list of such */
     struct part *next_counts; /* there */
     struct kept kept;         /* group.c: read, not sent yet */
+    int64_t kept_at_ms;       /* since when, or since the group before */
     size_t group;             /* records of the newest one on its way */
     bool sending;             /* it is being sent */
     bool starts;              /* it is in the flow's list */
@@ -331,6 +332,8 @@ void holds_apply(struct flow *f);
  * waits. */
 void backlog_add(struct part *p, size_t bytes);
 void backlog_sub(struct part *p, size_t bytes);
+/* Is the part still to be held for what waits? */
+void backlog_look(struct part *p);
 /* May nothing be taken now? */
 bool backlog_stalls(struct flow *f);
 

@@ -133,6 +133,7 @@ part_enter(struct part *p)
                                            p->partition)
                           : p->last);
     part_rewind(p);
+    backlog_look(p);
     part_release(p, HOLD_NOT_MINE);
 }
 

@@ -423,6 +423,62 @@ START_TEST(a_partition_without_a_leader)
 }
 END_TEST
 
+/* A record at a time; with each comes a fetch, which it keeps in memory. */
+struct trickle {
+    struct wanted wanted; /* first */
+    const struct world *w;
+    int n;
+};
+
+static bool
+is_held_amid(void *arg)
+{
+    struct trickle *t = arg;
+    put_range(t->w, 0, t->n, t->n + 1);
+    t->n++;
+    return is_held(&t->wanted);
+}
+
+START_TEST(who_cannot_send_for_long_keeps_nothing)
+{
+    struct world w;
+    world_make(&w, ALONE
+               "a->b.producer.override.topic.metadata.refresh.interval.ms = "
+               "200\n");
+    struct flow *f = ready_flow(&w);
+    struct trickle t = {{f, HOLD_BACKLOG}, &w, 10};
+    put_numbers(&w, 0, 10);
+    await(&w, "a.orders", PARTITIONS, 10);
+    rd_kafka_mock_partition_set_leader(w.mock[1], "a.orders", 0, -1);
+    ck_assert(wait_until(is_held_amid, &t, DEADLINE_MS));
+    rd_kafka_mock_partition_set_leader(w.mock[1], "a.orders", 0, 1);
+    put_range(&w, 0, t.n, t.n + 1);
+    await_one(&w, "a.orders", 0, t.n + 1);
+    flow_free(f);
+    ck_assert_int_eq(end_of(&w, 1, "a.orders", 0), t.n + 1);
+    world_remove(&w);
+}
+END_TEST
+
+/* Without key and value, and refused: each alone as well. */
+START_TEST(empty_ones_go_apart)
+{
+    struct world w;
+    world_make(&w, ALONE "shunt.on.refused = stop\n");
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(rd_kafka_producev(w.rk[0], RD_KAFKA_V_TOPIC("orders"),
+                                           RD_KAFKA_V_PARTITION(0),
+                                           RD_KAFKA_V_END),
+                         0);
+    ck_assert_int_eq(rd_kafka_flush(w.rk[0], DEADLINE_MS), 0);
+    refuse(&w, BY_BATCH + 1, REFUSED);
+    struct flow *f = ready_flow(&w);
+    await_hold(f, HOLD_STOPPED);
+    flow_free(f);
+    world_remove(&w);
+}
+END_TEST
+
 /* ---- provenance -------------------------------------------------------- */
 
 static void
@@ -508,6 +564,8 @@ main(void)
     tcase_add_test(t, a_pause_among_groups_leaves_nothing_out);
     tcase_add_test(t, a_pause_leaves_nothing_out);
     tcase_add_test(t, a_partition_without_a_leader);
+    tcase_add_test(t, who_cannot_send_for_long_keeps_nothing);
+    tcase_add_test(t, empty_ones_go_apart);
     tcase_add_test(t, a_record_does_not_go_round);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
