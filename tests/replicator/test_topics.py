@@ -188,6 +188,26 @@ def test_all_of_it_after_a_restart(bench: Bench) -> None:
 # ---- topics -----------------------------------------------------------------------------
 
 
+def test_a_topic_made_anew_while_nobody_reads(bench: Bench) -> None:
+    """It has grown past the position: what was copied last tells that it is another one. One that is the same goes on."""
+    for topic in ("again", "same"):
+        bench.clusters.create_topic("a", topic, 1)
+        bench.write(topic, numbered(topic, 1, 0, 3))
+        wait_until(lambda: bench.topics("b").get(f"a.{topic}") and bench.clusters.ends("b", f"a.{topic}") == [3], WAIT_S, f"{topic} arrives")
+    expect(bench.replicator.terminate(20) == 0, "SIGTERM is a good end")
+    bench.ktool("delete-topic", "a", "again")
+    wait_until(lambda: "again" not in bench.topics("a"), WAIT_S, "again is gone")
+    bench.clusters.create_topic("a", "again", 1)
+    bench.write("again", numbered("again", 1, 3, 5))
+    bench.write("same", numbered("same", 1, 3, 5))
+    bench.start()
+    for topic in ("again", "same"):
+        wait_until(lambda: bench.clusters.ends("b", f"a.{topic}") == [8], WAIT_S, f"{topic} is copied whole, and once")
+    bench.replicator.wait_for("record 2 of again/0 on a is not the one that was copied", WAIT_S)
+    values = [r.value for r in bench.dump("b", "a.again")[0]]
+    expect(len(set(values)) == 8, f"a.again has {values}")
+
+
 def test_topics_are_found_grown_and_let_go(bench: Bench) -> None:
     for i in range(30):
         bench.clusters.create_topic("a", f"many{i}", 1 + i % 3)
