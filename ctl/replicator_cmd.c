@@ -157,8 +157,8 @@ static enum out_color
 color_of(const char *state)
 {
     static const char *const bad[] = {"problems", "failing", "stopped"};
-    static const char *const odd[] = {"starting", "paused", "retrying",
-                                      "waiting", "unselected"};
+    static const char *const odd[] = {"starting", "paused",     "retrying",
+                                      "waiting",  "unselected", "gone"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         if (strcmp(state, bad[i]) == 0)
             return OUT_RED;

@@ -41,10 +41,10 @@ holds_array(const struct part_look *p, int *rc)
     static const struct {
         enum hold hold;
         const char *word;
-    } words[] = {{HOLD_NEW, "waiting"},        {HOLD_NOT_MINE, "elsewhere"},
-                 {HOLD_BACKLOG, "backlog"},    {HOLD_BROKEN, "retrying"},
-                 {HOLD_PAUSED, "paused"},      {HOLD_STOPPED, "stopped"},
-                 {HOLD_UNWANTED, "unselected"}};
+    } words[] = {{HOLD_NEW, "waiting"},         {HOLD_NOT_MINE, "elsewhere"},
+                 {HOLD_BACKLOG, "backlog"},     {HOLD_BROKEN, "retrying"},
+                 {HOLD_PAUSED, "paused"},       {HOLD_STOPPED, "stopped"},
+                 {HOLD_UNWANTED, "unselected"}, {HOLD_GONE, "gone"}};
     struct json_t *v = js_array();
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (p->holds & words[i].hold)

@@ -211,9 +211,9 @@ part_look_state(const struct part_look *p)
         enum hold hold;
         const char *word;
     } states[] = {{HOLD_UNWANTED, "unselected"}, {HOLD_NOT_MINE, "elsewhere"},
-                  {HOLD_STOPPED, "stopped"},     {HOLD_PAUSED, "paused"},
-                  {HOLD_BROKEN, "retrying"},     {HOLD_NEW, "waiting"},
-                  {HOLD_BACKLOG, "copying"}};
+                  {HOLD_GONE, "gone"},           {HOLD_STOPPED, "stopped"},
+                  {HOLD_PAUSED, "paused"},       {HOLD_BROKEN, "retrying"},
+                  {HOLD_NEW, "waiting"},         {HOLD_BACKLOG, "copying"}};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
         if (p->holds & states[i].hold)
             return states[i].word;

@@ -10,11 +10,13 @@ in the order of this file."""
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.lib import clusters, records, series  # noqa: E402
+from tests.lib import clusters, records, rest, series  # noqa: E402
+from tests.lib.procs import free_port  # noqa: E402
 from tests.lib.records import Log, Truth, expect, numbered  # noqa: E402
 from tests.lib.wait import wait_until  # noqa: E402
 from tests.lib.world import World  # noqa: E402
@@ -42,11 +44,15 @@ class Bench:
             "sync.group.offsets.interval.seconds": "1",
             "a->b.config.properties.exclude": "min\\\\.insync\\\\.replicas, flush.*",
         }.items()))
-        self.replicator = world.spawn("replicator", [BUILD / "bin/shunt-replicator", path], start=False)
+        self.address = f"127.0.0.1:{free_port()}"
+        self.replicator = world.spawn("replicator", [BUILD / "bin/shunt-replicator", "--listen", self.address, path], start=False)
 
     def start(self) -> None:
         self.replicator.start()
         self.replicator.wait_for("ready: a->b", WAIT_S)
+
+    def parts(self, topic: str) -> list[dict[str, Any]]:
+        return rest.call(f"http://{self.address}/status?topic={topic}")["flows"][0]["partitions"]
 
     def ktool(self, command: str, cluster: str, *words: object) -> list[str]:
         return self.clusters.ktool(command, self.clusters.bootstrap(cluster), *words).splitlines()
@@ -229,6 +235,7 @@ def test_topics_are_found_grown_and_let_go(bench: Bench) -> None:
     wait_until(lambda: bench.clusters.ends("b", "a.many0") == [8], WAIT_S, "many0 is copied anew")
     bench.ktool("delete-topic", "a", "many1")
     bench.replicator.wait_for("topic many1 is not on a any more", WAIT_S)
+    expect([p["state"] for p in bench.parts("many1")] == ["gone"] * 2, f"/status says so: {bench.parts('many1')}")
     expect(bench.replicator.terminate(20) == 0, "SIGTERM is a good end, whatever was deleted")
 
 
