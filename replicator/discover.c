@@ -135,7 +135,8 @@ set_gone(struct flow *f, struct topic *t, bool gone)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* A log that begins at 0, or ends before where copying was, is another one. */
+/* A log that ends before where copying was is another one; so is one that begins
+ * at 0, where the record that was copied last cannot tell. */
 static bool
 is_another(const struct part *p, bool *another)
 {
@@ -144,7 +145,7 @@ is_another(const struct part *p, bool *another)
                                          p->partition, &low, &high,
                                          WATERMARKS_MS) != 0)
         return false;
-    *another = low == 0 || high <= p->acked;
+    *another = high <= p->acked || (low == 0 && p->last.offset < 0);
     return true;
 }
 
@@ -180,6 +181,9 @@ part_comes_back(struct part *p)
         begin_anew(p);
         if (stop)
             part_hold(p, HOLD_STOPPED);
+    } else if (unit_is_mine(p->unit)) {
+        part_check(p, p->last);
+        part_rewind(p);
     }
     part_release(p, HOLD_GONE);
     part_well(p);

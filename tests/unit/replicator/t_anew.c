@@ -128,6 +128,44 @@ START_TEST(it_stops_where_the_file_says_so)
 }
 END_TEST
 
+static bool
+all_gone(void *flow)
+{
+    struct flow_look l;
+    size_t n = 0;
+    flow_look(flow, NULL, &l);
+    for (size_t i = 0; i < l.n; i++)
+        n += strcmp(part_look_state(&l.parts[i]), "gone") == 0;
+    flow_look_fini(&l);
+    return n == PARTITIONS;
+}
+
+/* A broker that has just started may not know of it yet. */
+START_TEST(what_was_unknown_for_a_while_is_the_same)
+{
+    struct world w;
+    char *more = NULL;
+    ck_assert_int_gt(asprintf(&more, "%srefresh.topics.interval.seconds = 1\n",
+                              modes[_i]),
+                     0);
+    world_make(&w, more);
+    free(more);
+    put_numbers(&w, 0, BEFORE);
+    struct flow *f = ready_flow(&w);
+    await(&w, "a.orders", PARTITIONS, BEFORE);
+    rd_kafka_mock_topic_set_error(w.mock[0], "orders",
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    ck_assert(wait_until(all_gone, f, DEADLINE_MS));
+    rd_kafka_mock_topic_set_error(w.mock[0], "orders", 0);
+    put_numbers(&w, BEFORE, 2 * BEFORE);
+    await(&w, "a.orders", PARTITIONS, 2 * BEFORE);
+    flow_free(f);
+    for (int p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(end_of(&w, 1, "a.orders", p), 2 * BEFORE);
+    world_remove(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -137,6 +175,7 @@ main(void)
     tcase_add_loop_test(t, it_is_copied_from_its_beginning, 0, 10);
     tcase_add_loop_test(t, the_same_goes_on, 0, 2);
     tcase_add_test(t, it_stops_where_the_file_says_so);
+    tcase_add_loop_test(t, what_was_unknown_for_a_while_is_the_same, 0, 2);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
