@@ -19,8 +19,9 @@
 #include "replicator/clients.h"
 #include "replicator/topics.h"
 
-#define PAUSE_MS 100
-#define RETRY_MS 5000
+#define PAUSE_MS  100
+#define RETRY_MS  5000
+#define BEATS_MAX 10 /* not answered, of a writer */
 
 /* Heartbeats of `source` on the cluster of a writer. */
 struct pair {
@@ -142,7 +143,8 @@ turn(struct beats *b, struct writer *w)
         if (now < p->next_ms)
             continue;
         p->next_ms = now + p->interval_ms;
-        beat(w, p);
+        if (rd_kafka_outq_len(w->rk) < BEATS_MAX)
+            beat(w, p);
     }
 }
 

@@ -23,6 +23,7 @@
 #define RETRY_MS      10000 /* for a producer that cannot be made */
 #define HEAR_MS       1000  /* after the last record */
 #define HEAR_AGAIN_MS 30000 /* for one that is read again */
+#define HEAR_PARTS    100   /* of so few it costs nothing to hear always */
 
 #define LEVEL_INFO  6 /* syslog's */
 #define LEVEL_DEBUG 7
@@ -206,7 +207,7 @@ compress_hear(struct flow *f, bool records)
     if (!f->codecs ||
         client_settings_get(&f->conf->clients[ROLE_SOURCE_CONSUMER], "debug"))
         return;
-    if (records)
+    if (records || f->n_parts <= HEAR_PARTS)
         hear_for(f, HEAR_MS);
     else if (clock_mono_ms() > f->hears_until_ms)
         set_deaf(f, true);

@@ -18,6 +18,7 @@
 #define SYNC_RETRY_MIN_MS 100
 #define SYNC_RETRY_MAX_MS 5000
 #define NOTE_RETRY_MS     1000
+#define BEATS_MAX         10 /* heartbeats that are not answered */
 
 /* ---- refusals ---------------------------------------------------------- */
 
@@ -102,6 +103,8 @@ on_note(struct flight *flight, const rd_kafka_message_t *m)
     if (n->kind == NOTE_POSITION) {
         n->flow->notes--;
         n->flow->position_refused = n->flow->position_refused || m->err;
+    } else if (n->kind == NOTE_HEARTBEAT) {
+        n->flow->beats--;
     }
     free(n);
 }
@@ -124,6 +127,8 @@ note(struct flow *f, rd_kafka_t *rk, enum note kind, const char *topic,
             refused(f, &f->refusals[kind], topic, code, note_effects[kind]);
     } else if (kind == NOTE_POSITION) {
         f->notes++;
+    } else if (kind == NOTE_HEARTBEAT) {
+        f->beats++;
     }
     return code;
 }
@@ -300,9 +305,12 @@ beat(struct flow *f, rd_kafka_t *rk, const char *source, const char *target)
     mm2_bytes_fini(&bytes);
 }
 
+/* Of a cluster that is down none is to be written late. */
 void
 emit_heartbeats(struct flow *f)
 {
+    if (f->beats >= BEATS_MAX)
+        return;
     const char *source = f->conf->source->name;
     const char *target = f->conf->target->name;
     if (f->conf->heartbeats_enabled)

@@ -284,6 +284,7 @@ struct flow {
     /* appetite.c: taken since the consumer's queue was empty. */
     int64_t burst, burst_bytes, burst_max, burst_bytes_max;
     uint64_t notes; /* other own records that are not answered */
+    unsigned beats; /* the same of heartbeats */
     bool flushing;
     uint64_t flush_barrier; /* it waits until so many syncs are written */
     int64_t flush_retry_at_ms;
@@ -475,8 +476,8 @@ void emit_last_header(rd_kafka_headers_t *headers, struct last_record last);
 void emit_no_position(struct part *p);
 /* A record of ours to partition `p` of a topic (RD_KAFKA_PARTITION_UA: by
  * key); copied.  Not 0: it was not taken, which is said if it is more than a
- * full queue.  Any thread, but positions, which are counted in `notes`, are for
- * the flow's thread only. */
+ * full queue.  Any thread, but positions and heartbeats, which are counted, are
+ * for the flow's thread only. */
 rd_kafka_resp_err_t emit_note(struct flow *f, rd_kafka_t *rk, enum note kind,
                               const char *topic, int32_t p, const void *key,
                               size_t key_len, const void *value,

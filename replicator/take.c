@@ -210,6 +210,7 @@ know_runs(struct part *p)
     if (p->anew) {
         old = p->runs;
         p->runs = p->before;
+        p->runs.max = old.max;
     }
     p->before = (struct runs){0};
     pthread_mutex_unlock(&f->lock);

@@ -145,9 +145,9 @@ START_TEST(what_was_unknown_for_a_while_is_the_same)
 {
     struct world w;
     char *more = NULL;
-    ck_assert_int_gt(asprintf(&more, "%srefresh.topics.interval.seconds = 1\n",
-                              modes[_i]),
-                     0);
+    ck_assert_int_gt(
+        asprintf(&more, "%srefresh.topics.interval.seconds = 1\n", modes[_i]),
+        0);
     world_make(&w, more);
     free(more);
     put_numbers(&w, 0, BEFORE);
