@@ -13,6 +13,7 @@
 /* librdkafka 2.0.2 may take an answer for another's where this is short. */
 #define COMMIT_MS 1000
 #define WARM_MS   5000
+#define ABORT_MS  1000
 
 enum commit_state {
     COMMIT_NONE,  /* until one is asked for */
@@ -87,6 +88,18 @@ commit_now(struct committer *c)
     ring(c);
 }
 
+/* librdkafka 2.0.2 aborts the process if it is destroyed just when it wants to
+ * add a partition to a transaction (txn_req_cnt); none are added to one that is
+ * being aborted. */
+static void
+destroy(struct committer *c)
+{
+    rd_kafka_error_t *bad = rd_kafka_abort_transaction(c->rk, ABORT_MS);
+    if (bad) /* there is none, or it is another's */
+        rd_kafka_error_destroy(bad);
+    rd_kafka_destroy(c->rk);
+}
+
 static void *
 run(void *committer)
 {
@@ -101,7 +114,7 @@ run(void *committer)
             pthread_cond_wait(&c->changed, &c->lock);
     }
     pthread_mutex_unlock(&c->lock);
-    rd_kafka_destroy(c->rk);
+    destroy(c);
     return NULL;
 }
 
