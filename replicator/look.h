@@ -24,7 +24,7 @@ struct sight {
     int64_t
         end_met; /* the flow's thread only: where the log ended last; or -1 */
     int64_t passed;       /* all before it is copied, or is no record; or -1 */
-    int64_t passed_at_ms; /* when its end was last reached, or -1 */
+    int64_t passed_at_ms; /* when it was last seen at its end, or -1 */
     int64_t first_low, first_end; /* its log when copying began, or -1 */
     int64_t asked_end;            /* what the observer was last told; or -1 */
 };

@@ -114,14 +114,31 @@ ask_all(struct flow *f, bool ends, bool held_too)
 
 /* ---- rounds -------------------------------------------------------------- */
 
+/* librdkafka tells an end that was reached, but not that it still is one. */
+static void
+keep_ends(struct flow *f, const struct flow_look *look, int64_t at_ms)
+{
+    pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; i < look->n; i++) {
+        const struct part_look *l = &look->parts[i];
+        struct part *p =
+            l->lag == 0 ? flow_part(f, l->topic, l->partition) : NULL;
+        if (p && p->sight.passed_at_ms < at_ms)
+            p->sight.passed_at_ms = at_ms;
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
 static void
 keep_pace(struct flow *f)
 {
     struct flow_look look;
     struct look_sum sum = {0};
+    const int64_t at_ms = clock_coarse_ms();
     if (!flow_ready(f))
         return;
     flow_look(f, NULL, &look);
+    keep_ends(f, &look, at_ms);
     for (size_t i = 0; i < look.n; i++)
         look_sum_add(&sum, &look.parts[i]);
     flow_look_fini(&look);

@@ -254,6 +254,39 @@ observed(struct flow *const *f)
     return o;
 }
 
+static int64_t
+seen_at_end_ms(struct flow *f)
+{
+    pthread_mutex_lock(&f->lock);
+    const int64_t at_ms = flow_part(f, "orders", 0)->sight.passed_at_ms;
+    pthread_mutex_unlock(&f->lock);
+    return at_ms;
+}
+
+static bool
+is_seen_again(void *arg)
+{
+    static int64_t first;
+    first = first ? first : seen_at_end_ms(arg);
+    return seen_at_end_ms(arg) > first;
+}
+
+/* Else the next record would lag for as long as nobody wrote. */
+START_TEST(who_stands_at_the_end_is_seen_there)
+{
+    struct world w;
+    world_make(&w, "");
+    put_numbers(&w, 0, 500);
+    struct flow *f = ready_flow(&w);
+    struct observer *o = observed(&f);
+    await_part(f, 0, at_end_of_500);
+    ck_assert(wait_until(is_seen_again, f, DEADLINE_MS));
+    observer_stop(o);
+    flow_free(f);
+    world_remove(&w);
+}
+END_TEST
+
 START_TEST(a_topic_that_is_paused_waits_and_tells)
 {
     struct world w;
@@ -391,6 +424,7 @@ main(void)
     tcase_add_test(t, no_time_is_left_where_nothing_is_gained);
     tcase_add_test(t, problems_stand_until_the_part_is_well);
     tcase_add_test(t, an_end_is_passed_when_all_is_acknowledged);
+    tcase_add_test(t, who_stands_at_the_end_is_seen_there);
     tcase_add_test(t, a_topic_that_is_paused_waits_and_tells);
     tcase_add_test(t, a_flow_is_paused_as_a_whole);
     suite_add_tcase(s, t);
