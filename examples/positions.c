@@ -3,9 +3,9 @@
  *
  *   positions http://127.0.0.1:7070 CODE TOPIC PARTITIONS FILE [KEY=VALUE...]
  *
- * A line of FILE: a stream (logical topic/origin/partition) and its position, as
- * shunt_position() says it: topic, partition, offset, place.
+ * A line of FILE: a stream, and its position as shunt_position() says it.
  */
+#define _POSIX_C_SOURCE 200809L /* strndup() */
 #include <stdlib.h>
 #include <string.h>
 

@@ -118,6 +118,8 @@ track_phase(struct track *tr, const char *name)
         .phase = name,
         .ms = clock_mono_ms() - tr->join_ms,
     };
+    if (tr->join_ms == 0)
+        return; /* landed by a start, not by a move */
     for (size_t i = 0; i < tr->n_phases; i++)
         if (strcmp(tr->phases[i].name, name) == 0)
             return; /* told, in this switch */

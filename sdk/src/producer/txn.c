@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/kafka/kconf.h"
@@ -28,6 +29,7 @@
 #define SLICE_MS     1000 /* less, and librdkafka loses count of its steps */
 #define WAIT_MS      20
 #define DOWN_MS      200
+#define BEHIND_MS    50
 
 /* ---- inside the engine -------------------------------------------------- */
 
@@ -429,6 +431,17 @@ producer_txn_doom(struct producer *p, const char *why)
     return expect_open(p, "send_offsets_to_transaction");
 }
 
+/* The consumer follows in a while: a program that begins anew at once would do
+ * nothing but abort until then. */
+static void
+wait_for_consumer(int timeout_ms)
+{
+    const long ms =
+        timeout_ms >= 0 && timeout_ms < BEHIND_MS ? timeout_ms : BEHIND_MS;
+    const struct timespec pause = {.tv_nsec = ms * 1000000};
+    (void)nanosleep(&pause, NULL); /* cut short: it is only slower */
+}
+
 rd_kafka_error_t *
 producer_txn_send_offsets(struct producer *p, const char *cluster,
                           const rd_kafka_topic_partition_list_t *offsets,
@@ -446,6 +459,7 @@ producer_txn_send_offsets(struct producer *p, const char *cluster,
                        "the offsets are of cluster %s, the transaction is on "
                        "%s: abort it, and go on where the consumer is then",
                        cluster, g->cluster);
+        wait_for_consumer(timeout_ms);
         return producer_txn_doom(p, why);
     }
     error = rd_kafka_send_offsets_to_transaction(g->rk, offsets, metadata,
