@@ -19,9 +19,8 @@
 #include "replicator/clients.h"
 #include "replicator/topics.h"
 
-#define PAUSE_MS  100
-#define RETRY_MS  5000
-#define BEATS_MAX 10 /* not answered, of a writer */
+#define PAUSE_MS 100
+#define RETRY_MS 5000
 
 /* Heartbeats of `source` on the cluster of a writer. */
 struct pair {
@@ -166,12 +165,7 @@ run(void *arg)
 static void
 writer_fini(struct writer *w)
 {
-    if (w->rk) {
-        (void)rd_kafka_purge(w->rk, RD_KAFKA_PURGE_F_QUEUE |
-                                        RD_KAFKA_PURGE_F_INFLIGHT);
-        (void)rd_kafka_flush(w->rk, 1000); /* frees what rides on them */
-        rd_kafka_destroy(w->rk);
-    }
+    client_end_producer(w->rk);
     for (size_t i = 0; i < w->n; i++)
         free(w->pairs[i].source);
     free(w->pairs);

@@ -8,6 +8,10 @@
 #include "common/base/err.h"
 #include "replicator/settings.h"
 
+/* That are not answered, of a producer: those of a cluster that is down are not
+ * to be written late. */
+#define BEATS_MAX 10
+
 struct beats;
 
 /* *out is NULL where there are no such pairs. Nothing of `s` is kept. A cluster

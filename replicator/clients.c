@@ -364,3 +364,20 @@ clients_check(struct settings *s, struct err *err)
             rc = check_role(s, &s->flows[i].clients[role], err);
     return rc;
 }
+
+void
+client_empty_producer(rd_kafka_t *rk)
+{
+    (void)rd_kafka_purge(rk,
+                         RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    (void)rd_kafka_flush(rk, 1000); /* frees what rides on the records */
+}
+
+void
+client_end_producer(rd_kafka_t *rk)
+{
+    if (!rk)
+        return;
+    client_empty_producer(rk);
+    rd_kafka_destroy(rk);
+}

@@ -22,6 +22,10 @@ struct flight {
 MUST_CHECK int client_producer(const struct client_settings *c,
                                const struct props *over, const char *id,
                                rd_kafka_t **out, struct err *err);
+/* What it has not delivered is dropped, and reported here. */
+void client_empty_producer(rd_kafka_t *rk);
+/* The same, and it is destroyed. NULL allowed. */
+void client_end_producer(rd_kafka_t *rk);
 /* Both never commit, and report the ends of partitions.  The one whose records
  * are copied reports a position that is not there
  * (RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET), and tells `codecs` how batches are

@@ -86,7 +86,7 @@ void
 compress_end(struct flow *f)
 {
     for (int i = 0; i < CODECS; i++)
-        flow_end_producer(f->compressing[i]);
+        client_end_producer(f->compressing[i]);
 }
 
 /* ---- parts ------------------------------------------------------------- */

@@ -13,12 +13,12 @@
 #include "common/base/log.h"
 #include "common/base/xmem.h"
 #include "common/mm2/codec.h"
+#include "replicator/beats.h"
 #include "replicator/parts.h"
 
 #define SYNC_RETRY_MIN_MS 100
 #define SYNC_RETRY_MAX_MS 5000
 #define NOTE_RETRY_MS     1000
-#define BEATS_MAX         10 /* heartbeats that are not answered */
 
 /* ---- refusals ---------------------------------------------------------- */
 
@@ -305,7 +305,6 @@ beat(struct flow *f, rd_kafka_t *rk, const char *source, const char *target)
     mm2_bytes_fini(&bytes);
 }
 
-/* Of a cluster that is down none is to be written late. */
 void
 emit_heartbeats(struct flow *f)
 {

@@ -336,23 +336,6 @@ start_threads(struct flow *f, struct err *err)
     return err_errno(err, ERR_NOMEM, bad, "cannot start a thread");
 }
 
-void
-flow_empty_producer(rd_kafka_t *rk)
-{
-    (void)rd_kafka_purge(rk,
-                         RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    (void)rd_kafka_flush(rk, 1000); /* frees what rides on the records */
-}
-
-void
-flow_end_producer(rd_kafka_t *rk)
-{
-    if (!rk)
-        return;
-    flow_empty_producer(rk);
-    rd_kafka_destroy(rk);
-}
-
 static void
 free_topics(struct flow *f)
 {
@@ -424,8 +407,8 @@ release(struct flow *f)
         rd_kafka_queue_destroy(f->records);
     if (!f->consumer || end_consumer(f))
         codecs_free(f->codecs); /* else it may still log */
-    flow_end_producer(f->producer);
-    flow_end_producer(f->back);
+    client_end_producer(f->producer);
+    client_end_producer(f->back);
     compress_end(f);
     if (f->wake_fd >= 0)
         (void)close(f->wake_fd); /* nothing to do about a failure */

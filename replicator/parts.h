@@ -496,10 +496,6 @@ void flow_wake(const struct flow *f);
 bool flow_serve(struct flow *f, int timeout_ms);
 /* Deliveries of a new producer wake the flow's thread. */
 void flow_ring(struct flow *f, rd_kafka_t *rk);
-/* What it has not delivered is dropped, and reported here. */
-void flow_empty_producer(rd_kafka_t *rk);
-/* The same, and it is destroyed. NULL allowed. */
-void flow_end_producer(rd_kafka_t *rk);
 
 /* reconf.c: does what flow_reconf() asked for. */
 void reconf_step(struct flow *f);

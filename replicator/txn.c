@@ -155,7 +155,7 @@ look_at_ending(struct flow *f, bool wait)
 void
 txn_end_producer(struct flow *f, struct committer *c)
 {
-    flow_empty_producer(committer_producer(c));
+    client_empty_producer(committer_producer(c));
     committer_end(c);
     look_at_ending(f, false);
     f->ending =
